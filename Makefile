@@ -1,0 +1,49 @@
+# `make demo` and `make test` are all the set-up there is.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export GX_ANALYTICS_ENABLED = false
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup models demo test check lint types imports guards lock clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Encounter needs Python 3.11 or newer; set PY=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PY) -m venv $(VENV) || { rm -rf $(VENV); echo "python3 -m venv failed: run  apt-get install python3-venv  (or  apt-get install python3.11-venv) and try again"; exit 1; }
+	$(BIN)/pip install -q --require-hashes --no-deps -r requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+models: setup
+	@$(BIN)/encounter models pull
+
+demo: setup
+	@$(BIN)/encounter demo
+
+test: setup models
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+check: lint types imports
+
+guards: setup models
+	$(BIN)/python tests/nevers/remove_guards.py
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev pyproject.toml --custom-compile-command "make lock" -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .encounter out
