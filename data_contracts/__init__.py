@@ -1,0 +1,1 @@
+"""The nouns: typed records, table contracts, expectations and exposure policies."""

@@ -1,0 +1,114 @@
+"""Every object key of the project is composed or read here, so that writers, purge and tests share one map."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+FOOTAGE, SITE, CASES, AUDIT = "footage", "site", "cases", "audit"
+BUCKETS = (FOOTAGE, SITE, CASES, AUDIT)
+
+CAMERAS = "cameras.geojson"
+TRUSTED_KEYS = "trusted-keys.json"
+
+_SEGMENT = re.compile(
+    r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4$"
+)
+
+
+class SegmentName(NamedTuple):
+    """What a segment's key says."""
+
+    camera_id: str
+    start_utc: datetime
+
+
+def segment(camera_id: str, start_utc: datetime) -> str:
+    """`<camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4`, UTC."""
+    return f"{camera_id}/{start_utc.astimezone(UTC):%Y-%m-%d/%H/%M.%S}.mp4"
+
+
+def read_segment(key: str) -> SegmentName | None:
+    """What a footage key says, or None where it is no segment's key."""
+    found = _SEGMENT.match(key)
+    if not found:
+        return None
+    try:
+        start = datetime.strptime(
+            f"{found['day']} {found['hour']}:{found['minute']}:{found['second']}", "%Y-%m-%d %H:%M:%S"
+        ).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return SegmentName(found["camera"], start)
+
+
+def hour_prefixes(camera_id: str, start_utc: datetime, end_utc: datetime) -> list[str]:
+    """Prefixes `<camera>/<day>/<hour>/` that can hold segments of [start, end)."""
+    at = start_utc.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    out = []
+    while at < end_utc:
+        out.append(f"{camera_id}/{at:%Y-%m-%d/%H}/")
+        at += timedelta(hours=1)
+    return out
+
+
+def case(case_id: str, *parts: str) -> str:
+    """A key below a case's folder."""
+    return str(PurePosixPath(case_id, *parts))
+
+
+def request(case_id: str) -> str:
+    """The stored request."""
+    return case(case_id, "request.json")
+
+
+def consent(case_id: str) -> str:
+    """The consent token."""
+    return case(case_id, "consent.jws")
+
+
+def approval(case_id: str) -> str:
+    """The approval token."""
+    return case(case_id, "approval.jws")
+
+
+def withdrawal(case_id: str) -> str:
+    """The withdrawal mark; its presence stops the case."""
+    return case(case_id, "withdrawn.json")
+
+
+def wrapped_key(case_id: str) -> str:
+    """The case's data key, wrapped by the master key."""
+    return case(case_id, "case-key.json")
+
+
+def claim(case_id: str) -> str:
+    """Which run works, or worked last, on the case."""
+    return case(case_id, "claim.json")
+
+
+def reference(case_id: str, name: str) -> str:
+    """A reference picture of the subject."""
+    return case(case_id, "reference", name)
+
+
+def stage(case_id: str, stage_name: str, digest: str, suffix: str = "parquet") -> str:
+    """A stage's result under the digest of what went in: shared by all runs of the case."""
+    return case(case_id, "stages", stage_name, f"{digest}.{suffix}")
+
+
+def run(case_id: str, run_id: str, *parts: str) -> str:
+    """An artefact of a run."""
+    return case(case_id, "runs", run_id, *parts)
+
+
+def picture(case_id: str, run_id: str, name: str = "") -> str:
+    """A redacted picture of a run; without a name the prefix of all."""
+    return f"{run(case_id, run_id, 'pictures')}/{name}"
+
+
+def receipt(case_id: str, at_utc: datetime) -> str:
+    """A deletion receipt, in the audit bucket."""
+    return f"receipts/{case_id}/{at_utc.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"

@@ -1,0 +1,82 @@
+"""Times are aware and UTC everywhere; local time only where a person reads it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from data_contracts.errors import BadInput
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs an offset, such as 2026-11-16T09:00:00+09:00 or ...Z")
+    return value.astimezone(UTC)
+
+
+Utc = Annotated[datetime, AfterValidator(_utc)]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, unknown keys forbidden."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(NamedTuple):
+    """A half-open stretch of time [start_utc, end_utc)."""
+
+    start_utc: datetime
+    end_utc: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds; never negative."""
+        return max(0.0, (self.end_utc - self.start_utc).total_seconds())
+
+    def intersect(self, other: Interval) -> Interval | None:
+        """The common part, or None where there is none."""
+        start, end = max(self.start_utc, other.start_utc), min(self.end_utc, other.end_utc)
+        return Interval(start, end) if start < end else None
+
+
+def merge(intervals: list[Interval], within_s: float = 0.0) -> list[Interval]:
+    """Sorted union; stretches closer than `within_s` seconds are joined."""
+    out: list[Interval] = []
+    for item in sorted(i for i in intervals if i.start_utc < i.end_utc):
+        if out and (item.start_utc - out[-1].end_utc).total_seconds() <= within_s:
+            out[-1] = Interval(out[-1].start_utc, max(out[-1].end_utc, item.end_utc))
+        else:
+            out.append(item)
+    return out
+
+
+def subtract(whole: Interval, parts: list[Interval]) -> list[Interval]:
+    """What of `whole` is not covered by `parts`, in time order."""
+    out, at = [], whole.start_utc
+    for part in merge(parts):
+        if part.end_utc <= at:
+            continue
+        if part.start_utc >= whole.end_utc:
+            break
+        if part.start_utc > at:
+            out.append(Interval(at, part.start_utc))
+        at = max(at, part.end_utc)
+    if at < whole.end_utc:
+        out.append(Interval(at, whole.end_utc))
+    return out
+
+
+def parse_utc(text: str, what: str = "time") -> datetime:
+    """Read an ISO 8601 time with an offset. Raises BadInput when it has none or cannot be read."""
+    try:
+        return _utc(datetime.fromisoformat(text.strip()))
+    except ValueError as error:
+        raise BadInput(f"{what}: expected an ISO 8601 time with an offset, got {text!r} ({error})") from error
+
+
+def now_utc() -> datetime:
+    """The present, aware and UTC."""
+    return datetime.now(UTC)
