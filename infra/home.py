@@ -1,0 +1,63 @@
+"""Where the local stack keeps its files: one folder, the home, with one meaning for each path in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one stack. Two stacks with different homes share nothing."""
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """Settings as TOML, read when it exists."""
+        return self.path / "settings.toml"
+
+    @property
+    def stack_file(self) -> Path:
+        """What runs: ports, process ids with start times, addresses."""
+        return self.path / "stack.json"
+
+    @property
+    def store(self) -> Path:
+        """The object store's working folder: its configuration, credentials and (by default) data."""
+        return self.path / "store"
+
+    @property
+    def s3_file(self) -> Path:
+        """The generated S3 identities (mode 0600)."""
+        return self.store / "s3.json"
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's home: its SQLite database and profiles."""
+        return self.path / "prefect"
+
+    @property
+    def dask(self) -> Path:
+        """Scratch space of Dask workers."""
+        return self.path / "dask"
+
+    @property
+    def dask_tls_file(self) -> Path:
+        """Certificate and key of the stack's Dask (mode 0600), made anew at each start."""
+        return self.keys / "dask.pem"
+
+    @property
+    def logs(self) -> Path:
+        """One log file for each process."""
+        return self.path / "logs"
+
+    @property
+    def keys(self) -> Path:
+        """Key material (mode 0700)."""
+        return self.path / "keys"
+
+    @property
+    def master_key_file(self) -> Path:
+        """The master key (mode 0600) unless settings name another source."""
+        return self.keys / "master.key"

@@ -1,0 +1,265 @@
+"""Settings: read once at the edge, frozen, unknown keys forbidden, recorded in every artefact.
+
+Sources, the first that says something wins: arguments, environment (`ENCOUNTER_`, nested with `__`), a TOML file
+(`ENCOUNTER_CONFIG`, else `<home>/settings.toml`), what the local stack recorded of itself in `<home>`, the defaults.
+Every field is explained in docs/settings.md; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from data_contracts.errors import BadInput
+from data_contracts.time import Record
+from infra.home import Home
+from infra.stack_record import read_record
+
+PREFIX = "ENCOUNTER_"
+CONFIG_VARIABLE = "ENCOUNTER_CONFIG"
+HOME_VARIABLE = "ENCOUNTER_HOME"
+MASTER_KEY_VARIABLE = "ENCOUNTER_MASTER_KEY"
+# Variables with our prefix that are read elsewhere and are no settings.
+_OTHER_VARIABLES = {CONFIG_VARIABLE, MASTER_KEY_VARIABLE}
+_DEFAULT_HOME = "./.encounter"
+
+
+class S3Settings(Record):
+    """The object store."""
+
+    endpoint: str | None = None
+    access_key: str = ""
+    secret_key: SecretStr = SecretStr("")
+    secure: bool = False
+    region: str = "us-east-1"
+    bucket_prefix: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,30})?$")
+    connect_timeout_s: float = Field(default=3.0, gt=0, le=60)
+    read_timeout_s: float = Field(default=60.0, gt=0, le=600)
+    retries: int = Field(default=2, ge=0, le=10)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None and ("/" in value or not value):
+            raise ValueError("give host:port without http:// or a path; set s3.secure for https")
+        return value
+
+
+class PrefectSettings(Record):
+    """The orchestrator. `api_url` None: the local stack's server."""
+
+    api_url: str | None = Field(default=None, pattern=r"^https?://.+/api$")
+    pool: str = Field(default="encounter", pattern=r"^[a-z][a-z0-9-]*$")
+    heartbeat_s: int | None = Field(default=None, ge=30)
+
+
+class StackSettings(Record):
+    """The local stack's ports on 127.0.0.1; 0 picks a free one and keeps it in `<home>/stack.json`."""
+
+    s3_port: int = Field(default=0, ge=0, le=65535)
+    prefect_port: int = Field(default=0, ge=0, le=65535)
+    dask_port: int = Field(default=0, ge=0, le=65535)
+    viewer_port: int = Field(default=0, ge=0, le=65535)
+    start_timeout_s: float = Field(default=120.0, gt=0, le=900)
+    stop_timeout_s: float = Field(default=20.0, gt=0, le=300)
+    volume_limit: int = Field(default=500, ge=50, le=10000)
+
+
+class DaskSettings(Record):
+    """Workers. `scheduler` None: the local stack's, or a cluster for the length of a run where no stack runs."""
+
+    scheduler: str | None = Field(default=None, pattern=r"^(tcp|tls)://.+:\d+$")
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    threads: int = Field(default=1, ge=1, le=64)
+    memory_limit: str = Field(default="auto", pattern=r"^(auto|\d+(\.\d+)?\s?(MB|MiB|GB|GiB)|0)$")
+
+
+class KeySettings(Record):
+    """Where the master key comes from."""
+
+    source: Literal["file", "env"] = "file"
+    file: Path | None = None
+
+
+class ModelSettings(Record):
+    """The neural models. The fields are those of `models.registry.ModelSettings`, whose `cache` is `dir` here."""
+
+    dir: Path | None = None
+    runtime: Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"] = "auto"
+    threads: int = Field(default=1, ge=1, le=64)
+    person: str | None = None
+    face: str | None = None
+    embedder: str | None = None
+    appearance: str | None = None
+    mask: str | None = None
+    person_size: tuple[int, int] | None = None
+    accept_noncommercial: bool = False
+
+
+class RetentionSettings(Record):
+    """Days until the purge deletes. The upper bounds keep a typing error from keeping things for ever."""
+
+    case_days: int = Field(default=28, ge=1, le=90)
+
+
+class Settings(BaseSettings):
+    """All settings. Frozen; make changed ones with `load_settings(**overrides)`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    home: Path = Path(_DEFAULT_HOME)
+    s3: S3Settings = S3Settings()
+    prefect: PrefectSettings = PrefectSettings()
+    stack: StackSettings = StackSettings()
+    dask: DaskSettings = DaskSettings()
+    keys: KeySettings = KeySettings()
+    models: ModelSettings = ModelSettings()
+    retention: RetentionSettings = RetentionSettings()
+    case_concurrency: int = Field(default=10, ge=1, le=100)
+    report_link_base: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def paths(self) -> Home:
+        """The home's paths."""
+        return Home(self.home)
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the master key's file is, or would be."""
+        return self.keys.file or self.paths.master_key_file
+
+    def public(self) -> dict[str, Any]:
+        """The settings without secrets and without this machine's paths and ports, to be recorded in artefacts."""
+        out = self.model_dump(
+            mode="json",
+            exclude={
+                "home": True,
+                "stack": True,
+                "s3": {"access_key", "secret_key"},
+                "keys": {"file"},
+                "models": {"dir"},
+                "dask": {"scheduler"},
+                "prefect": {"api_url"},
+            },
+        )
+        return out
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, TOML file, the stack's record."""
+        home = Home(_home_of(getattr(init_settings, "init_kwargs", {})))
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, init_kwargs=_read_toml(home)),
+            InitSettingsSource(settings_cls, init_kwargs=_from_stack(home)),
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings. Raises BadInput with one line that names the setting, what was expected and what came."""
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise BadInput("settings: " + "; ".join(_one(e) for e in error.errors(include_url=False))) from None
+    except SettingsError as error:
+        raise BadInput(f"settings: {error}; nested settings are written like {PREFIX}S3__ENDPOINT=host:port") from None
+
+
+def setting_names(model: type[Any] = Settings, prefix: str = "") -> list[str]:
+    """All settings as dotted names, such as `s3.endpoint`, in the order of the code."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, Record):
+            names += setting_names(nested, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: `s3.endpoint` is `ENCOUNTER_S3__ENDPOINT`."""
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _home_of(arguments: dict[str, Any]) -> Path:
+    return Path(arguments.get("home") or os.environ.get(HOME_VARIABLE) or _DEFAULT_HOME).expanduser().absolute()
+
+
+def _read_toml(home: Home) -> dict[str, Any]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named).expanduser() if named else home.settings_file
+    if not path.is_file():
+        if named:
+            raise BadInput(f"{CONFIG_VARIABLE} names {path}, which is not a file: write it or unset the variable")
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: expected TOML, {error}") from None
+
+
+def _from_stack(home: Home) -> dict[str, Any]:
+    record = read_record(home)
+    if record is None:
+        return {}
+    out: dict[str, Any] = {}
+    if record.s3_endpoint:
+        out["s3"] = {"endpoint": record.s3_endpoint, **record.s3_credentials}
+    if record.prefect_api_url:
+        out["prefect"] = {"api_url": record.prefect_api_url}
+    if record.viewer_url:
+        out["report_link_base"] = record.viewer_url
+    if record.dask_scheduler and any(entry.name == "dask" for entry in record.processes):
+        out["dask"] = {"scheduler": record.dask_scheduler}
+    return out
+
+
+def _refuse_unknown_variables(names: Iterable[str]) -> None:
+    known = {variable_of(name) for name in setting_names()}
+    sections = {variable_of(name) for name in Settings.model_fields}
+    for name in names:
+        if not name.upper().startswith(PREFIX) or name.upper() in known | sections | _OTHER_VARIABLES:
+            continue
+        near = difflib.get_close_matches(name.upper(), sorted(known), 1)
+        hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
+        raise BadInput(f"the environment variable {name} is no setting: {hint}")
+
+
+def _one(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, setting_names(), 1)
+        return f"{name} is no setting: " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists all")
+    secret = any(word in name for word in ("secret", "access_key"))
+    came = "" if secret or isinstance(error["input"], dict) else f", got {error['input']!r}"
+    return f"{name} ({variable_of(name)}): {error['msg']}{came}"

@@ -1,0 +1,70 @@
+"""What a running stack wrote about itself: addresses, ports, processes. The settings read it, the stack writes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from data_contracts.errors import BadInput
+from data_contracts.time import Record
+from infra.home import Home
+
+
+class ProcessRecord(Record):
+    """One process. The start time tells it from another that later got the same id."""
+
+    name: str
+    pid: int
+    started: float
+    log: str
+
+
+class StackRecord(Record):
+    """`<home>/stack.json`. Kept after `down`, without processes, so that the next `up` takes the same ports."""
+
+    s3_endpoint: str | None = None
+    filer_address: str | None = None
+    prefect_api_url: str | None = None
+    dask_scheduler: str | None = None
+    viewer_url: str | None = None
+    ports: dict[str, int] = Field(default_factory=dict)
+    data_dir: str | None = None
+    processes: tuple[ProcessRecord, ...] = ()
+    s3_credentials: dict[str, str] = Field(default_factory=dict)
+
+
+def read_record(home: Home) -> StackRecord | None:
+    """The record of a home, or None where no stack was ever started. Raises BadInput when it cannot be read."""
+    path = home.stack_file
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); check who owns the home folder") from None
+    try:
+        return StackRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise BadInput(
+            f"{path}: expected a stack's record, {error.error_count()} fields are wrong; delete it"
+        ) from None
+
+
+def write_record(home: Home, record: StackRecord) -> None:
+    """Replace the record atomically (mode 0600: it holds the local store's credentials)."""
+    write_private(home.stack_file, json.dumps(record.model_dump(mode="json"), indent=1))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and make it appear whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

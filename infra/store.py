@@ -1,0 +1,233 @@
+"""The object store: any S3. The only module that calls the S3 client.
+
+Buckets are named by their logical names (`data_contracts.object_key`); the prefix of the settings is put before them
+here and nowhere else. A put is atomic: an object is seen whole or not at all. Objects are safe to share by threads and
+to pickle to other processes (the connection is made anew there).
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeVar
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import ENABLED
+from minio.deleteobjects import DeleteObject
+from minio.versioningconfig import VersioningConfig
+
+from data_contracts import object_key
+from data_contracts.errors import NotFound, StoreError
+from infra.settings import S3Settings
+from infra.store_errors import Exists, mapped
+
+# One request up to this size, multipart above: S3's own limit for one PUT is 5 GiB, memory is ours.
+_PART_BYTES = 64 * 1024 * 1024
+_POOL_CONNECTIONS = 32
+_BYTES = "application/octet-stream"
+
+T = TypeVar("T")
+
+
+class ObjectInfo(NamedTuple):
+    """What the store says about one object or one version of it."""
+
+    key: str
+    etag: str
+    size: int
+    version_id: str | None
+    last_modified: datetime
+    is_delete_marker: bool = False
+
+
+class ObjectStore:
+    """Objects by bucket and key. All methods raise StoreError, or NotFound where the object does not exist."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        if not settings.endpoint:
+            raise StoreError("no object store is known: start one with `encounter up` or set ENCOUNTER_S3__ENDPOINT")
+        self.settings = settings
+        self.endpoint = settings.endpoint
+        timeout = urllib3.Timeout(connect=settings.connect_timeout_s, read=settings.read_timeout_s)
+        retries = urllib3.Retry(
+            total=settings.retries,
+            connect=min(1, settings.retries),
+            backoff_factor=0.2,
+            status_forcelist=(500, 502, 503, 504),
+            raise_on_status=False,
+        )
+        http = urllib3.PoolManager(maxsize=_POOL_CONNECTIONS, timeout=timeout, retries=retries)
+
+        def connect() -> Minio:
+            return Minio(
+                self.endpoint,
+                access_key=settings.access_key,
+                secret_key=settings.secret_key.get_secret_value(),
+                secure=settings.secure,
+                region=settings.region,
+                http_client=http,
+            )
+
+        self._client = mapped(connect, self.endpoint, "")
+
+    def __reduce__(self) -> tuple[type[ObjectStore], tuple[S3Settings]]:
+        return ObjectStore, (self.settings,)
+
+    def __repr__(self) -> str:
+        return f"ObjectStore({self.endpoint})"
+
+    def bucket(self, name: str) -> str:
+        """The bucket's name at the server."""
+        return self.settings.bucket_prefix + name
+
+    def _do(self, bucket: str, key: str, call: Callable[[str], T]) -> T:
+        """Call the client with the bucket's real name, its errors mapped."""
+        name = self.bucket(bucket)
+        return mapped(lambda: call(name), self.endpoint, name, key)
+
+    def ensure_buckets(self) -> None:
+        """Create missing buckets. `audit` is versioned: an entry cannot be overwritten unseen."""
+        for logical in object_key.BUCKETS:
+            self._do(logical, "", self._ensure_bucket)
+        self._do(object_key.AUDIT, "", self._ensure_versioned)
+
+    def _ensure_bucket(self, name: str) -> None:
+        if not self._client.bucket_exists(name):
+            self._client.make_bucket(name)
+
+    def _ensure_versioned(self, name: str) -> None:
+        if self._client.get_bucket_versioning(name).status != ENABLED:
+            self._client.set_bucket_versioning(name, VersioningConfig(ENABLED))
+
+    def put(self, bucket: str, key: str, data: bytes, content_type: str = _BYTES) -> ObjectInfo:
+        """Write an object, replacing what was there."""
+        return self._put(bucket, key, io.BytesIO(data), len(data), content_type)
+
+    def put_file(self, bucket: str, key: str, path: Path, content_type: str = _BYTES) -> ObjectInfo:
+        """Write a file as an object without reading it into memory at once."""
+        with path.open("rb") as file:
+            return self._put(bucket, key, file, path.stat().st_size, content_type)
+
+    def _put(self, bucket: str, key: str, data: BinaryIO, size: int, content_type: str) -> ObjectInfo:
+        done = self._do(
+            bucket,
+            key,
+            lambda name: self._client.put_object(name, key, data, size, content_type, part_size=_PART_BYTES),
+        )
+        return ObjectInfo(key, done.etag or "", size, done.version_id, datetime.now(UTC))
+
+    def put_if_absent(self, bucket: str, key: str, data: bytes, content_type: str = _BYTES) -> bool:
+        """Write an object unless one is there (`If-None-Match: *`): of two writers exactly one gets True."""
+        headers = {"If-None-Match": "*", "Content-Type": content_type}
+        try:
+            # put_object renames headers that it does not know; the client's version is pinned for this call.
+            self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
+        except Exists:
+            return False
+        return True
+
+    def get(self, bucket: str, key: str, offset: int = 0, length: int = 0) -> bytes:
+        """Read an object, or `length` bytes from `offset` (0: to the end)."""
+
+        def read(name: str) -> bytes:
+            response = self._client.get_object(name, key, offset=offset, length=length)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._do(bucket, key, read)
+
+    def download(self, bucket: str, key: str, path: Path) -> Path:
+        """Read an object into a file, which appears whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._do(bucket, key, lambda name: self._client.fget_object(name, key, str(path)))
+        return path
+
+    def stat(self, bucket: str, key: str) -> ObjectInfo:
+        """What the store says about an object."""
+        return _info(self._do(bucket, key, lambda name: self._client.stat_object(name, key)))
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether an object is there."""
+        try:
+            self.stat(bucket, key)
+        except NotFound:
+            return False
+        return True
+
+    def list(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
+        """The objects below a prefix in key order. The footage bucket is never listed whole (a city has billions)."""
+        _need_prefix(bucket, prefix)
+        return [info for info in self._walk(bucket, prefix, recursive=True) if not info.key.endswith("/")]
+
+    def folders(self, bucket: str, prefix: str = "") -> builtins.list[str]:
+        """The names directly below a prefix that have objects below them, such as the case ids."""
+        names = [i.key for i in self._walk(bucket, prefix, recursive=False) if i.key.endswith("/")]
+        return [name[len(prefix) :].strip("/") for name in names]
+
+    def list_versions(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
+        """All versions and delete markers below a prefix."""
+        _need_prefix(bucket, prefix)
+        return [i for i in self._walk(bucket, prefix, recursive=True, versions=True) if not i.key.endswith("/")]
+
+    def remove_all_versions(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
+        """Delete every version of every object below a prefix and check that nothing is left.
+
+        Returns what was deleted; nothing there is a success. A prefix without a final slash also matches longer names:
+        give `K-1/`, or the whole key of one object.
+        """
+        if not prefix:
+            raise StoreError(f"refusing to delete all of bucket {bucket}: give a prefix such as K-2026-0042/")
+        doomed = self.list_versions(bucket, prefix)
+        if doomed:
+            self._remove(bucket, doomed)
+        left = self.list_versions(bucket, prefix)
+        if left:
+            raise StoreError(
+                f"{len(left)} objects below {bucket}/{prefix} are still there after deletion: "
+                "another writer is busy or an object lock holds them; stop it and delete again"
+            )
+        return doomed
+
+    def presigned_get(self, bucket: str, key: str, expires: timedelta = timedelta(minutes=15)) -> str:
+        """An address from which anyone can read this object until it expires."""
+        return self._do(bucket, key, lambda name: self._client.presigned_get_object(name, key, expires=expires))
+
+    def _walk(self, bucket: str, prefix: str, *, recursive: bool, versions: bool = False) -> builtins.list[ObjectInfo]:
+        def walk(name: str) -> builtins.list[ObjectInfo]:
+            found = self._client.list_objects(name, prefix=prefix, recursive=recursive, include_version=versions)
+            return [_info(item) for item in found]
+
+        return self._do(bucket, prefix, walk)
+
+    def _remove(self, bucket: str, doomed: Iterable[ObjectInfo]) -> None:
+        request = [DeleteObject(i.key, i.version_id) for i in doomed]
+        failed = self._do(bucket, "", lambda name: builtins.list(self._client.remove_objects(name, iter(request))))
+        errors = [e for e in failed if e.code != "NoSuchKey"]
+        if errors:
+            raise StoreError(
+                f"{len(errors)} objects in {bucket} could not be deleted "
+                f"({errors[0].code}): check the user's rights and object locks, then delete again"
+            )
+
+
+def _need_prefix(bucket: str, prefix: str) -> None:
+    if bucket == object_key.FOOTAGE and not prefix:
+        raise StoreError("refusing to list the whole footage bucket: give a camera's hour (object_key.hour_prefixes)")
+
+
+def _info(item: object) -> ObjectInfo:
+    return ObjectInfo(
+        key=getattr(item, "object_name", None) or "",
+        etag=(getattr(item, "etag", None) or "").strip('"'),
+        size=int(getattr(item, "size", None) or 0),
+        version_id=getattr(item, "version_id", None),
+        last_modified=getattr(item, "last_modified", None) or datetime.fromtimestamp(0, UTC),
+        is_delete_marker=bool(getattr(item, "is_delete_marker", False)),
+    )

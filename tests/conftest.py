@@ -1,0 +1,73 @@
+"""Fixtures that start real things: an object store, a fresh case, the whole stack. Each is started once, lazily."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import stack as stack_module
+from infra.case_store import CaseStore, CaseVault
+from infra.crypto import load_master_key
+from infra.settings import PREFIX, Settings, load_settings
+from infra.stack import StackInfo
+from infra.store import ObjectStore
+
+_case_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """Tests see the defaults, not the settings of whoever runs them, and no home in the working folder."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A throw-away home for the whole test run."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def store_info(home: Path) -> Iterator[StackInfo]:
+    """Only the object store runs."""
+    settings = load_settings(home=home)
+    try:
+        yield stack_module.up(settings, parts=("store",))
+    finally:
+        stack_module.down(load_settings(home=home))
+
+
+@pytest.fixture(scope="session")
+def settings(store_info: StackInfo) -> Settings:
+    """Settings with the address and credentials of the running object store."""
+    return store_info.settings
+
+
+@pytest.fixture(scope="session")
+def store(settings: Settings) -> ObjectStore:
+    """A real S3 store with the project's buckets, shared by all tests: use keys of your own."""
+    return ObjectStore(settings.s3)
+
+
+@pytest.fixture(scope="session")
+def case_store(store: ObjectStore, settings: Settings) -> CaseStore:
+    """Makes and opens cases in the shared store."""
+    return CaseStore(store, load_master_key(settings))
+
+
+@pytest.fixture
+def vault(case_store: CaseStore) -> CaseVault:
+    """A fresh case with a key of its own."""
+    return case_store.create_key(f"K-TEST-{next(_case_numbers):04d}")
+
+
+@pytest.fixture(scope="session")
+def stack(store_info: StackInfo) -> StackInfo:
+    """The whole stack: the shared object store, a Prefect server and a worker. Stopped with the store."""
+    return stack_module.up(store_info.settings)
