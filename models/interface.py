@@ -1,0 +1,131 @@
+"""What the tasks may ask of neural models: small protocols on batches.
+
+Images are BGR uint8 arrays of shape (height, width, 3). Boxes and points are pixels of the image they were found in,
+x right and y down. Implementations hold no pictures and keep no features after a call returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """People in one image: `xyxy` (n, 4) float32 px, `score` (n,) float32 in 0..1, best first."""
+
+    xyxy: Floats
+    score: Floats
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces in one image: `xyxy` (n, 4) px, `score` (n,), `landmarks` (n, 5, 2) px, best first.
+
+    Landmarks in the order of the ArcFace template: the eye on the image's left, the eye on its right, the nose tip,
+    the mouth corner on the left, the mouth corner on the right (left and right as seen in the image).
+    """
+
+    xyxy: Floats
+    score: Floats
+    landmarks: Floats
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @property
+    def width_px(self) -> Floats:
+        """(n,) width of each face in px: the `face_px` that calibrations and limits are stated for."""
+        return self.xyxy[:, 2] - self.xyxy[:, 0]
+
+
+@runtime_checkable
+class PersonDetector(Protocol):
+    """Finds people."""
+
+    def detect(self, frames: Sequence[Image]) -> list[Boxes]:
+        """One `Boxes` a frame; frames of any size. Boxes may reach past the image border by a few px."""
+        ...
+
+
+@runtime_checkable
+class FaceDetector(Protocol):
+    """Finds faces with five landmarks."""
+
+    def detect(self, images: Sequence[Image]) -> list[Faces]:
+        """One `Faces` an image; whole frames or crops of heads of any size."""
+        ...
+
+
+@runtime_checkable
+class FaceEmbedder(Protocol):
+    """Turns faces into vectors whose cosine similarity tells people apart."""
+
+    @property
+    def min_face_px(self) -> float:
+        """Faces narrower than this (width of the detected box, px) say nothing about who it is."""
+        ...
+
+    def embed(self, images: Sequence[Image], landmarks: Sequence[Floats]) -> Floats:
+        """(n, d) float32, each row of length 1; `landmarks[i]` (5, 2) px in `images[i]`."""
+        ...
+
+
+@runtime_checkable
+class AppearanceEmbedder(Protocol):
+    """Turns whole-body crops into vectors. Biometric too: needs the consent's appearance scope."""
+
+    def embed(self, crops: Sequence[Image]) -> Floats:
+        """(n, d) float32, each row of length 1."""
+        ...
+
+
+@runtime_checkable
+class MaskClassifier(Protocol):
+    """Tells whether a face wears a mask over mouth and nose."""
+
+    @property
+    def min_face_px(self) -> float:
+        """Faces narrower than this (px) cannot be judged."""
+        ...
+
+    def probability(self, images: Sequence[Image], landmarks: Sequence[Floats]) -> Floats:
+        """(n,) probability of a mask; `landmarks[i]` (5, 2) px in `images[i]`."""
+        ...
+
+
+@runtime_checkable
+class Calibration(Protocol):
+    """Turns a similarity into the probability that two faces belong to one person."""
+
+    @property
+    def prior(self) -> float:
+        """The share of same-person pairs that the probabilities assume."""
+        ...
+
+    @property
+    def min_face_px(self) -> float:
+        """Below this width `probability` is NaN: a face that small says nothing either way."""
+        ...
+
+    def probability(
+        self, similarity: NDArray[np.floating], face_px: NDArray[np.floating] | float, masked: NDArray[np.bool_] | bool
+    ) -> NDArray[np.float64]:
+        """(n,) probability, NaN where the face is too small; arguments broadcast."""
+        ...
+
+    def log_likelihood_ratio(
+        self, similarity: NDArray[np.floating], face_px: NDArray[np.floating] | float, masked: NDArray[np.bool_] | bool
+    ) -> NDArray[np.float64]:
+        """(n,) natural log of P(similarity | same) / P(similarity | different), 0 where the face is too small."""
+        ...
