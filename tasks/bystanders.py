@@ -1,0 +1,190 @@
+"""Who is where in the frames that are written: the subject's box, and everybody that must be hidden.
+
+Tracks are not enough to hide people by: what the tracker missed would be shown. So an independent pass of the person and
+face detectors, at a low threshold, looks at the very frames that are written, and each finding also covers its neighbours
+in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks import video
+from tasks.background import Image
+from tasks.redact import Boxes, Detectors, Found, RedactSettings
+
+NONE: Boxes = np.zeros((0, 4))
+# One track is one person: a hole of this long is drawn through, and hides too much rather than too little.
+_BRIDGE_S = 10.0
+# Frames looked at together: bounds memory (a 1080p frame is 6 MB).
+_BATCH = 8
+
+
+class Place(NamedTuple):
+    """Who is where in one frame: boxes (n, 4) px of the subject (0 or 1) and of everybody else."""
+
+    subject: Boxes
+    others: Boxes
+
+
+def locate(
+    taken: Sequence[video.Frame],
+    tracks: pd.DataFrame,
+    subject_tracks: Iterable[int],
+    detectors: Detectors,
+    settings: RedactSettings,
+) -> list[Place]:
+    """Who is where in each frame: tracks and fresh detections together, others' boxes grown in time.
+
+    The subject's box counts only where a track row was detected (not interpolated) or a fresh detection confirms it.
+    """
+    subject_ids = list(subject_tracks)
+    times = [f.t_utc for f in taken]
+    by_track = {k: box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
+    people = _batched([f.image for f in taken], detectors.people)
+    own: list[Place] = []
+    for i, frame in enumerate(taken):
+        rows = [r for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
+        subject = rows[0] if rows else None
+        faces = _faces_at(frame.image, subject, detectors)
+        others = [r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None]
+        # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
+        others += [r[:4] for r in rows[1:] if iou(r, rows[0][None, :4])[0] < settings.match_iou]
+        own.append(_merge(subject, others, people[i], faces, settings))
+    return _spread_in_time(own, times, settings)
+
+
+def _merge(
+    subject: NDArray[np.floating] | None,
+    others: list[NDArray[np.floating]],
+    people: Found,
+    faces: Found,
+    settings: RedactSettings,
+) -> Place:
+    """One frame: fresh detections that are not the subject join the others; an unconfirmed subject is dropped."""
+    boxes, scores = people
+    keep = scores >= settings.person_score
+    boxes, scores = boxes[keep], scores[keep]
+    mine = -1
+    if subject is not None and len(boxes):
+        overlap = iou(subject[:4], boxes)
+        mine = int(overlap.argmax()) if overlap.max() >= settings.match_iou else -1
+    if subject is not None and mine < 0 and subject[4] <= 0:
+        subject = None
+    for i, box in enumerate(boxes):
+        if subject is None or (i != mine and not _is_part(box, scores[i], subject, settings)):
+            others.append(box)
+    own_face = _own_face(subject, *faces)
+    others.extend(f for i, f in enumerate(faces[0]) if faces[1][i] >= settings.face_score and i != own_face)
+    shown = NONE if subject is None else subject[None, :4]
+    return Place(shown, np.array(others, float).reshape(-1, 4))
+
+
+def _is_part(box: NDArray[np.floating], score: float, subject: NDArray[np.floating], settings: RedactSettings) -> bool:
+    """Whether an unsure detection is a piece of the subject: inside the box, with the subject's own head or with none.
+
+    Detectors answer at low scores also to a person's upper or lower half. A piece whose top middle is the subject's head
+    holds no other visible head; any other unsure piece is somebody.
+    """
+    if score >= settings.sure_score or _inside(box, subject) < 0.9:
+        return False
+    width = subject[2] - subject[0]
+    head_off_x = abs((box[0] + box[2]) - (subject[0] + subject[2])) / 2
+    return bool(head_off_x <= 0.2 * width and abs(box[1] - subject[1]) <= 0.25 * width)
+
+
+def _own_face(subject: NDArray[np.floating] | None, boxes: Boxes, scores: NDArray[np.floating]) -> int:
+    """Index of the one face that is the subject's: nearest to where the head is in the box; -1 where none fits."""
+    if subject is None or not len(boxes):
+        return -1
+    x0, y0, x1, y1 = subject[:4]
+    head = np.array([(x0 + x1) / 2, y0 + 0.5 * min(0.3 * (y1 - y0), 0.9 * (x1 - x0))])
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    off = np.abs(centre - head).max(axis=1)
+    nearest = int(off.argmin())
+    return nearest if off[nearest] <= 0.35 * (x1 - x0) else -1
+
+
+def box_at(
+    rows: pd.DataFrame, times: Sequence[datetime], settings: RedactSettings
+) -> list[NDArray[np.floating] | None]:
+    """A track's box and score (5,) at each time, linear between rows; held `neighbours_s` past its ends.
+
+    The score is that of the nearest row, 0 where that row was interpolated or is not close in time.
+    """
+    rows = rows.sort_values("t_utc")
+    at = np.array([t.timestamp() for t in rows["t_utc"]])
+    boxes = rows[["x0", "y0", "x1", "y1"]].to_numpy(float)
+    score = rows["score"].to_numpy(float)
+    out: list[NDArray[np.floating] | None] = []
+    for time in times:
+        t = time.timestamp()
+        near = np.abs(at - t)
+        nearest = int(near.argmin())
+        after = int(np.searchsorted(at, t))
+        inside = 0 < after < len(at) and at[after] - at[after - 1] <= _BRIDGE_S
+        if not inside and near[nearest] > settings.neighbours_s:
+            out.append(None)
+            continue
+        box = [np.interp(t, at, boxes[:, i]) for i in range(4)]
+        out.append(np.array([*box, score[nearest] if near[nearest] <= 0.5 / settings.clip_fps else 0.0]))
+    return out
+
+
+def _spread_in_time(own: list[Place], times: Sequence[datetime], settings: RedactSettings) -> list[Place]:
+    """Each frame also hides who was found within `neighbours_s` of it."""
+    reach = timedelta(seconds=settings.neighbours_s)
+    return [
+        Place(p.subject, np.vstack([q.others for q, s in zip(own, times, strict=True) if abs(s - t) <= reach]))
+        for p, t in zip(own, times, strict=True)
+    ]
+
+
+def everybody(images: Sequence[Image], detectors: Detectors, settings: RedactSettings) -> list[Boxes]:
+    """All boxes of people and faces in each image."""
+    people = _batched(images, detectors.people)
+    faces = _batched(images, detectors.faces) if detectors.faces else [(NONE, np.zeros(0))] * len(images)
+    return [
+        np.vstack([p[0][p[1] >= settings.person_score], f[0][f[1] >= settings.face_score]])
+        for p, f in zip(people, faces, strict=True)
+    ]
+
+
+def _batched(images: Sequence[Image], find: Callable[[Sequence[Image]], list[Found]]) -> list[Found]:
+    return [f for start in range(0, len(images), _BATCH) for f in find(images[start : start + _BATCH])]
+
+
+def _faces_at(image: Image, subject: NDArray[np.floating] | None, detectors: Detectors) -> Found:
+    """Faces in and around the subject's box, in px of the image: only there is anything but the empty scene shown."""
+    if subject is None or detectors.faces is None:
+        return NONE, np.zeros(0)
+    x0, y0, x1, y1 = subject[:4]
+    edge = 0.2 * (x1 - x0)
+    left, top = max(0, int(x0 - edge)), max(0, int(y0 - edge))
+    crop = image[top : max(top, int(y1)), left : max(left, int(x1 + edge))]
+    if min(crop.shape[:2]) < 2:
+        return NONE, np.zeros(0)
+    boxes, scores = detectors.faces([crop])[0]
+    return boxes + np.array([left, top, left, top]), scores
+
+
+def iou(box: NDArray[np.floating], boxes: Boxes) -> NDArray[np.floating]:
+    """(n,) intersection over union of a box (4,) with boxes (n, 4)."""
+    wide = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
+    high = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    common = np.maximum(wide, 0) * np.maximum(high, 0)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return common / ((box[2] - box[0]) * (box[3] - box[1]) + areas - common + 1e-9)
+
+
+def _inside(box: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Share of a box's area that lies in another."""
+    wide = min(box[2], other[2]) - max(box[0], other[0])
+    high = min(box[3], other[3]) - max(box[1], other[1])
+    return float(max(wide, 0) * max(high, 0) / ((box[2] - box[0]) * (box[3] - box[1]) + 1e-9))

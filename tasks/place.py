@@ -1,0 +1,85 @@
+"""A track's rows on the ground: gaps bridged, the body height that the track itself shows, positions smoothed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.locate import BODY_HEIGHT_M, BODY_HEIGHT_SD_M, Locator
+from tasks.smooth import smooth, with_lasting
+
+Array = NDArray[np.float64]
+_BOX = ["x0", "y0", "x1", "y1"]
+
+
+def seconds(times: pd.Series) -> Array:
+    """Seconds since the first of `times`, (n,)."""
+    return (times - times.min()).dt.total_seconds().to_numpy(float)
+
+
+def bridged(part: pd.DataFrame, bridge_s: float) -> pd.DataFrame:
+    """Rows for missing frames inside gaps up to `bridge_s`: boxes interpolated, score 0, no face."""
+    at = seconds(part["t_utc"])
+    steps = np.diff(at)
+    step = float(np.median(steps)) if len(steps) else 0.2
+    filled = [part.assign(measured=True)]
+    for i in np.flatnonzero((steps > 1.5 * step) & (steps <= bridge_s)):
+        n = max(1, round(steps[i] / step) - 1)
+        share = np.arange(1, n + 1) / (n + 1)
+        before, after = part.iloc[i], part.iloc[i + 1]
+        boxes = np.outer(1 - share, before[_BOX].to_numpy(float)) + np.outer(share, after[_BOX].to_numpy(float))
+        new = pd.DataFrame(boxes, columns=_BOX)
+        new["t_utc"] = before["t_utc"] + pd.to_timedelta(np.round(share * steps[i] * 1e6), unit="us")
+        new["camera_id"], new["score"], new["hidden_share"], new["measured"] = before["camera_id"], 0.0, 1.0, False
+        filled.append(new)
+    return pd.concat(filled, ignore_index=True).sort_values("t_utc", kind="stable").reset_index(drop=True)
+
+
+def placed(part: pd.DataFrame, locator: Locator | None) -> pd.DataFrame:
+    """Positions with the track's own body height, smoothed; null where there is no locator or no measurement near."""
+    if locator is None:
+        return part.assign(x_m=np.nan, y_m=np.nan, cov_xx=np.nan, cov_xy=np.nan, cov_yy=np.nan, foot_hidden=True)
+    boxes, measured = part[_BOX].to_numpy(float), part["measured"].to_numpy(bool)
+    hidden = part["hidden_share"].to_numpy(float)
+    height, height_sd = body_height(locator.locate(boxes, hidden_share=hidden).height_m[measured])
+    ground = locator.locate(boxes, height, height_sd, hidden)
+    xy = np.where(measured[:, None], ground.xy_m, np.nan)
+    cov = np.where(measured[:, None, None], ground.cov_m2, np.nan)
+    out = part.assign(foot_hidden=ground.foot_hidden | ~measured)
+    if not np.isfinite(xy).all(1).any():
+        return out.assign(x_m=np.nan, y_m=np.nan, cov_xx=np.nan, cov_xy=np.nan, cov_yy=np.nan)
+    state, spread = smooth(seconds(part["t_utc"]), xy, cov)
+    final = with_lasting(spread[:, :2, :2], cov)
+    near = _near_measurement(seconds(part["t_utc"]), np.asarray(np.isfinite(xy).all(1), bool))
+    place = np.where(near[:, None], state[:, :2], np.nan)
+    final = np.where(near[:, None, None], final, np.nan)
+    return out.assign(
+        x_m=place[:, 0], y_m=place[:, 1], cov_xx=final[:, 0, 0], cov_xy=final[:, 0, 1], cov_yy=final[:, 1, 1]
+    )
+
+
+def _near_measurement(at: Array, seen: NDArray[np.bool_], within_s: float = 2.0) -> NDArray[np.bool_]:
+    """(n,) whether a located detection lies within the bridging time on both sides, or is the row itself."""
+    known = at[seen]
+    right = np.searchsorted(known, at)
+    before = at - known[np.clip(right - 1, 0, len(known) - 1)]
+    after = known[np.clip(right, 0, len(known) - 1)] - at
+    inside = (before >= 0) & (after >= 0) & (before + after <= within_s)
+    return seen | inside
+
+
+def body_height(implied_m: Array) -> tuple[float, float]:
+    """A track's body height and its deviation from implied heights (n,), NaN ignored.
+
+    Median, combined with the population's as a prior; ten frames of one pose count as one (errors of a pose last).
+    """
+    good = implied_m[np.isfinite(implied_m)]
+    if len(good) < 3:
+        return BODY_HEIGHT_M, BODY_HEIGHT_SD_M
+    middle = float(np.median(good))
+    spread = max(1.4826 * float(np.median(np.abs(good - middle))), 0.03)
+    variance = spread**2 / max(1.0, len(good) / 10)
+    weight = BODY_HEIGHT_SD_M**2 / (BODY_HEIGHT_SD_M**2 + variance)
+    height = weight * middle + (1 - weight) * BODY_HEIGHT_M
+    return height, float(np.sqrt(weight * variance))

@@ -1,0 +1,65 @@
+"""Which cases have ended: planned purely, carried out elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from data_contracts.time import Record, Utc
+
+
+class CasePapers(Record):
+    """What decides whether a case's purpose has ended. A case without a key is a purge that broke off."""
+
+    case_id: str
+    has_key: bool
+    filed_utc: Utc | None = None
+    expires_utc: Utc | None = None
+    withdrawn: bool = False
+
+
+class Doomed(Record):
+    """A case to destroy, and why."""
+
+    case_id: str
+    reason: str
+
+
+def claimed_expiry(token: str) -> datetime:
+    """When a token says it expires. Its signature is not checked: this is read only to end a case, never to allow one.
+
+    A token that cannot be read counts as expired long ago.
+    """
+    try:
+        return datetime.fromtimestamp(json.loads(jws.extract_compact(token.encode()).payload or b"")["exp"], UTC)
+    except (JoseError, ValueError, KeyError, TypeError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def plan_purge(papers: Iterable[CasePapers], now: datetime, keep_days: int) -> list[Doomed]:
+    """Cases whose consent or approval expired or was withdrawn, that are older than `keep_days`, or that are half purged.
+
+    A case that has a key but no request yet is being filed and is left alone.
+    """
+    out = []
+    for case in papers:
+        reason = _reason(case, now, keep_days)
+        if reason:
+            out.append(Doomed(case_id=case.case_id, reason=reason))
+    return out
+
+
+def _reason(case: CasePapers, now: datetime, keep_days: int) -> str | None:
+    if not case.has_key:
+        return "finishing an earlier purge"
+    if case.withdrawn:
+        return "consent was withdrawn"
+    if case.expires_utc is not None and now >= case.expires_utc:
+        return "consent or approval expired"
+    if case.filed_utc is not None and now >= case.filed_utc + timedelta(days=keep_days):
+        return f"kept for {keep_days} days"
+    return None
