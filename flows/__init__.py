@@ -1,0 +1,1 @@
+"""Prefect: each flow a table of contents; and the command line."""

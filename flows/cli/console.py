@@ -1,0 +1,52 @@
+"""What the commands print with."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from data_contracts.errors import BadInput
+
+console = Console(highlight=False)
+_errors = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """A line for the user."""
+    console.print(text, markup=True, soft_wrap=True)
+
+
+def fail(text: str) -> None:
+    """An error for the user, in one line."""
+    _errors.print(f"[bold red]error:[/] {text}", markup=True, soft_wrap=True)
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes. Raises BadInput when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file. Raises BadInput when it is none."""
+    try:
+        return json.loads(read_file(path))
+    except ValueError as error:
+        raise BadInput(f"{path}: expected JSON ({error})") from error
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read; an existing one is not overwritten. Raises BadInput."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise BadInput(f"{path} exists already: name another file, or remove it first") from error
+    with os.fdopen(handle, "wb") as out:
+        out.write(data)

@@ -1,0 +1,62 @@
+"""`encounter demo`: the main job, end to end, on the synthetic site that ships with the project."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data_contracts import object_key
+from data_contracts.errors import BadInput
+from flows import publish
+from flows.begin import last_run, read_claim
+from flows.cli import stack
+from flows.cli.cases import print_contacts, read_references, server_environment
+from flows.cli.console import say
+from flows.cli.ingest import load_folder
+from flows.cli.models import pull_defaults
+from flows.cli.stack import ui_address
+from flows.cli.waiting import wait_for
+from flows.context import environment, open_case
+from flows.filing import file_case
+from flows.throwaway import papers
+from tasks.itinerary import read_itinerary
+
+SITE = stack.PROJECT / "demo"
+_BASIS = "demonstration on synthetic people"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the decrypted report.")] = Path("out"),
+    policy: Annotated[str, typer.Option(help="Exposure policy; the footage is three minutes long.")] = "demo-short",
+) -> None:
+    """Trace the demo case: models, local stack, footage, throw-away keys, consent, approval, case, report."""
+    began = time.monotonic()
+    if not (SITE / "cameras.geojson").exists():
+        raise BadInput(f"{SITE}: the demo site is missing; run from a clone of the project")
+    pull_defaults()
+    stack.start()
+    environment.cache_clear()
+    env = server_environment()
+    env.store.put(object_key.SITE, object_key.CAMERAS, (SITE / "cameras.geojson").read_bytes(), "application/geo+json")
+    new, old = load_folder(SITE / "footage")
+    say(f"footage: {new} segments loaded, {old} were there")
+    case_id = f"DEMO-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    visits = read_itinerary((SITE / "itinerary.csv").read_text())
+    started = file_case(env, papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _BASIS))
+    say(f"case {case_id} is filed with consent and approval by two people; Prefect UI: {ui_address(env.settings)}")
+    if started is None:
+        raise BadInput("the Prefect server did not take the case; see encounter status")
+    wait_for(started)
+    case = open_case(case_id)
+    run = last_run(case.vault)
+    if run is None:
+        raise BadInput(f"the run ended without a result: {read_claim(case.vault)}")
+    print_contacts(case.vault, run)
+    folder = publish.fetch(case.vault, run, out / case_id)
+    say(f"report  {(folder / 'report.html').resolve()}")
+    say(f"done in {time.monotonic() - began:.0f} s; stop with: encounter down")
+    say(f"destroy the case with: encounter case close {case_id} --yes")

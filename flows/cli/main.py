@@ -1,0 +1,49 @@
+"""`encounter`: the commands, and the one place where an error becomes a line for a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from data_contracts.errors import EncounterError
+from flows.cli import cases, demo, ingest, keys, models, stack, tokens
+from flows.cli.console import fail
+
+app = typer.Typer(
+    name="encounter",
+    help="Consented contact tracing from recorded CCTV: one subject, anonymous bystanders, provable deletion.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("up")(stack.up)
+app.command("down")(stack.down)
+app.command("status")(stack.status)
+app.command("ingest")(ingest.ingest)
+app.add_typer(cases.app, name="case")
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.add_typer(keys.site_app, name="site")
+app.add_typer(tokens.consent_app, name="consent")
+app.add_typer(tokens.approval_app, name="approval")
+
+
+def main() -> None:
+    """Run a command; an EncounterError becomes one line on standard error and exit status 1."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    try:
+        app()
+    except EncounterError as error:
+        fail(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        fail("interrupted; nothing half-written is visible, run the command again to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""`encounter up | down | status`: the local stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from flows.cli.console import console, say
+from flows.server import use_server
+from flows.viewer import password_file
+from infra import stack as local
+from infra.crypto import ensure_master_key
+from infra.prefect_server import prefect_command
+from infra.settings import Settings, load_settings
+from infra.store import ObjectStore
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def start(data: Path | None = None) -> Settings:
+    """Start what is not running: object store, Prefect server, worker; buckets, master key and deployments with them."""
+    settings = load_settings()
+    ensure_master_key(settings)
+    with console.status("starting the local stack") as status:
+        info = local.up(settings, data_dir=data, on_progress=lambda text: status.update(text))
+        settings = info.settings
+        ObjectStore(settings.s3).ensure_buckets()
+        status.update("registering the deployments")
+        register(settings)
+    use_server(settings)
+    return settings
+
+
+def register(settings: Settings) -> None:
+    """`prefect deploy --all`. Raises StackError with the last line of what it printed."""
+    prefect_command(settings, "deploy", "--all", cwd=PROJECT)
+
+
+def up(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for the object store's data; default inside the home.")
+    ] = None,
+) -> None:
+    """Start the local stack on loopback: S3 server, Prefect server and a worker. A second call finds them running."""
+    settings = start(data)
+    say(f"object store  http://{settings.s3.endpoint}  (credentials: {settings.home / 'stack.json'})")
+    say(f"Prefect UI    {ui_address(settings)}")
+    say(f"reports       {settings.report_link_base}  (password: {password_file(settings)})")
+
+
+def ui_address(settings: Settings) -> str:
+    """The Prefect UI for a browser."""
+    return (settings.prefect.api_url or "").removesuffix("/api")
+
+
+def down() -> None:
+    """Stop the local stack; the data stay."""
+    settings = load_settings()
+    with console.status("stopping the local stack"):
+        local.down(settings)
+    say("stopped")
+
+
+def status() -> None:
+    """What of the local stack is running."""
+    table = Table("part", "state", "where")
+    for row in local.status(load_settings()):
+        table.add_row(row.name, "running" if row.running else "stopped", row.address or "")
+    console.print(table)

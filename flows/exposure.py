@@ -1,0 +1,83 @@
+"""From the trajectory and the anonymous persons to encounters, contacts and the list of gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.exposure import MeetSettings
+from data_contracts.tables import CONTACTS, ENCOUNTER_POINTS, ENCOUNTERS, GAPS
+from data_contracts.time import Record
+from flows.context import OpenCase, open_case
+from flows.look import Looks
+from flows.people import People, Trace, the_subject
+from flows.refs import Run, TableRef, digest, load, once, save
+from flows.search import Windows
+from tasks.assess import assess
+from tasks.footage import coverage_gaps
+from tasks.meet import meet
+
+
+class Meetings(Record):
+    """Encounters between the subject and anonymous persons: all that an exposure policy needs."""
+
+    points: TableRef
+    encounters: TableRef
+
+
+def find_encounters(run: Run, people: People, trace: Trace) -> Meetings:
+    """Encounters on the ground plane, each distance a distribution."""
+    case = open_case(run.case_id, policy=run.policy)
+    refs = once(
+        case.vault,
+        "meet",
+        {
+            "people": people.persons.digest,
+            "trajectory": trace.trajectory.digest,
+            "settings": MeetSettings().model_dump(),
+        },
+        (ENCOUNTER_POINTS, ENCOUNTERS),
+        lambda: meet(load(case.vault, trace.trajectory), load(case.vault, people.persons), the_subject(case, people)),
+    )
+    return Meetings(points=refs[0], encounters=refs[1])
+
+
+def assess_contacts(run: Run, meetings: Meetings) -> TableRef:
+    """Contacts by the run's policy, from stored encounters alone."""
+    case = open_case(run.case_id, policy=run.policy)
+    policy = case.policy
+    (contacts,) = once(
+        case.vault,
+        "assess",
+        {"encounters": meetings.points.digest, "policy": policy.model_dump(mode="json"), "salt": run.salt},
+        (CONTACTS,),
+        lambda: (
+            assess(
+                load(case.vault, meetings.points),
+                load(case.vault, meetings.encounters),
+                policy,
+                np.random.default_rng(int(run.salt, 16)),
+            ),
+        ),
+    )
+    return contacts
+
+
+def collect_gaps(run: Run, search: Windows, scanned: Looks, followed: Looks, trace: Trace) -> TableRef:
+    """Everything that could not be looked at, one row a stretch."""
+    case = open_case(run.case_id, policy=run.policy)
+    frames = [
+        load(case.vault, search.gaps),
+        _uncovered(case, search.windows, scanned),
+        load(case.vault, scanned.gaps),
+        load(case.vault, followed.gaps),
+        load(case.vault, trace.gaps),
+    ]
+    gaps = pd.concat([f for f in frames if len(f)] or [GAPS.empty()], ignore_index=True)
+    gaps = gaps.drop_duplicates(["kind", "camera_id", "start_utc", "end_utc"]).sort_values(["start_utc", "camera_id"])
+    refs = [r.digest for r in (search.gaps, scanned.reports, scanned.gaps, followed.gaps, trace.gaps)]
+    return save(case.vault, "gaps", digest(refs=refs, run=run.run_id), gaps, GAPS)
+
+
+def _uncovered(case: OpenCase, windows: TableRef, scanned: Looks) -> pd.DataFrame:
+    return coverage_gaps(load(case.vault, windows), load(case.vault, scanned.reports))

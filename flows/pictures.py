@@ -1,0 +1,137 @@
+"""Redacted stills and clips: planned here, made in the workers, stored under the run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import object_key
+from data_contracts.errors import EncounterError
+from data_contracts.time import Record, Utc
+from flows.context import OpenCase, environment, models, open_case
+from flows.exposure import Meetings
+from flows.fanout import each
+from flows.look import Looks
+from flows.people import People
+from flows.refs import Run, TableRef, load
+from models.registry import Models
+from tasks.clips import background_of, render_picture
+from tasks.pictures import PictureJob, plan_pictures
+from tasks.redact import Detectors, Found, RedactSettings
+
+# Segments read for a camera's empty scene: enough spread in time for people who stand still to have left.
+BACKGROUND_SEGMENTS = 8
+
+
+class PictureUnit(Record):
+    """All pictures of one camera."""
+
+    run: Run
+    camera_id: str
+    jobs: tuple[PictureJob, ...]
+    tracks: TableRef
+    segments: tuple[tuple[str, Utc], ...]
+
+
+def make_pictures(run: Run, followed: Looks, people: People, meetings: Meetings, contacts: TableRef) -> tuple[str, ...]:
+    """Names of the pictures made. A picture that cannot be made is left out, never shown unredacted."""
+    case = open_case(run.case_id, policy=run.policy)
+    tracks = load(case.vault, people.tracks)
+    jobs = plan_pictures(
+        load(case.vault, people.sightings),
+        load(case.vault, contacts),
+        load(case.vault, meetings.points),
+        tracks,
+        load(case.vault, people.members),
+    )
+    units = [_unit(run, camera, jobs, people.tracks, _segments(case, followed, camera)) for camera in _cameras(jobs)]
+    # The camera with the most pictures first: its worker finishes last.
+    units.sort(key=lambda unit: len(unit.jobs), reverse=True)
+    names: list[str] = []
+    for _, made in each(render_unit, units, lambda _done, _total: None):
+        if not isinstance(made, EncounterError):
+            names += made
+    return tuple(sorted(names))
+
+
+def _cameras(jobs: list[PictureJob]) -> list[str]:
+    return sorted({job.camera_id for job in jobs})
+
+
+def _segments(case: OpenCase, followed: Looks, camera: str) -> pd.DataFrame:
+    reports = load(case.vault, followed.reports)
+    return reports[(reports["camera_id"] == camera) & (reports["n_frames"] > 0)].sort_values("start_utc")
+
+
+def _unit(run: Run, camera: str, jobs: list[PictureJob], tracks: TableRef, segments: pd.DataFrame) -> PictureUnit:
+    own = tuple(job for job in jobs if job.camera_id == camera)
+    needed = segments[[any(s < j.end_utc and e > j.start_utc for j in own) for s, e in _spans(segments)]]
+    spread = segments.iloc[np.unique(np.linspace(0, len(segments) - 1, BACKGROUND_SEGMENTS).astype(int))]
+    wanted = pd.concat([needed, spread]).drop_duplicates("key").sort_values("start_utc")
+    rows = tuple(
+        (str(k), pd.Timestamp(s).to_pydatetime()) for k, s in zip(wanted["key"], wanted["start_utc"], strict=True)
+    )
+    return PictureUnit(run=run, camera_id=camera, jobs=own, tracks=tracks, segments=rows)
+
+
+def _spans(segments: pd.DataFrame) -> list[tuple[datetime, datetime]]:
+    return list(zip(segments["start_utc"], segments["end_utc"], strict=True))
+
+
+def render_unit(unit: PictureUnit) -> list[str]:
+    """Make and store one camera's pictures in a worker; returns their names. What is stored already is not made again."""
+    env = environment()
+    case = open_case(unit.run.case_id, env, unit.run.policy)
+    missing = [job for job in unit.jobs if not case.vault.exists(_key(unit.run, f"{job.name}.jpg"))]
+    if missing:
+        _render(case, unit, missing)
+    names = [f"{job.name}.{kind}" for job in unit.jobs for kind in ("jpg", "mp4")]
+    return [name for name in names if case.vault.exists(_key(unit.run, name))]
+
+
+def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
+    env, settings = environment(), RedactSettings()
+    seen = detectors(models(env), settings)
+    segments = [(start, env.store.get(object_key.FOOTAGE, key)) for key, start in unit.segments]
+    tracks = load(case.vault, unit.tracks)
+    tracks = tracks[tracks["camera_id"] == unit.camera_id]
+    background = background_of(segments, seen, settings, tracks)
+    for job in jobs:
+        made = render_picture(job, segments, tracks, background, seen, settings)
+        # The still is written last: its presence says that the clip is there.
+        for name in sorted(made, reverse=True):
+            case.vault.put(_key(unit.run, name), made[name])
+
+
+def _key(run: Run, name: str) -> str:
+    return object_key.picture(run.case_id, run.run_id, name)
+
+
+def detectors(loaded: Models, settings: RedactSettings) -> Detectors:
+    """The independent look of redaction, by the run's own models."""
+
+    def people(images: list[np.ndarray]) -> list[Found]:
+        return [(np.asarray(b.xyxy, float), np.asarray(b.score, float)) for b in loaded.person.detect(images)]
+
+    def faces(images: list[np.ndarray]) -> list[Found]:
+        return [(np.asarray(f.xyxy, float), np.asarray(f.score, float)) for f in loaded.face.detect(images)]
+
+    return Detectors(people=people, faces=faces)  # type: ignore[arg-type]
+
+
+def carry_pictures(before: Run, old_contacts: TableRef, run: Run, new_contacts: TableRef) -> tuple[str, ...]:
+    """Pictures of an earlier run for one under another policy: sightings as they are, contacts under their new numbers."""
+    case = open_case(run.case_id, policy=run.policy)
+    old, new = load(case.vault, old_contacts), load(case.vault, new_contacts)
+    number = dict(zip(new["person_id"], new["contact_id"], strict=True))
+    renamed = {c: number[p] for p, c in zip(old["person_id"], old["contact_id"], strict=True) if p in number}
+    names = []
+    for item in case.vault.list(object_key.picture(before.case_id, before.run_id)):
+        stem, _, kind = item.key.rsplit("/", 1)[-1].partition(".")
+        target = stem if stem.startswith("S-") else renamed.get(stem)
+        if target is not None:
+            case.vault.put(_key(run, f"{target}.{kind}"), case.vault.get(item.key))
+            names.append(f"{target}.{kind}")
+    return tuple(sorted(names))

@@ -1,0 +1,64 @@
+"""rerun-exposure: assess stored encounters again under another policy; look again where new footage arrived."""
+
+from __future__ import annotations
+
+from prefect import flow, get_run_logger
+
+from data_contracts.errors import EncounterError
+from flows import begin, exposure, publish
+from flows.begin import last_run
+from flows.context import environment, open_case, stopping_when_unauthorised
+from flows.filing import filed_cases
+from flows.footage_news import has_new_footage
+from flows.operators import show
+from flows.pictures import carry_pictures
+from flows.server import runs_of, start_trace
+from flows.stage import plain, stage
+
+load_published = plain("load published run", publish.load_published)
+assess_contacts = stage("assess", exposure.assess_contacts)
+new_run = plain("new run", begin.next_run)
+carry = plain("carry pictures over", carry_pictures)
+publish_run = stage("report and publish", publish.publish)
+tell_operators = plain("tell the operators", show)
+
+
+def reassess(case_id: str, policy: str) -> str:
+    """Contacts of a finished case under another policy, from its stored encounters; no video is read."""
+    before = load_published(case_id)
+    run = new_run(before.run, policy)
+    contacts = assess_contacts(run, before.meetings)
+    pictures = carry(before.run, before.contacts, run, contacts)
+    result = before.model_copy(update={"run": run, "contacts": contacts, "pictures": pictures})
+    publish_run(run, result)
+    tell_operators(result)
+    return run.run_id
+
+
+def _cases_with_new_footage() -> list[str]:
+    """Finished cases for which footage has arrived that their last run did not have."""
+    env = environment()
+    return [case_id for case_id in filed_cases(env) if _news(case_id)]
+
+
+cases_with_new_footage = plain("cases with news", _cases_with_new_footage)
+
+
+def _news(case_id: str) -> bool:
+    try:
+        case = open_case(case_id)
+        run = last_run(case.vault)
+        return run is not None and has_new_footage(case, publish.load_manifest(case.vault, run))
+    except EncounterError:
+        return False
+
+
+@flow(name="rerun-exposure", persist_result=False)
+def rerun_exposure(case_id: str | None = None, policy: str | None = None) -> list[str]:
+    """With a case and a policy: assess again. Without: start cases again for which footage has arrived since."""
+    if case_id is not None and policy is not None:
+        with stopping_when_unauthorised():
+            return [reassess(case_id, policy)]
+    started = [str(start_trace(found, attempt=len(runs_of(found)), again=True)) for found in cases_with_new_footage()]
+    get_run_logger().info("%d cases started again for new footage", len(started))
+    return started

@@ -1,0 +1,104 @@
+"""trace-case: from a filed, consented case to a contact list. One line a stage."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
+
+from flows import begin, exposure, look, people, publish, search
+from flows.context import environment, models, stopping_when_unauthorised
+from flows.fanout import fan_out
+from flows.operators import progress, show
+from flows.pictures import make_pictures
+from flows.refs import Run
+from flows.stage import plain, stage
+
+
+def _begin(case_id: str, again: bool) -> Run | None:
+    """Check consent and approval; claim the case."""
+    return begin.begin(case_id, str(flow_run.id or ""), again)
+
+
+def _template(run: Run) -> str:
+    """The subject's template, under the case's key."""
+    return begin.make_template(run, models(environment()))
+
+
+def _scan(run: Run, windows: search.Windows, template: str, before: look.Looks | None) -> look.Looks:
+    """Key frames of fresh windows."""
+    return look.look("scan", run, windows.fresh, template, before, progress("scan", run.case_id))
+
+
+def _dense(run: Run, windows: search.Windows, template: str, before: look.Looks | None) -> look.Looks:
+    """Everyone, frame by frame, around sightings."""
+    return look.look("follow", run, windows.fresh, template, before, progress("follow", run.case_id))
+
+
+begin_case = plain("authorise and claim", _begin)
+build_template = stage("build template", _template)
+scan = stage("scan footage", _scan)
+follow = stage("follow around sightings", _dense)
+plan_search = stage("plan search", search.plan_search)
+plan_follow = stage("plan following", search.plan_follow)
+find_people = stage("track, join, sight", people.find_people)
+trace_subject = stage("trajectory", people.trace_subject)
+find_encounters = stage("encounters", exposure.find_encounters)
+assess_contacts = stage("assess", exposure.assess_contacts)
+collect_gaps = stage("collect gaps", exposure.collect_gaps)
+redact_pictures = stage("redact pictures", make_pictures)
+publish_run = stage("report and publish", publish.publish)
+tell_operators = plain("tell the operators", show)
+
+
+@flow(name="trace-case", flow_run_name="{case_id}", persist_result=False, validate_parameters=True)
+def trace_case(case_id: str, again: bool = False) -> State | str:
+    """Trace one case. The same case runs once, however often it is asked for, unless `again`."""
+    with stopping_when_unauthorised():
+        run = begin_case(case_id, again)
+        if run is None:
+            return Completed(message=f"case {case_id} is traced by another run")
+        with fan_out():
+            return _trace(run)
+
+
+def _trace(run: Run) -> str:
+    template = build_template(run)
+    scanned = followed = found = dense = None
+    windows = plan_search(run)
+    while scanned is None or windows.open:
+        scanned = scan(run, windows, template, scanned)
+        dense = plan_follow(run, scanned, found, dense)
+        while followed is None or dense.open:
+            followed = follow(run, dense, template, followed)
+            found = find_people(run, followed)
+            dense = plan_follow(run, scanned, found, dense)
+        windows = plan_search(run, windows, scanned, found)
+    assert followed is not None
+    assert found is not None
+    return _conclude(run, windows, scanned, followed, found)
+
+
+def _conclude(
+    run: Run, windows: search.Windows, scanned: look.Looks, followed: look.Looks, found: people.People
+) -> str:
+    trace = trace_subject(run, found)
+    meetings = find_encounters(run, found, trace)
+    contacts = assess_contacts(run, meetings)
+    gaps = collect_gaps(run, windows, scanned, followed, trace)
+    pictures = redact_pictures(run, followed, found, meetings, contacts)
+    result = publish.Result(
+        run=run,
+        windows=windows,
+        scanned=scanned,
+        followed=followed,
+        people=found,
+        trace=trace,
+        meetings=meetings,
+        contacts=contacts,
+        gaps=gaps,
+        pictures=pictures,
+    )
+    publish_run(run, result)
+    tell_operators(result)
+    return run.run_id
