@@ -1,0 +1,55 @@
+"""Frames of a synthetic site with their true boxes, for the accuracy benchmarks of the models.
+
+A site folder has `footage/<camera>/<day>/<hour>/<MM.SS>.mp4` and `truth/boxes.csv` (demo/truth/README.md describes it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, BGR, with the rows of boxes.csv that belong to it."""
+
+    camera: str
+    t_utc: pd.Timestamp
+    image: NDArray[np.uint8]
+    truth: pd.DataFrame
+
+
+def frames(site: Path, every: int = 5) -> Iterator[Frame]:
+    """Every n-th frame of every readable segment, in order of camera and time."""
+    truth = pd.read_csv(site / "truth" / "boxes.csv", parse_dates=["t_utc"])
+    groups = {key: rows for key, rows in truth.groupby(["camera", "t_utc"])}
+    for path in sorted((site / "footage").rglob("*.mp4")):
+        camera, day, hour = path.parts[-4:-1]
+        start = pd.Timestamp(f"{day}T{hour}:{path.stem.replace('.', ':')}", tz="UTC")
+        try:
+            with av.open(str(path)) as container:
+                for i, frame in enumerate(container.decode(video=0)):
+                    if i % every:
+                        continue
+                    t = start + timedelta(seconds=round(float(frame.time), 3))
+                    rows = groups.get((camera, t), truth.iloc[:0])
+                    yield Frame(camera, t, frame.to_ndarray(format="bgr24"), rows)
+        except av.error.InvalidDataError:
+            continue  # some sites have a damaged segment on purpose
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(n, m) intersection over union of boxes (n, 4) and (m, 4) x0 y0 x1 y1."""
+    if not len(a) or not len(b):
+        return np.zeros((len(a), len(b)))
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    inter = np.maximum(high - low, 0).prod(-1)
+    area = [(x[:, 2] - x[:, 0]) * (x[:, 3] - x[:, 1]) for x in (a, b)]
+    return inter / (area[0][:, None] + area[1][None] - inter)
