@@ -1,0 +1,91 @@
+"""What is written down and what is there stay the same thing."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from data_contracts.tables import ALL, BY_NAME
+from flows.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d["name"])
+def test_every_deployment_imports(deployment: dict) -> None:
+    """Each entry point of prefect.yaml is a flow of that name."""
+    path, name = deployment["entrypoint"].split(":")
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    assert getattr(module, name).name == deployment["name"]
+
+
+def test_the_deployments_are_the_ones_promised() -> None:
+    """trace-case by event, at most ten at once; the others on schedules."""
+    by_name = {d["name"]: d for d in DEPLOYMENTS}
+    assert set(by_name) == {"trace-case", "rerun-exposure", "reconcile", "purge-expired"}
+    assert by_name["trace-case"]["concurrency_limit"]["limit"] == 10
+    assert by_name["trace-case"]["triggers"][0]["expect"] == ["case.confirmed"]
+    assert all(by_name[n]["schedules"] for n in set(by_name) - {"trace-case"})
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    """Every relative link and picture of the docs exists."""
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_commands_of_the_docs_exist() -> None:
+    """Every `encounter ...` command that the docs show is one."""
+    runner = CliRunner()
+    shown = set()
+    for page in DOCS:
+        shown |= set(re.findall(r"encounter ((?:case|models|keys|site|consent|approval) [a-z]+)", page.read_text()))
+        shown |= set(re.findall(r"`encounter (up|down|status|demo|ingest)", page.read_text()))
+    assert len(shown) > 10
+    for command in sorted(shown):
+        result = runner.invoke(app, [*command.split(), "--help"])
+        assert result.exit_code == 0, command
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    """The README's make commands are targets."""
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.M)) <= targets
+
+
+def test_contracts_have_a_version_and_one_name() -> None:
+    """Tables are told apart by name, and every one has a version and says what its columns mean."""
+    assert len(BY_NAME) == len(ALL)
+    for contract in ALL:
+        assert contract.version >= 1
+        assert contract.expectations
+        assert all(column.meaning for column in contract.columns)
+
+
+def test_every_stage_module_is_tested() -> None:
+    """Each module of tasks/ is imported by some test."""
+    text = "\n".join(p.read_text() for p in (ROOT / "tests").rglob("*.py"))
+    indirect = {
+        "__init__",
+        "segment",
+        "projection",
+        "place",
+        "path",
+        "smooth",
+        "mask_state",
+        "accumulate",
+        "align",
+        "anchor",
+        "reach",
+    }
+    modules = {p.stem for p in (ROOT / "tasks").glob("*.py")} - indirect
+    assert not {m for m in modules if f"tasks.{m}" not in text and f"from tasks import {m}" not in text}

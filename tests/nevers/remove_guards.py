@@ -1,0 +1,94 @@
+"""`python tests/nevers/remove_guards.py`: removes each guard of the five nevers on a copy and shows that its tests turn red.
+
+Works on a copy of the tracked files in a temporary folder. First the tests run unchanged and must be green. Exit status 1 when a
+guard can be removed without a test noticing, or when a guard's line is not found any more.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Guard(NamedTuple):
+    """A line that holds a never, and what it looks like without the guard."""
+
+    never: str
+    file: str
+    line: str
+    without: str
+
+
+GUARDS = (
+    Guard("1 a withdrawn consent is refused", "tasks/authorise.py", "    if withdrawn:", "    if False:"),
+    Guard("1 two people must sign", "tasks/authorise.py", "    _two_people(consented, approved)", "    pass"),
+    Guard(
+        "1 only authorise makes a case",
+        "data_contracts/authorisation.py",
+        "if witness is not _WITNESS:",
+        "if False:",
+    ),
+    Guard(
+        "2 strangers get no answer",
+        "tasks/match.py",
+        "np.where(proposed, subject_p, np.nan), mask_p, compared",
+        "subject_p, mask_p, compared",
+    ),
+    Guard("2 a template is of one case", "tasks/match.py", "if template.case_id != case.case_id:", "if False:"),
+    Guard("3 people are hidden", "tasks/redact.py", "        hide_box(levels, grown(box, settings))", "        pass"),
+    Guard(
+        "3 what differs from the scene is hidden",
+        "tasks/redact.py",
+        "    levels = _unexplained(frame, background, settings)",
+        "    levels = np.zeros(frame.shape[:2], np.uint8)",
+    ),
+    Guard("4 a destroyed key ends open handles", "infra/case_store.py", "        self._check(key)", "        pass"),
+    Guard(
+        "4 objects are sealed",
+        "infra/case_store.py",
+        'seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE)',
+        "data, _SEALED_TYPE)",
+    ),
+    Guard("4 expiry ends a case", "tasks/purge.py", "now >= case.expires_utc", "False"),
+    Guard("5 nothing is confirmed by itself", "tasks/sight.py", '"unreviewed"', '"confirmed"'),
+)
+
+
+def tests_pass(copy: Path, never: str) -> bool:
+    """Whether the tests of a never ("" for all) pass on the copy."""
+    chosen = [str(p) for p in sorted((copy / "tests" / "nevers").glob(f"test_never_{never[:1]}*.py"))]
+    env = {**os.environ, "PYTHONPATH": str(copy)}
+    argv = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen]
+    return subprocess.run(argv, cwd=copy, env=env, capture_output=True, check=False).returncode == 0
+
+
+def main() -> int:
+    """Print one line a guard; the number of guards that nobody watches is the exit status."""
+    with tempfile.TemporaryDirectory(prefix="encounter-guards-") as folder:
+        copy = Path(folder) / "copy"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(copy)], check=True)
+        print("unchanged: " + ("green" if tests_pass(copy, "") else "RED, nothing below means anything"))
+        unwatched = 0
+        for guard in GUARDS:
+            path = copy / guard.file
+            whole = path.read_text()
+            if guard.line not in whole:
+                print(f"{guard.never}: the line was not found in {guard.file}")
+                unwatched += 1
+                continue
+            path.write_text(whole.replace(guard.line, guard.without))
+            green = tests_pass(copy, guard.never)
+            path.write_text(whole)
+            print(f"{guard.never}: {'STILL GREEN' if green else 'red'}  ({guard.file}: {guard.line.strip()})")
+            unwatched += green
+    return min(unwatched, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Never 3: no unmasked bystander leaves the system. Tried on real pixels of the demo footage with its true boxes.
+
+A head of 16 px and more counts as leaked when more than a tenth of it is neither mosaiced nor hidden behind the subject.
+"""
+
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts import object_key
+from data_contracts.tables import TRACKS
+from tasks import video
+from tasks.bystanders import locate
+from tasks.clips import background_of, render_picture
+from tasks.pictures import PictureJob
+from tasks.redact import Detectors, Found, RedactSettings, levels_to_hide
+
+DEMO = Path(__file__).parents[2] / "demo"
+SETTINGS = RedactSettings(background_frames=13)
+MIN_HEAD_PX = 16
+MAX_SHOWN = 0.1
+
+
+@lru_cache
+def boxes(camera: str) -> pd.DataFrame:
+    """True boxes of one camera."""
+    table = pd.read_csv(DEMO / "truth" / "boxes.csv")
+    table = table[table["camera"] == camera]
+    return table.assign(t_utc=pd.to_datetime(table["t_utc"], utc=True).astype("datetime64[us, UTC]"))
+
+
+@lru_cache
+def segments(camera: str) -> list[tuple]:
+    """Starts and bytes of one camera's segments."""
+    root = DEMO / "footage"
+    names = [(p, object_key.read_segment(str(p.relative_to(root)))) for p in sorted((root / camera).rglob("*.mp4"))]
+    return [(name.start_utc, path.read_bytes()) for path, name in names if name]
+
+
+def tracks(camera: str, keep: float) -> pd.DataFrame:
+    """TRACKS from the truth: the subject (track 0) whole, of everybody else only a share of the rows."""
+    table = boxes(camera)
+    numbers = {p: i + 1 for i, p in enumerate(sorted(set(table["person"]) - {"S"}))} | {"S": 0}
+    luck = np.random.default_rng(4).random(len(table))
+    table = table[(table["person"] == "S") | (luck < keep)]
+    rows = table.assign(camera_id=camera, track_id=table["person"].map(numbers), score=0.8, foot_hidden=False)
+    return TRACKS.shape(rows)
+
+
+def nobody(images: list[np.ndarray]) -> list[Found]:
+    """A detector that misses everybody."""
+    return [(np.zeros((0, 4)), np.zeros(0)) for _ in images]
+
+
+BLIND = Detectors(people=nobody)
+
+
+@lru_cache
+def scene(camera: str):
+    """The camera's empty scene, people kept out by a third of the true boxes."""
+    return background_of(segments(camera), BLIND, SETTINGS, tracks(camera, 0.33))
+
+
+def head(row, shape: tuple[int, int]) -> np.ndarray:
+    """Mask (h, w) of a head: the ellipse in its true box, as far as the person is visible."""
+    mask = np.zeros(shape, np.uint8)
+    centre = (round((row.head_x0 + row.head_x1) / 2), round((row.head_y0 + row.head_y1) / 2))
+    axes = (max(1, round((row.head_x1 - row.head_x0) / 2)), max(1, round((row.head_y1 - row.head_y0) / 2)))
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, 1, -1)
+    seen = np.zeros(shape, bool)
+    seen[row.y0 : row.y1, row.x0 : row.x1] = True
+    return mask.astype(bool) & seen
+
+
+def now(camera: str, time) -> pd.DataFrame:
+    """True boxes at a frame's time."""
+    table = boxes(camera)
+    return table[(table["t_utc"] - pd.Timestamp(time)).abs() < timedelta(milliseconds=60)]
+
+
+def leaked(camera: str, time, levels: np.ndarray) -> list[str]:
+    """Bystanders whose visible head is shown."""
+    rows = list(now(camera, time).itertuples())
+    out = []
+    for row in rows:
+        if row.person == "S" or row.head_px < MIN_HEAD_PX or row.head_visible < 0.3:
+            continue
+        mask = head(row, levels.shape)
+        if mask.sum() >= 50 and (levels[mask] == 0).mean() > MAX_SHOWN:
+            out.append(f"{camera} {time:%H:%M:%S.%f} {row.person}")
+    return out
+
+
+@lru_cache
+def sampled(camera: str, step_s: float) -> list[video.Frame]:
+    """Frames in which the subject is there, a few seconds apart."""
+    own = boxes(camera)[boxes(camera)["person"] == "S"]["t_utc"]
+    out = []
+    for start, data in segments(camera):
+        try:
+            out += list(video.frames(data, start, step_s))
+        except video.VideoUnreadable:
+            continue
+    return [f for f in out if own.min() <= pd.Timestamp(f.t_utc) <= own.max()]
+
+
+@pytest.mark.parametrize(
+    ("camera", "with_scene"),
+    [("lobby-a", True), ("lobby-b", True), ("corridor", True), ("lobby-a", False), ("corridor", False)],
+)
+def test_no_head_is_shown_with_gappy_tracks(camera: str, with_scene: bool) -> None:
+    """With a third of the bystanders' boxes, blind detectors, with and without a scene: no head is left unmasked."""
+    taken = sampled(camera, 3.8)
+    assert taken
+    background = scene(camera) if with_scene else None
+    places = locate(taken, tracks(camera, 0.33), [0], BLIND, SETTINGS)
+    leaks = []
+    for frame, place in zip(taken, places, strict=True):
+        levels = levels_to_hide(frame.image, place.subject, place.others, background, SETTINGS)
+        leaks += leaked(camera, frame.t_utc, levels)
+    assert leaks == []
+
+
+@pytest.mark.parametrize("camera", ["lobby-a", "lobby-b"])
+def test_nobody_known_but_the_subject(camera: str) -> None:
+    """Tracker and detectors miss every bystander: those apart from the subject are hidden by the scene alone."""
+    taken = sampled(camera, 3.8)
+    places = locate(taken, tracks(camera, 0.0), [0], BLIND, SETTINGS)
+    leaks = []
+    for frame, place in zip(taken, places, strict=True):
+        levels = levels_to_hide(frame.image, place.subject, place.others, scene(camera), SETTINGS)
+        leaks += [who for who in leaked(camera, frame.t_utc, levels) if not _touches(camera, frame.t_utc, who[-2:])]
+    assert leaks == []
+
+
+def _touches(camera: str, time, person: str) -> bool:
+    """Whether somebody's head lies in the subject's box: there only a detector or tracker can tell them apart."""
+    rows = {r.person: r for r in now(camera, time).itertuples()}
+    own, other = rows.get("S"), rows[person.strip()]
+    if own is None:
+        return False
+    apart = other.head_x1 < own.x0 or other.head_x0 > own.x1 or other.head_y1 < own.y0 or other.head_y0 > own.y1
+    return not apart
+
+
+def test_the_subject_lost_shows_nobody() -> None:
+    """Without a certain place of the subject no head at all is shown, the subject's included."""
+    for frame in sampled("lobby-a", 3.8):
+        levels = levels_to_hide(frame.image, np.zeros((0, 4)), np.zeros((0, 4)), scene("lobby-a"), SETTINGS)
+        assert leaked("lobby-a", frame.t_utc, levels) == []
+
+
+def test_the_written_files_hold_no_bystander_s_face() -> None:
+    """In the decoded MP4 and JPEG the fine detail of bystanders' heads is gone; the subject's is kept somewhere."""
+    camera, start = "lobby-b", boxes("lobby-b")["t_utc"].min() + timedelta(seconds=15)
+    begin = pd.Timestamp(start).to_pydatetime()
+    end = begin + timedelta(seconds=2)
+    job = PictureJob(name="S-01", camera_id=camera, start_utc=begin, end_utc=end, still_utc=begin, subject_tracks=(0,))
+    made = render_picture(job, segments(camera), tracks(camera, 0.33), scene(camera), BLIND, SETTINGS)
+    source = [f for s, d in segments(camera)[:2] for f in video.frames(d, s) if begin <= f.t_utc <= end]
+    written = list(video.frames(made["S-01.mp4"], source[0].t_utc))
+    assert len(source) == len(written) == 11
+    heads = own = 0
+    for before, after in zip(source, written, strict=True):
+        for row in now(camera, before.t_utc).itertuples():
+            if row.head_px < MIN_HEAD_PX or row.head_visible < 0.5:
+                continue
+            alike = _alike(before.image, after.image, head(row, before.image.shape[:2]))
+            if row.person == "S":
+                own += alike > 0.8
+            else:
+                heads += 1
+                assert alike < 0.5, (row.person, before.t_utc)
+    assert heads > 10
+    assert own > 0
+
+
+def _alike(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+    """Correlation of detail finer than a fifth of the head, inside a mask."""
+    sigma = max(1.5, np.sqrt(where.sum()) / 6)
+    fine = [(im.astype(float) - cv2.GaussianBlur(im.astype(float), (0, 0), sigma))[where].ravel() for im in (a, b)]
+    return float(np.corrcoef(fine[0], fine[1])[0, 1])

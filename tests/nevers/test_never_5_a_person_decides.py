@@ -1,0 +1,87 @@
+"""Never 5: the system ranks and proposes; what is not likely is a question, and nothing is confirmed by itself."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from demo_report import report_data
+from subject_case import subject_case
+
+from data_contracts.policy import SearchSettings
+from data_contracts.tables import MEMBERS, TRACKS
+from tasks.report import render_report
+from tasks.sight import sight
+
+ROOT = Path(__file__).parents[2]
+
+
+def sighted(subject_p: float) -> pd.DataFrame:
+    """Sightings of one track whose face matched three times with the same probability."""
+    at = pd.date_range("2026-11-16T00:00:00Z", periods=15, freq="200ms")
+    rows = [
+        {
+            "camera_id": "a",
+            "track_id": 1,
+            "t_utc": t,
+            "x0": 0.0,
+            "y0": 0.0,
+            "x1": 60.0,
+            "y1": 180.0,
+            "score": 0.9,
+            "x_m": 1.0,
+            "y_m": 1.0,
+            "cov_xx": 0.01,
+            "cov_xy": 0.0,
+            "cov_yy": 0.01,
+            "foot_hidden": False,
+            "face_px": 60.0 if i % 5 == 0 else None,
+            "mask_p": 0.05 if i % 5 == 0 else None,
+            "subject_p": subject_p if i % 5 == 0 else None,
+        }
+        for i, t in enumerate(at)
+    ]
+    members = MEMBERS.shape([{"person_id": "P-1", "camera_id": "a", "track_id": 1, "subject_p": None}])
+    return sight(subject_case(), TRACKS.shape(rows), members, SearchSettings())[0]
+
+
+def test_every_sighting_waits_for_a_review() -> None:
+    """However sure, a sighting comes out unreviewed."""
+    found = sighted(0.97)
+    assert len(found)
+    assert set(found["review"]) == {"unreviewed"}
+
+
+def test_what_is_not_likely_is_a_question() -> None:
+    """Below the policy's high threshold a sighting is a question, not a fact; below the lower one it is nothing."""
+    assert set(sighted(0.6)["band"]) <= {"question"}
+    assert sighted(0.2).empty
+
+
+def test_no_code_confirms() -> None:
+    """No module of ours ever writes the word that only reviewers may write."""
+    writers = []
+    for layer in ("tasks", "flows", "infra"):
+        for path in (ROOT / layer).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Dict):
+                    pairs = zip(node.keys, node.values, strict=True)
+                    writers += [
+                        path
+                        for k, v in pairs
+                        if isinstance(k, ast.Constant)
+                        and k.value == "review"
+                        and isinstance(v, ast.Constant)
+                        and v.value != "unreviewed"
+                    ]
+    assert not writers
+
+
+def test_the_report_says_who_decides() -> None:
+    """The page tells its reader that it proposes and that two reviewers confirm."""
+    page = render_report(report_data())
+    assert "A person decides" in page
+    assert "two reviewers" in page
+    assert np.isfinite(len(page))
