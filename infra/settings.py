@@ -106,6 +106,7 @@ class ModelSettings(Record):
     appearance: str | None = None
     mask: str | None = None
     person_size: tuple[int, int] | None = None
+    pack: Path | None = None
     accept_noncommercial: bool = False
 
 
@@ -157,7 +158,7 @@ class Settings(BaseSettings):
                 "stack": True,
                 "s3": {"access_key", "secret_key"},
                 "keys": {"file"},
-                "models": {"dir"},
+                "models": {"dir", "pack"},
                 "dask": {"scheduler"},
                 "prefect": {"api_url"},
             },

@@ -12,11 +12,23 @@ from pydantic import Field, ValidationError, model_validator
 from data_contracts.errors import ModelUnavailable
 from data_contracts.time import Record
 from models.calibration import LogisticCalibration
+from models.pack_files import PackTask
 
 Role = Literal["person", "face", "embedder", "appearance", "mask"]
 ROLES: tuple[Role, ...] = ("person", "face", "embedder", "appearance", "mask")
 Conversion = Literal["nanodet", "centerface", "faceres", "dlib_resnet", "copy"]
-Loader = Literal["nanodet", "centerface", "faceres", "dlib_resnet", "mask_lr", "scrfd", "arcface", "osnet"]
+Loader = Literal[
+    "nanodet",
+    "centerface",
+    "faceres",
+    "dlib_resnet",
+    "mask_lr",
+    "scrfd",
+    "arcface",
+    "osnet",
+    "pack_person",
+    "pack_reid",
+]
 _HERE = Path(__file__).parent
 
 
@@ -49,7 +61,7 @@ class ModelEntry(Record):
 
     `loader` is the class in models/ that runs it. `needs` names a model whose output this one works on; `packaged` is a
     file that ships with the project; `pack` names files of which the user brings one (never downloaded, no digest), with
-    `pack_advice` on how.
+    `pack_advice` on how. `pack_task` is the task that an InsightFace pack with a manifest.json has the file for.
     """
 
     role: Role
@@ -66,6 +78,7 @@ class ModelEntry(Record):
     needs: str | None = None
     packaged: str | None = None
     pack: tuple[str, ...] = ()
+    pack_task: PackTask | None = None
     pack_advice: str = ""
     input: ModelInput | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
@@ -76,6 +89,11 @@ class ModelEntry(Record):
         if self.default and not self.commercial_use:
             raise ValueError("a model that may not be used commercially cannot be a default")
         return self
+
+    @property
+    def brought(self) -> bool:
+        """Whether the user brings the file, because it may not or cannot be pulled."""
+        return bool(self.pack) or self.pack_task is not None
 
     @property
     def file_suffix(self) -> str:

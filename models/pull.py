@@ -60,7 +60,7 @@ def model_path(name: str, cache: Path, manifest: Manifest | None = None) -> Path
 def check(cache: Path = DEFAULT_CACHE, manifest: Manifest | None = None) -> list[ModelFile]:
     """One row for every model that can be pulled or ships: is it there, and is it what the manifest names?"""
     known = manifest or read_manifest()
-    return [_row(n, cache, known) for n, e in known.models.items() if not e.pack]
+    return [_row(n, cache, known) for n, e in known.models.items() if not e.brought]
 
 
 def pull(
@@ -97,7 +97,7 @@ def _row(name: str, cache: Path, manifest: Manifest) -> ModelFile:
 
 
 def _pull_one(name: str, entry: ModelEntry, cache: Path, sources: Iterable[Attempt], say: Progress) -> None:
-    if entry.pack:
+    if entry.brought:
         raise ModelUnavailable(f"{name} is never downloaded ({entry.licence}): {entry.pack_advice}")
     if entry.packaged:
         raise ModelUnavailable(

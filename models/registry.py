@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from models.calibration import LogisticCalibration
 from models.centerface import CenterFace
 from models.dlib_resnet import DlibResNet
 from models.faceres import FaceRes, FaceResMask
-from models.insightface_pack import ArcFace, Scrfd, find_pack_file
+from models.insightface_pack import ArcFace, Scrfd
+from models.insightface_person import PackPerson, PackReid
 from models.interface import (
     AppearanceEmbedder,
     FaceDetector,
@@ -31,6 +32,7 @@ from models.interface import (
 from models.manifest import ROLES, Manifest, ModelEntry, ModelInput, Role, read_manifest
 from models.nanodet import NanoDet
 from models.osnet import OsNet
+from models.pack_files import PackFile, find_in_pack, find_single
 from models.pull import DEFAULT_CACHE, model_path, sha256
 from models.runtime import Probe, RuntimeName, Session, session
 
@@ -45,8 +47,9 @@ PACKS = "packs"
 class ModelSettings(Record):
     """Which models to use and how. A role left None takes the manifest's default; appearance has none.
 
-    `person_size` is the person detector's canvas (width, height) in px, multiples of 32. `accept_noncommercial` says that
-    the user's purpose allows models whose licence is for non-commercial use only.
+    `person_size` is the person detector's canvas (width, height) in px, multiples of 32. `pack` is the folder of the
+    InsightFace pack that the entries of that kind read: a path, or a name below the cache's `packs`; None where that has
+    only one. `accept_noncommercial` says that the user's purpose allows models whose licence is for non-commercial use only.
     """
 
     cache: Path = DEFAULT_CACHE
@@ -58,6 +61,7 @@ class ModelSettings(Record):
     appearance: str | None = None
     mask: str | None = None
     person_size: tuple[int, int] | None = None
+    pack: Path | None = None
     accept_noncommercial: bool = False
 
 
@@ -105,15 +109,15 @@ class _Loader:
         if calibration is None:
             raise ModelUnavailable(f"{embedder_name} has no calibration in the manifest: it cannot search")
         embedder = self._embedder(embedder_name)
-        return Models(
+        loaded = Models(
             self._person(),
             self._face(),
             embedder,
             self._mask(mask_name, {embedder_name: embedder}),
             calibration,
-            dict(self.digests),
-            self._appearance(),
+            appearance=self._appearance(),
         )
+        return replace(loaded, digests=dict(self.digests))  # complete only now: each load notes its own
 
     def _name(self, role: Role) -> str:
         name = getattr(self.settings, role) or self.manifest.default(role)
@@ -133,9 +137,10 @@ class _Loader:
 
     def _file(self, name: str) -> Path:
         """The model's file, checked against the manifest's digest where it has one; notes the digest found."""
-        entry, path = self.manifest.entry(name), model_path(name, self.settings.cache, self.manifest)
-        if entry.pack:
-            path = find_pack_file(self.settings.cache.expanduser() / PACKS, entry.pack, entry.pack_advice)
+        entry = self.manifest.entry(name)
+        if entry.brought:
+            return self._brought(name).path
+        path = model_path(name, self.settings.cache, self.manifest)
         if not path.is_file():
             raise ModelUnavailable(f"{name} is not in {path.parent}: run `encounter models pull`")
         found = sha256(path)
@@ -143,6 +148,19 @@ class _Loader:
             raise ModelUnavailable(f"{path.name}: digest {entry.sha256} expected, {found} found: pull it again")
         self.digests[name] = found
         return path
+
+    def _brought(self, name: str) -> PackFile:
+        """A file that the user brings; notes its digest, and that of the pack's manifest, which says how it is run."""
+        entry, folder = self.manifest.entry(name), self.settings.cache.expanduser() / PACKS
+        if entry.pack_task is None:
+            file = find_single(folder, entry.pack, entry.pack_advice)
+        else:
+            pack = (self.settings.pack or Path()).expanduser()
+            file = find_in_pack(folder / pack, entry.pack_task, entry.pack, entry.pack_advice)
+        self.digests[name] = sha256(file.path)
+        if file.manifest is not None:
+            self.digests[f"{name} {file.manifest.name}"] = sha256(file.manifest)
+        return file
 
     def _session(self, name: str, shape: tuple[int, ...], tolerance: float) -> Session:
         given = _input(name, self.manifest.entry(name))
@@ -152,6 +170,8 @@ class _Loader:
     def _person(self) -> PersonDetector:
         name = self._name("person")
         entry = self._entry(name, "person")
+        if entry.loader == "pack_person":
+            return PackPerson(self._brought(name), self.settings.threads, self.cuda, entry.thresholds["score"])
         given = _input(name, entry)
         width, height = self.settings.person_size or (given.width, given.height)
         if width % 32 or height % 32 or min(width, height) < 32:
@@ -164,7 +184,7 @@ class _Loader:
         entry = self._entry(name, "face")
         score, overlap = entry.thresholds["score"], entry.thresholds["overlap"]
         if entry.loader == "scrfd":
-            return Scrfd(self._file(name), self.settings.threads, self.cuda, score, overlap)
+            return Scrfd(self._brought(name), self.settings.threads, self.cuda, score, overlap)
         at = self._session(name, (1, 3, 160, 160), _DETECTOR_TOLERANCE)
         return CenterFace(at, _input(name, entry), score, overlap)
 
@@ -172,7 +192,7 @@ class _Loader:
         entry = self._entry(name, "embedder")
         least = entry.thresholds["min_face_px"]
         if entry.loader == "arcface":
-            return ArcFace(self._file(name), self.settings.threads, self.cuda, least)
+            return ArcFace(self._brought(name), self.settings.threads, self.cuda, least)
         given = _input(name, entry)
         if entry.loader == "dlib_resnet":
             at = self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE)
@@ -191,7 +211,10 @@ class _Loader:
         name = self.settings.appearance
         if name is None:
             return None
-        given = _input(name, self._entry(name, "appearance"))
+        entry = self._entry(name, "appearance")
+        if entry.loader == "pack_reid":
+            return PackReid(self._brought(name), self.settings.threads, self.cuda)
+        given = _input(name, entry)
         return OsNet(self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE), given)
 
 

@@ -90,12 +90,18 @@ def ort_session(path: Path, threads: int, cuda: bool) -> Any:
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = ["CPUExecutionProvider"]
-    if cuda:
-        if "CUDAExecutionProvider" not in ort.get_available_providers():
-            raise ModelUnavailable("runtime onnxruntime-cuda needs the package onnxruntime-gpu and a CUDA device")
-        providers.insert(0, "CUDAExecutionProvider")
-    return ort.InferenceSession(str(path), options, providers=providers)
+    return ort.InferenceSession(str(path), options, providers=ort_providers(cuda))
+
+
+def ort_providers(cuda: bool) -> list[str]:
+    """What ONNX Runtime may run on. Raises ModelUnavailable where CUDA is asked for and not there."""
+    import onnxruntime as ort
+
+    if not cuda:
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        raise ModelUnavailable("runtime onnxruntime-cuda needs the package onnxruntime-gpu and a CUDA device")
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
 
 class _Ort:

@@ -37,7 +37,7 @@ def test_every_model_has_a_card(name: str) -> None:
     assert "licence" in card.lower()
 
 
-@pytest.mark.parametrize("name", sorted(n for n, e in MODELS.items() if not e.pack))
+@pytest.mark.parametrize("name", sorted(n for n, e in MODELS.items() if not e.brought))
 def test_what_is_pulled_is_pinned(name: str) -> None:
     """Sources and the converted file have digests; a packaged file has the one named."""
     entry = MODELS[name]

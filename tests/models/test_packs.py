@@ -9,51 +9,25 @@ import pytest
 
 from data_contracts.errors import ModelUnavailable
 from models.convert.graph import GraphWriter
-from models.insightface_pack import ArcFace, Scrfd, find_pack_file
+from models.insightface_pack import ArcFace, Scrfd
 from models.manifest import ModelInput
 from models.osnet import OsNet
+from models.pack_files import PackFile, find_in_pack
 from models.registry import ModelSettings, load
 from models.runtime import session
+from tests.models.small_networks import arcface_network, scrfd_network, write
 
 
 @pytest.fixture
 def scrfd(tmp_path: Path) -> Path:
-    """SCRFD's nine outputs for a 160 px canvas: a bright cell is a face, two anchors a cell.
-
-    The score is the red channel's mean over the cell; sides are 2 strides; landmarks a fixed pattern.
-    """
-    out, names = GraphWriter(), []
-    for kind, width in (("score", 1), ("box", 4), ("marks", 10)):
-        for stride in (8, 16, 32):
-            cells = (160 // stride) ** 2
-            name = f"{kind}_{stride}"
-            if kind == "score":
-                pooled = out.emit("AveragePool", ["x"], kernel_shape=[stride, stride], strides=[stride, stride])
-                red = out.emit("Slice", [pooled, *(out.constant(np.array([v])) for v in (0, 1, 1))])
-                flat = out.emit("Reshape", [red, out.constant(np.array([-1, 1]))])
-                keep = np.tile(np.array([[1.0, 0.0]], np.float32), (cells, 1))  # only the first anchor answers
-                both = out.emit("Mul", [flat, out.constant(keep)])
-                out.emit("Reshape", [both, out.constant(np.array([-1, 1]))], out=name)
-            else:
-                row = np.full(width, 2.0) if kind == "box" else np.array([-1, -1, 1, -1, 0, 0, -1, 1, 1, 1])
-                out.emit("Identity", [out.constant(np.tile(row.astype(np.float32), (cells * 2, 1)))], out=name)
-            names.append(name)
-    path = tmp_path / "packs" / "tiny" / "det_500m.onnx"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(out.finish({"x": [1, 3, 160, 160]}, names, "scrfd").SerializeToString())
-    return path
+    """A pack without manifest.json: `packs/tiny/det_500m.onnx`."""
+    return write(scrfd_network(), tmp_path / "packs" / "tiny" / "det_500m.onnx")
 
 
 @pytest.fixture
 def arcface(tmp_path: Path) -> Path:
-    """(n, 3, 112, 112) -> (n, 48): means of a 4 x 4 grid, three channels."""
-    out = GraphWriter()
-    pooled = out.emit("AveragePool", ["x"], kernel_shape=[28, 28], strides=[28, 28])
-    out.emit("Flatten", [pooled], out="y")
-    path = tmp_path / "packs" / "tiny" / "w600k_mbf.onnx"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(out.finish({"x": ["n", 3, 112, 112]}, ["y"], "arcface").SerializeToString())
-    return path
+    """The same pack's `w600k_mbf.onnx`."""
+    return write(arcface_network(), tmp_path / "packs" / "tiny" / "w600k_mbf.onnx")
 
 
 @pytest.mark.parametrize("role", ["face", "embedder"])
@@ -77,7 +51,9 @@ def test_scrfd_answers_in_our_terms(scrfd: Path) -> None:
     image = np.zeros((160, 160, 3), np.uint8)
     image[80:88, 64:72, 2] = 255
     image[:, :, :2] = 128
-    faces = Scrfd(find_pack_file(scrfd.parents[1], ["det_500m.onnx"], ""), 1, False, 0.5, 0.4).detect([image])[0]
+    faces = Scrfd(find_in_pack(scrfd.parents[1], "detection", ["det_500m.onnx"], ""), 1, False, 0.5, 0.4).detect(
+        [image]
+    )[0]
     assert len(faces) == 1
     assert faces.xyxy[0] == pytest.approx([64 - 16, 80 - 16, 64 + 16, 80 + 16])
     assert faces.landmarks[0, 0] == pytest.approx([64 - 8, 80 - 8])
@@ -89,7 +65,7 @@ def test_arcface_aligns_and_normalises(arcface: Path) -> None:
     from models.align import ARCFACE_112
 
     image = np.random.default_rng(0).integers(0, 255, (112, 112, 3), np.uint8)
-    vector = ArcFace(arcface, 1, False, 32.0).embed([image], [ARCFACE_112])[0]
+    vector = ArcFace(PackFile(arcface), 1, False, 32.0).embed([image], [ARCFACE_112])[0]
     grid = (image[:, :, ::-1].reshape(4, 28, 4, 28, 3).mean((1, 3)) - 127.5) / 127.5
     expected = grid.transpose(2, 0, 1).ravel()
     assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=2e-2)
@@ -98,9 +74,9 @@ def test_arcface_aligns_and_normalises(arcface: Path) -> None:
 def test_a_network_of_another_kind_is_refused(scrfd: Path, arcface: Path) -> None:
     """Files under the right name with the wrong shape are named, not taken for what they are not."""
     with pytest.raises(ModelUnavailable, match="1 outputs"):
-        Scrfd(arcface, 1, False, 0.5, 0.4)
+        Scrfd(PackFile(arcface), 1, False, 0.5, 0.4)
     with pytest.raises(ModelUnavailable, match="ArcFace takes"):
-        ArcFace(scrfd, 1, False, 32.0)
+        ArcFace(PackFile(scrfd), 1, False, 32.0)
 
 
 def test_osnet_takes_crops_of_any_size(tmp_path: Path) -> None:
