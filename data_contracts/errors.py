@@ -22,7 +22,9 @@ class BadInput(EncounterError):
 
 
 class NotAuthorised(EncounterError):
-    """No valid consent and approval cover what was asked."""
+    """No valid consent and approval cover what was asked. `audited` once the refusal is in the audit log."""
+
+    audited: bool = False
 
 
 class ContractViolation(EncounterError):

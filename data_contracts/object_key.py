@@ -12,10 +12,16 @@ BUCKETS = (FOOTAGE, SITE, CASES, AUDIT)
 
 CAMERAS = "cameras.geojson"
 TRUSTED_KEYS = "trusted-keys.json"
+INSTALLATION_KEYS = "installation-keys.json"
+AUDIT_ENTRIES = "entries/"
 
 _SEGMENT = re.compile(
     r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4$"
 )
+
+# Entries of the audit log in one folder, so that the last one is found without listing all.
+_ENTRIES_A_FOLDER = 1000
+_AUDIT_ENTRY = re.compile(r"^entries/\d{9,}/(?P<sequence>\d{12,})\.json$")
 
 
 class SegmentName(NamedTuple):
@@ -112,3 +118,21 @@ def picture(case_id: str, run_id: str, name: str = "") -> str:
 def receipt(case_id: str, at_utc: datetime) -> str:
     """A deletion receipt, in the audit bucket."""
     return f"receipts/{case_id}/{at_utc.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
+
+
+def audit_entry(sequence: int) -> str:
+    """An entry of the audit log, by its number."""
+    return f"{AUDIT_ENTRIES}{sequence // _ENTRIES_A_FOLDER:09d}/{sequence:012d}.json"
+
+
+def read_audit_entry(key: str) -> int | None:
+    """The number of the audit entry that a key names, or None where it is no entry's key."""
+    found = _AUDIT_ENTRY.match(key)
+    if not found or audit_entry(int(found["sequence"])) != key:
+        return None
+    return int(found["sequence"])
+
+
+def audit_mark(name: str) -> str:
+    """A mark that something was written to the audit log already, in the audit bucket."""
+    return f"marks/{name}"

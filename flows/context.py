@@ -15,6 +15,8 @@ from data_contracts.errors import BadInput, CaseStopped, NotAuthorised, NotFound
 from data_contracts.policies import load_policy
 from data_contracts.policy import Policy
 from data_contracts.time import now_utc
+from flows.audit import refusals_written
+from infra.audit_log import AuditLog, open_audit_log
 from infra.case_store import CaseStore, CaseVault
 from infra.crypto import load_master_key
 from infra.settings import Settings, load_settings
@@ -32,6 +34,7 @@ class Environment:
     settings: Settings
     store: ObjectStore
     cases: CaseStore
+    audit_log: AuditLog
 
 
 @lru_cache(maxsize=1)
@@ -39,7 +42,7 @@ def environment() -> Environment:
     """Settings, store and master key of this process. Raises BadInput or StoreError in one line."""
     settings = load_settings()
     store = ObjectStore(settings.s3)
-    return Environment(settings, store, CaseStore(store, load_master_key(settings)))
+    return Environment(settings, store, CaseStore(store, load_master_key(settings)), open_audit_log(store, settings))
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,21 @@ class OpenCase:
 def open_case(case_id: str, env: Environment | None = None, policy: str | None = None) -> OpenCase:
     """Read the case's papers and authorise it now. Called at the start of every stage and every Dask task.
 
-    Raises NotAuthorised (also when withdrawn), NotFound, KeyMissing.
+    Raises NotAuthorised (also when withdrawn; written to the audit log), NotFound, KeyMissing.
     """
     env = env or environment()
     vault = env.cases.open(case_id)
     request, cameras = read_request(vault), site(env)
-    authorised = authorise(
-        request,
-        _text(vault, object_key.consent(case_id)),
-        _text(vault, object_key.approval(case_id)),
-        trusted_keys(env),
-        now_utc(),
-        withdrawn=vault.exists(object_key.withdrawal(case_id)),
-        site=cameras,
-    )
+    with refusals_written(env, case_id):
+        authorised = authorise(
+            request,
+            _text(vault, object_key.consent(case_id)),
+            _text(vault, object_key.approval(case_id)),
+            trusted_keys(env),
+            now_utc(),
+            withdrawn=vault.exists(object_key.withdrawal(case_id)),
+            site=cameras,
+        )
     return OpenCase(authorised, vault, cameras, load_policy(policy or request.policy))
 
 

@@ -61,3 +61,13 @@ class Home:
     def master_key_file(self) -> Path:
         """The master key (mode 0600) unless settings name another source."""
         return self.keys / "master.key"
+
+    @property
+    def signing_key_file(self) -> Path:
+        """The installation's signing key (mode 0600) unless settings name another file."""
+        return self.keys / "installation.jwk"
+
+    @property
+    def checkpoints_file(self) -> Path:
+        """The audit log's checkpoints that were made here, one a line: what a store that was cut short is held against."""
+        return self.path / "audit-checkpoints"

@@ -88,10 +88,11 @@ class DaskSettings(Record):
 
 
 class KeySettings(Record):
-    """Where the master key comes from."""
+    """Where the master key comes from, and where the installation's signing key lies."""
 
     source: Literal["file", "env"] = "file"
     file: Path | None = None
+    signing_file: Path | None = None
 
 
 class ModelSettings(Record):
@@ -116,6 +117,14 @@ class RetentionSettings(Record):
     case_days: int = Field(default=28, ge=1, le=90)
 
 
+class AuditSettings(Record):
+    """The audit log. Days of object lock: two years is what Korea's safety standards (PIPA 29) ask of access records of
+    sensitive data, six months what the EU AI Act (26(6)) asks of a deployer's logs."""
+
+    checkpoint_every: int = Field(default=16, ge=1, le=1000)
+    lock_days: int = Field(default=730, ge=180, le=3650)
+
+
 class Settings(BaseSettings):
     """All settings. Frozen; make changed ones with `load_settings(**overrides)`."""
 
@@ -131,6 +140,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     models: ModelSettings = ModelSettings()
     retention: RetentionSettings = RetentionSettings()
+    audit: AuditSettings = AuditSettings()
     case_concurrency: int = Field(default=10, ge=1, le=100)
     report_link_base: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
 
@@ -149,6 +159,11 @@ class Settings(BaseSettings):
         """Where the master key's file is, or would be."""
         return self.keys.file or self.paths.master_key_file
 
+    @property
+    def signing_key_file(self) -> Path:
+        """Where the installation's signing key is, or would be."""
+        return self.keys.signing_file or self.paths.signing_key_file
+
     def public(self) -> dict[str, Any]:
         """The settings without secrets and without this machine's paths and ports, to be recorded in artefacts."""
         out = self.model_dump(
@@ -157,7 +172,7 @@ class Settings(BaseSettings):
                 "home": True,
                 "stack": True,
                 "s3": {"access_key", "secret_key"},
-                "keys": {"file"},
+                "keys": {"file", "signing_file"},
                 "models": {"dir", "pack"},
                 "dask": {"scheduler"},
                 "prefect": {"api_url"},

@@ -19,6 +19,7 @@ from infra import dask_server, prefect_server, process, viewer_server, weed
 from infra.crypto import ensure_master_key
 from infra.prefect_server import SERVER, WORKER, prefect_command, prefect_environment
 from infra.settings import Settings, load_settings
+from infra.signing import ensure_signing_key
 from infra.stack_record import ProcessRecord, StackRecord, read_record, write_record
 from infra.store import ObjectStore
 
@@ -65,6 +66,7 @@ def up(
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(settings):
         ensure_master_key(settings)
+        ensure_signing_key(settings)
         starter = _Starter(settings, on_progress)
         try:
             if "store" in parts:

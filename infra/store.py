@@ -7,23 +7,28 @@ to pickle to other processes (the connection is made anew there).
 
 from __future__ import annotations
 
+import base64
 import builtins
+import hashlib
 import io
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
 import urllib3
 from minio import Minio
-from minio.commonconfig import ENABLED
+from minio.commonconfig import COMPLIANCE, ENABLED
 from minio.deleteobjects import DeleteObject
+from minio.error import S3Error
+from minio.objectlockconfig import ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 
 from data_contracts import object_key
 from data_contracts.errors import NotFound, StoreError
 from infra.settings import S3Settings
-from infra.store_errors import Exists, mapped
+from infra.store_errors import Exists, Unsupported, mapped
 
 # One request up to this size, multipart above: S3's own limit for one PUT is 5 GiB, memory is ours.
 _PART_BYTES = 64 * 1024 * 1024
@@ -90,18 +95,34 @@ class ObjectStore:
         return mapped(lambda: call(name), self.endpoint, name, key)
 
     def ensure_buckets(self) -> None:
-        """Create missing buckets. `audit` is versioned: an entry cannot be overwritten unseen."""
+        """Create missing buckets. `audit` is versioned, with object lock where the store has it: see docs/audit.md."""
         for logical in object_key.BUCKETS:
-            self._do(logical, "", self._ensure_bucket)
-        self._do(object_key.AUDIT, "", self._ensure_versioned)
+            self._do(logical, "", self._ensure_audit if logical == object_key.AUDIT else self._ensure_bucket)
 
     def _ensure_bucket(self, name: str) -> None:
         if not self._client.bucket_exists(name):
             self._client.make_bucket(name)
 
-    def _ensure_versioned(self, name: str) -> None:
+    def _ensure_audit(self, name: str) -> None:
+        if not self._client.bucket_exists(name):
+            with suppress(S3Error):  # a store without object lock refuses
+                self._client.make_bucket(name, object_lock=True)
+        self._ensure_bucket(name)
         if self._client.get_bucket_versioning(name).status != ENABLED:
             self._client.set_bucket_versioning(name, VersioningConfig(ENABLED))
+        try:
+            self._client.get_object_lock_config(name)
+        except S3Error:
+            with suppress(S3Error):  # some stores lock a bucket that is there already; `object_lock` tells
+                self._client.set_object_lock_config(name, ObjectLockConfig(None, None, None))
+
+    def object_lock(self, bucket: str) -> bool:
+        """Whether objects of this bucket can be locked. Raises StoreError where the store cannot be asked."""
+        try:
+            self._do(bucket, "", lambda name: self._client.get_object_lock_config(name))
+        except Unsupported:
+            return False
+        return True
 
     def put(self, bucket: str, key: str, data: bytes, content_type: str = _BYTES) -> ObjectInfo:
         """Write an object, replacing what was there."""
@@ -120,9 +141,18 @@ class ObjectStore:
         )
         return ObjectInfo(key, done.etag or "", size, done.version_id, datetime.now(UTC))
 
-    def put_if_absent(self, bucket: str, key: str, data: bytes, content_type: str = _BYTES) -> bool:
-        """Write an object unless one is there (`If-None-Match: *`): of two writers exactly one gets True."""
+    def put_if_absent(
+        self, bucket: str, key: str, data: bytes, content_type: str = _BYTES, locked_until: datetime | None = None
+    ) -> bool:
+        """Write an object unless one is there (`If-None-Match: *`): of two writers exactly one gets True.
+
+        `locked_until`: nobody can delete this version before then (COMPLIANCE; the bucket must have object lock).
+        """
         headers = {"If-None-Match": "*", "Content-Type": content_type}
+        if locked_until is not None:
+            headers["x-amz-object-lock-mode"] = COMPLIANCE
+            headers["x-amz-object-lock-retain-until-date"] = f"{locked_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            headers["Content-MD5"] = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         try:
             # put_object renames headers that it does not know; the client's version is pinned for this call.
             self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
@@ -130,11 +160,11 @@ class ObjectStore:
             return False
         return True
 
-    def get(self, bucket: str, key: str, offset: int = 0, length: int = 0) -> bytes:
-        """Read an object, or `length` bytes from `offset` (0: to the end)."""
+    def get(self, bucket: str, key: str, offset: int = 0, length: int = 0, version_id: str | None = None) -> bytes:
+        """Read an object, or `length` bytes from `offset` (0: to the end); the newest version unless one is named."""
 
         def read(name: str) -> bytes:
-            response = self._client.get_object(name, key, offset=offset, length=length)
+            response = self._client.get_object(name, key, offset=offset, length=length, version_id=version_id)
             try:
                 return response.read()
             finally:

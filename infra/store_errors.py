@@ -16,7 +16,19 @@ _DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem"}
 _BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "XMinioServerNotInitialized", "RequestTimeout"}
 
 
+_UNSUPPORTED = {
+    "ObjectLockConfigurationNotFoundError",
+    "NotImplemented",
+    "MethodNotAllowed",
+    "InvalidBucketState",
+    "UnsupportedOperation",
+}
+
 T = TypeVar("T")
+
+
+class Unsupported(StoreError):
+    """The store or this bucket has no such feature."""
 
 
 class Exists(StoreError):
@@ -54,6 +66,8 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
         return StoreError(f"bucket {bucket} does not exist at {endpoint}: create the buckets with `encounter up`")
     if code in ("PreconditionFailed", "ConditionalRequestConflict"):
         return Exists(f"{bucket}/{key} exists")
+    if code in _UNSUPPORTED:
+        return Unsupported(f"bucket {bucket} at {endpoint}: {code}")
     if code in _UNKNOWN_USER:
         return StoreError(
             f"{endpoint} refuses the credentials ({code}): check s3.access_key and s3.secret_key, and this clock's time"

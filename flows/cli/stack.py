@@ -15,6 +15,7 @@ from infra import stack as local
 from infra.crypto import ensure_master_key
 from infra.prefect_server import prefect_command
 from infra.settings import Settings, load_settings
+from infra.signing import ensure_signing_key, publish_public_key
 from infra.store import ObjectStore
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,9 @@ def start(data: Path | None = None) -> Settings:
     with console.status("starting the local stack") as status:
         info = local.up(settings, data_dir=data, on_progress=lambda text: status.update(text))
         settings = info.settings
-        ObjectStore(settings.s3).ensure_buckets()
+        store = ObjectStore(settings.s3)
+        store.ensure_buckets()
+        publish_public_key(store, ensure_signing_key(settings))
         status.update("registering the deployments")
         register(settings)
     use_server(settings)
