@@ -102,7 +102,12 @@ def reference(case_id: str, name: str) -> str:
 
 def stage(case_id: str, stage_name: str, digest: str, suffix: str = "parquet") -> str:
     """A stage's result under the digest of what went in: shared by all runs of the case."""
-    return case(case_id, "stages", stage_name, f"{digest}.{suffix}")
+    return f"{stage_folder(case_id, stage_name)}/{digest}.{suffix}"
+
+
+def stage_folder(case_id: str, stage_name: str) -> str:
+    """Where all results of a stage lie."""
+    return case(case_id, "stages", stage_name)
 
 
 def run(case_id: str, run_id: str, *parts: str) -> str:

@@ -11,6 +11,7 @@ from data_contracts.time import Record, Utc, now_utc
 from flows.context import OpenCase, open_case
 from flows.refs import Run, digest
 from flows.server import flow_run_is_active
+from flows.units import secret_of
 from infra.case_store import CaseVault
 from models.registry import Models
 from tasks.template import build_template, to_bytes
@@ -106,14 +107,26 @@ def mark_published(vault: CaseVault, run: Run) -> None:
 
 
 def make_template(run: Run, models: Models) -> str:
-    """Build the subject's template from the reference pictures and store it under the case's key; returns its digest."""
+    """Build the subject's template and store it under the case's key; returns a digest of what it was built from.
+
+    Every run builds it anew, under a new secret, in the place of the one before. Similarities do not depend on the secret,
+    so what was found with an earlier template stays good.
+    """
     case = open_case(run.case_id, policy=run.policy)
     pictures = {name: case.vault.get(object_key.reference(run.case_id, name)) for name in case.request.reference_images}
     key = digest(pictures={n: digest(bytes=p.hex()) for n, p in pictures.items()}, models=models.digests)
+    made = build_template(case.authorised, pictures, models, secret_of(case))
     path = object_key.stage(run.case_id, "template", key, "bin")
-    if not case.vault.exists(path):
-        case.vault.put(path, to_bytes(build_template(case.authorised, pictures, models)))
+    case.vault.put(path, to_bytes(made))
+    _revoke_others(case.vault, path)
     return key
+
+
+def _revoke_others(vault: CaseVault, present: str) -> None:
+    """Delete a case's templates of other pictures or models: what a run no longer uses may not lie there."""
+    for item in vault.list(f"{object_key.stage_folder(vault.case_id, 'template')}/"):
+        if item.key != present:
+            vault.store.remove_all_versions(object_key.CASES, item.key)
 
 
 def read_stats(vault: CaseVault, run: Run) -> list[dict[str, object]]:

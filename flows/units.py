@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
@@ -22,7 +23,7 @@ from flows.refs import UnitRef, digest
 from models.registry import Models
 from tasks.follow import follow_segment
 from tasks.scan import scan_segment
-from tasks.template import SubjectTemplate, from_bytes
+from tasks.template import Derive, SubjectTemplate, from_bytes
 
 Kind = Literal["scan", "follow"]
 CONTRACTS: dict[Kind, TableContract] = {"scan": CANDIDATES, "follow": DETECTIONS}
@@ -99,8 +100,15 @@ def read_unit(case: OpenCase, job: Job) -> Looked:
 
 
 def load_template(case: OpenCase, template: str) -> SubjectTemplate:
-    """The subject's template, stored under the case's key."""
-    return from_bytes(case.vault.get(object_key.stage(case.vault.case_id, "template", template, "bin")))
+    """The subject's template, stored under the case's key; its secret is derived here and never travels."""
+    return from_bytes(
+        case.vault.get(object_key.stage(case.vault.case_id, "template", template, "bin")), secret_of(case)
+    )
+
+
+def secret_of(case: OpenCase) -> Derive:
+    """What makes a template's secret of its salt, with the case's key."""
+    return partial(case.vault.derive, "subject template")
 
 
 def _look_at(job: Job, env: Environment, case: OpenCase, loaded: Models) -> Looked:

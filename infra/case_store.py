@@ -15,6 +15,8 @@ import json
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from data_contracts import object_key
 from data_contracts.case import CASE_ID
@@ -22,7 +24,7 @@ from data_contracts.errors import BadInput, ContractViolation, KeyMissing, NotFo
 from data_contracts.object_key import CASES
 from data_contracts.table import TableContract
 from data_contracts.time import now_utc
-from infra.crypto import MasterKey, new_data_key, seal, unseal
+from infra.crypto import KEY_BYTES, MasterKey, new_data_key, seal, unseal
 from infra.store import ObjectInfo, ObjectStore
 
 _KEY_FORMAT = "encounter-case-key"
@@ -79,6 +81,15 @@ class CaseVault:
     def get_table(self, key: str, contract: TableContract) -> pd.DataFrame:
         """Read a table. Raises ContractViolation where it was written under another contract or version."""
         return table_from_bytes(self.get(key), contract, key)
+
+    def derive(self, purpose: str, salt: bytes) -> bytes:
+        """32 secret bytes for a purpose, from the case's key and a salt (HKDF-SHA-256, RFC 5869): they die with the key.
+
+        They are written nowhere: whoever may read the case derives them again.
+        """
+        self._check(f"{self.case_id}/")
+        info = f"encounter/{purpose}/{self.case_id}".encode()
+        return HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(self._data_key)
 
     def _own(self, key: str) -> None:
         if not key.startswith(f"{self.case_id}/"):

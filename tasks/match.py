@@ -100,5 +100,7 @@ def _mask_probability(
 
 
 def _similarity(template: SubjectTemplate, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n,) cosine with the mean of the reference pictures."""
-    return np.asarray(vectors, float) @ template.mean.astype(float)
+    """(n,) cosine with the mean of the reference pictures, taken where the template is: under the case's rotation."""
+    if vectors.shape[1] != len(template.rotated):
+        raise BadInput("the template was built with another face model: build it again from the reference pictures")
+    return template.rotation.apply(vectors) @ template.rotated

@@ -1,10 +1,13 @@
-"""The subject's template: made from the reference pictures, only for a case whose consent names the face."""
+"""The subject's template: made from the reference pictures, only for a case whose consent names the face.
+
+What is kept is one vector under the case's secret rotation (see `tasks.rotation`); the face vectors themselves exist only
+while `build_template` runs. Each build draws a new salt and so another secret: a template is renewed by building it again.
+"""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.authorisation import AuthorisedCase
-from data_contracts.errors import BadInput
+from data_contracts.errors import BadInput, NotAuthorised
 from tasks.authorise import require
+from tasks.rotation import Rotation
 
 if TYPE_CHECKING:
     from models.interface import Faces, Image
@@ -26,26 +30,38 @@ _MAX_BYTES = 32 * 2**20
 _MAX_PIXELS = 64_000_000
 # A second face at least this share as wide as the largest leaves open who the subject is.
 _RIVAL_SHARE = 0.4
-_FORMAT = 1
+# Format 1 held the face vectors themselves.
+FORMAT = 2
+_MAGIC = b"ENCT"
+_SALT_BYTES = 32
+
+# From a template's salt to its secret, with the case's key: `CaseVault.derive` bound to a purpose.
+Derive = Callable[[bytes], bytes]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SubjectTemplate:
-    """Face vectors of one case's subject: `vectors` (n_pictures, d), rows of length 1; `names` of the pictures."""
+    """One case's subject as R v (`rotated` (d,), length 1): v the mean direction of the face vectors, R the case's rotation.
+
+    `salt` goes with the template and is of no use without the case's key; `rotation` never leaves the process.
+    """
 
     case_id: str
-    names: tuple[str, ...]
-    vectors: NDArray[np.float32]
+    salt: bytes
+    rotated: NDArray[np.float64]
+    rotation: Rotation
 
-    @property
-    def mean(self) -> NDArray[np.float32]:
-        """(d,) their mean direction, length 1."""
-        mean = self.vectors.mean(0)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
+    def __repr__(self) -> str:
+        return f"SubjectTemplate({self.case_id})"
+
+    def __reduce__(self) -> str:
+        raise NotAuthorised("a template does not travel between processes: read it there from the case's store")
 
 
-def build_template(case: AuthorisedCase, images: Mapping[str, bytes], models: Models) -> SubjectTemplate:
-    """One vector a reference picture (JPEG or PNG bytes by name), for matching with `match`.
+def build_template(
+    case: AuthorisedCase, images: Mapping[str, bytes], models: Models, derive: Derive
+) -> SubjectTemplate:
+    """The template for `match`, of reference pictures (JPEG or PNG bytes by name), under a new secret.
 
     Raises NotAuthorised without the face scope, BadInput naming the picture that has no face or several.
     """
@@ -58,8 +74,11 @@ def build_template(case: AuthorisedCase, images: Mapping[str, bytes], models: Mo
         faces = models.face.detect([picture])[0]
         landmarks.append(faces.landmarks[_only_face(name, faces, models.embedder.min_face_px)])
         pictures.append(picture)
-    vectors = np.asarray(models.embedder.embed(pictures, landmarks), np.float32)
-    return SubjectTemplate(case.case_id, tuple(images), vectors)
+    mean = np.asarray(models.embedder.embed(pictures, landmarks), np.float64).mean(0)
+    salt = secrets.token_bytes(_SALT_BYTES)
+    rotation = Rotation(derive(salt))
+    rotated = rotation.apply(mean[None] / max(float(np.linalg.norm(mean)), 1e-12))[0]
+    return SubjectTemplate(case.case_id, salt, rotated, rotation)
 
 
 def _decoded(name: str, data: bytes) -> Image:
@@ -95,20 +114,23 @@ def _only_face(name: str, faces: Faces, min_face_px: float) -> int:
 
 
 def to_bytes(template: SubjectTemplate) -> bytes:
-    """The template as bytes, to be sealed with the case's key before it leaves the process."""
-    out = io.BytesIO()
-    head = np.array([str(_FORMAT), template.case_id, *template.names])
-    np.savez(out, head=head, vectors=template.vectors)
-    return out.getvalue()
+    """Magic, format, length of the case id, case id, salt, float64 vector; sealed with the case's key before it is stored.
+
+    The secret is not in it.
+    """
+    case_id = template.case_id.encode()
+    return _MAGIC + bytes([FORMAT, len(case_id)]) + case_id + template.salt + template.rotated.astype("<f8").tobytes()
 
 
-def from_bytes(data: bytes) -> SubjectTemplate:
-    """Read what `to_bytes` wrote. Raises BadInput for anything else."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            head, vectors = [str(item) for item in file["head"]], np.asarray(file["vectors"], np.float32)
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(f"expected a stored subject template, but it cannot be read ({type(error).__name__})") from error
-    if len(head) < 2 or head[0] != str(_FORMAT) or vectors.ndim != 2 or len(vectors) != len(head) - 2:
-        raise BadInput(f"expected a subject template of format {_FORMAT}: build it again from the reference pictures")
-    return SubjectTemplate(head[1], tuple(head[2:]), vectors)
+def from_bytes(data: bytes, derive: Derive) -> SubjectTemplate:
+    """Read what `to_bytes` wrote. Raises BadInput for anything else, also for templates of an older format."""
+    head = len(_MAGIC) + 2
+    if data[: head - 1] != _MAGIC + bytes([FORMAT]) or len(data) < head:
+        raise BadInput(f"expected a subject template of format {FORMAT}: build it again from the reference pictures")
+    case_id, rest = data[head : head + data[head - 1]], data[head + data[head - 1] :]
+    salt, numbers = rest[:_SALT_BYTES], rest[_SALT_BYTES:]
+    rotated = np.frombuffer(numbers[: len(numbers) // 8 * 8], "<f8").astype(np.float64)
+    # No comparison with NaN holds, so a vector of anything but numbers is refused too.
+    if not case_id.isascii() or len(numbers) % 8 or not abs(float(np.linalg.norm(rotated)) - 1) < 1e-6:
+        raise BadInput("the subject template is damaged: build it again from the reference pictures")
+    return SubjectTemplate(case_id.decode(), salt, rotated, Rotation(derive(salt)))

@@ -41,6 +41,30 @@ GUARDS = (
         "subject_p, mask_p, compared",
     ),
     Guard("2 a template is of one case", "tasks/match.py", "if template.case_id != case.case_id:", "if False:"),
+    Guard(
+        "2 a template is rotated",
+        "tasks/rotation.py",
+        "return np.asarray(vectors, np.float64) @ _haar(self._seed, vectors.shape[1])",
+        "return np.asarray(vectors, np.float64)",
+    ),
+    Guard(
+        "2 each build has a secret of its own",
+        "tasks/template.py",
+        "    salt = secrets.token_bytes(_SALT_BYTES)",
+        "    salt = bytes(_SALT_BYTES)",
+    ),
+    Guard(
+        "2 a template's secret comes from the case's key",
+        "infra/case_store.py",
+        "return HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(self._data_key)",
+        "return HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(bytes(KEY_BYTES))",
+    ),
+    Guard(
+        "2 a template does not travel",
+        "tasks/template.py",
+        'raise NotAuthorised("a template does not travel between processes: read it there from the case\'s store")',
+        "return object.__reduce__(self)",
+    ),
     Guard("3 people are hidden", "tasks/redact.py", "        hide_box(levels, grown(box, settings))", "        pass"),
     Guard(
         "3 what differs from the scene is hidden",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from demo_frames import PICTURES, frames_at
-from subject_case import subject_case
+from subject_case import derive, subject_case
 from walk_scene import observe, site, straight, two_cameras
 
 from data_contracts.errors import NotAuthorised
@@ -50,7 +50,7 @@ def test_no_table_has_a_place_for_a_feature() -> None:
 def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of faces that are not the subject's nothing comes back but NaN, and no feature array outlives the call."""
     models, case = load(), subject_case()
-    template = build_template(case, PICTURES, models)
+    template = build_template(case, PICTURES, models, derive)
     image, boxes, people = frames_at("entrance", "01.30", 17.0)
     faces = find_faces(image, boxes, models.face, 32)
     assert faces, "the test needs a stranger's face"
@@ -75,7 +75,7 @@ def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.Monk
 def test_another_case_s_template_is_refused() -> None:
     """A template of one case cannot be compared in another: nobody is linked across cases."""
     models = load()
-    template = build_template(subject_case("K-OTHER-1"), PICTURES, models)
+    template = build_template(subject_case("K-OTHER-1"), PICTURES, models, derive)
     with pytest.raises(NotAuthorised):
         match(subject_case("K-2026-0042"), template, [], [], models, SearchSettings())
 

@@ -1,5 +1,6 @@
 """An authorised case made the regular way, for tests of what needs one."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 from data_contracts.authorisation import TrustedKeys
@@ -40,3 +41,8 @@ def subject_case(case_id="K-2026-0042", **changes):
     return authorise(
         request, sign_grant(_DOCTOR, "consent", **given), sign_grant(_OFFICER, "approval", **given), _KEYS, NOW
     )
+
+
+def derive(salt):
+    """A template's secret from its salt, as a case's vault would make it."""
+    return hashlib.sha256(b"the key of a test's case" + salt).digest()

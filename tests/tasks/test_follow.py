@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from subject_case import subject_case
+from subject_case import derive, subject_case
 
 from data_contracts.camera import read_site_file
 from data_contracts.errors import BadInput, ModelUnavailable, NotAuthorised, VideoUnreadable
@@ -19,7 +19,7 @@ from tasks.heads import find_faces, turn_of
 from tasks.match import match
 from tasks.scan import MotionGate, ScanSettings, scan_segment
 from tasks.segment import fitted
-from tasks.template import build_template, from_bytes, to_bytes
+from tasks.template import build_template
 
 DEMO = Path(__file__).parents[2] / "demo"
 START = datetime(2026, 11, 16, tzinfo=UTC)
@@ -47,24 +47,7 @@ def models():
 @pytest.fixture(scope="module")
 def template(models):
     """The demo subject's template."""
-    return build_template(subject_case(), PICTURES, models)
-
-
-def test_template_round_trip(template):
-    """The template has one unit vector a picture, all alike, and survives storing."""
-    assert template.vectors.shape[0] == 3
-    assert np.linalg.norm(template.vectors, axis=1) == pytest.approx(1.0, abs=1e-4)
-    assert (template.vectors @ template.mean > 0.8).all()
-    back = from_bytes(to_bytes(template))
-    assert back.names == template.names
-    assert np.array_equal(back.vectors, template.vectors)
-
-
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"PK\x03\x04broken"])
-def test_stored_template_is_checked(data):
-    """What is no stored template is refused, and nothing in it is executed."""
-    with pytest.raises(BadInput):
-        from_bytes(data)
+    return build_template(subject_case(), PICTURES, models, derive)
 
 
 def test_template_names_the_picture_that_fails(models):
@@ -78,9 +61,9 @@ def test_template_names_the_picture_that_fails(models):
         ("text.jpg", b"hello"),
     ):
         with pytest.raises(BadInput, match=name):
-            build_template(case, {"frontal.jpg": PICTURES["frontal.jpg"], name: data}, models)
+            build_template(case, {"frontal.jpg": PICTURES["frontal.jpg"], name: data}, models, derive)
     with pytest.raises(NotAuthorised):
-        build_template(subject_case(scopes=("appearance",)), PICTURES, models)
+        build_template(subject_case(scopes=("appearance",)), PICTURES, models, derive)
 
 
 def test_scan_finds_the_subject_and_not_the_decoy(models, template):
