@@ -1,4 +1,4 @@
-"""`encounter models pull | list | check`."""
+"""`encounter models pull | list | check | export-osnet`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from flows.cli.console import console, say
 from flows.context import model_settings
 from infra.settings import load_settings
 from models import pull as pulling
+from models.convert.osnet import export_osnet
+from models.registry import PACKS
 
 app = typer.Typer(help="Neural models: get, list, check.", no_args_is_help=True)
 
@@ -57,3 +59,14 @@ def check() -> None:
     bad = [row.name for row in rows if row.default and row.state != "ok"]
     if bad:
         raise ModelUnavailable(f"missing or wrong: {', '.join(bad)}; run: encounter models pull")
+
+
+@app.command("export-osnet")
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A torchreid checkpoint of an OSNet (.pth, .pth.tar).")],
+    out: Annotated[Path | None, typer.Argument(help="The ONNX file; default: where osnet-x0-25 is looked for.")] = None,
+) -> None:
+    """Write a torchreid OSNet checkpoint as ONNX, for models.appearance. Needs torch and torchreid."""
+    folder = model_settings(load_settings()).cache.expanduser() / PACKS
+    name, path = export_osnet(checkpoint.expanduser(), out, folder)
+    say(f"{name} is in {path}; a licence of its weights that forbids commercial use holds for this file too")
