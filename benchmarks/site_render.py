@@ -17,6 +17,8 @@ def render(figures: dict[str, Any]) -> str:
         f"{seen['without_footage_s']:.1f} s only in missing or damaged footage)",
         f"  position: median {_n(position['median_m'])} m, p90 {_n(position['p90_m'])} m, "
         f"wrong place {position['wrong_place_s']:.1f} s",
+        _distances(figures["distance"]),
+        _masks(figures["masks"]),
         "",
         _LINE.format("person", "s < 1 m", "s < 1.5 m", "s < 2 m", "min m", "subject mask", "person mask", "contact"),
         *(_person(person) for person in figures["people"]),
@@ -30,6 +32,23 @@ def render(figures: dict[str, Any]) -> str:
         f"  footage: missing {_list(figures['footage']['missing'])}; damaged {_list(figures['footage']['damaged'])}",
     ]
     return "\n".join(lines)
+
+
+def _distances(distance: dict[str, Any]) -> str:
+    every, full = distance["all"], distance["in_full_view"]
+    return (
+        f"  distance: median error {_n(every['median_abs_m'], 3)} m, p90 {_n(every['p90_abs_m'], 3)} m, bias "
+        f"{_n(every['median_m'], 3)} m (n={every['n']}); both in full view: {_n(full['median_abs_m'], 3)} m, p90 "
+        f"{_n(full['p90_abs_m'], 3)} m, bias {_n(full['median_m'], 3)} m (n={full['n']})"
+    )
+
+
+def _masks(masks: dict[str, Any]) -> str:
+    return (
+        f"  masks: known {_n(masks['known'], 3)} of {masks['s']:.0f} s, right {_n(masks['right'], 3)} of those; while a face "
+        f"is to be seen ({masks['face_seen_s']:.0f} s): known {_n(masks['face_seen_known'], 3)}, right "
+        f"{_n(masks['face_seen_right'], 3)}"
+    )
 
 
 def _person(person: dict[str, Any]) -> str:

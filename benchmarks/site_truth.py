@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.site_instants import instants
 from benchmarks.site_match import SUBJECT, match_encounters, true_at
 from benchmarks.site_people import person_figures
 from benchmarks.site_render import render
@@ -47,6 +48,7 @@ def compare(site: Path, subject: str, run: RunTables) -> dict[str, Any]:
         "seen": _seen(truth, subject, run),
         "position": _position(truth, subject, run.trajectory),
         "people": people,
+        **instants(truth, subject, run, matches),
         "contacts": _contacts(run, matches, people),
         "encounters": {
             "reported": len(run.encounters),

@@ -192,3 +192,23 @@ def test_a_subject_who_met_no_one_is_still_traced(tmp_path: Path) -> None:
     path = tmp_path / "site" / "truth" / "encounters.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
     assert [s.name for s in discover_subjects(tmp_path / "site")] == ["S"]
+
+
+def test_distance_errors_and_masks_are_counted_instant_by_instant(perfect):
+    """The truth has no distance error and every mask right; positions pulled 10 cm apart and swapped masks are found."""
+    figures = compare(DEMO, "S", perfect)
+    assert figures["distance"]["all"]["n"] > 100
+    assert figures["distance"]["all"]["p90_abs_m"] == pytest.approx(0, abs=1e-3)
+    assert figures["masks"]["right"] == 1
+    assert figures["masks"]["face_seen_s"] > 10
+    points = perfect.encounter_points
+    apart = np.hypot(points["dx_m"], points["dy_m"])
+    wrong = points.assign(
+        dx_m=points["dx_m"] * (1 + 0.1 / apart),
+        dy_m=points["dy_m"] * (1 + 0.1 / apart),
+        person_mask_p=1 - points["person_mask_p"],
+    )
+    worse = compare(DEMO, "S", dataclasses.replace(perfect, encounter_points=wrong))
+    assert worse["distance"]["all"]["median_m"] == pytest.approx(0.1, abs=2e-3)
+    assert worse["masks"]["by_person"]["A"]["right"] == 0
+    assert worse["masks"]["by_person"]["S"]["right"] == 1
