@@ -97,9 +97,7 @@ def _unexpected(item: object, error: BaseException) -> EncounterError:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     place = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
     log.error("unexpected %s at %s", type(error).__name__, place)
-    return EncounterError(
-        f"{one_line(item)}: unexpected {type(error).__name__} at {place}: {one_line(error)}; please report it"
-    )
+    return EncounterError(f"{one_line(item)}: unexpected {type(error).__name__} at {place}; please report it")
 
 
 def _next(connected: Client, finished: queue.SimpleQueue[Future]) -> Future:
@@ -132,7 +130,8 @@ def _outcome(future: Future, item: object) -> Any:
         return StackError(
             f"{one_line(item)}: killed its worker again and again (out of memory, or a crash in native code)"
         )
-    return StackError(f"{one_line(item)}: the worker failed: {type(error).__name__}: {one_line(error)}")
+    # Dask puts what it could not pickle into the message: only the type is passed on.
+    return StackError(f"{one_line(item)}: the worker failed: {type(error).__name__}")
 
 
 def one_line(value: object) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.authorisation import AuthorisedCase
-from data_contracts.errors import BadInput, NotAuthorised
+from data_contracts.errors import BadInput, ContractViolation, NotAuthorised
 from data_contracts.policy import SearchSettings
 from tasks.authorise import require
+from tasks.forgetful import forgetful
 from tasks.heads import MASK_MAX_TURN, MAX_TURN, Face
 from tasks.skin import SKIN_MIN_FACE_PX, mask_log_odds
 from tasks.template import SubjectTemplate
@@ -40,7 +41,13 @@ class Verdicts:
     mask_p: NDArray[np.float64]
     compared: NDArray[np.bool_]
 
+    def __post_init__(self) -> None:
+        shapes = {np.shape(answer) for answer in (self.subject_p, self.mask_p, self.compared)}
+        if len(shapes) != 1 or len(shapes.pop()) != 1:
+            raise ContractViolation("a comparison gives one number a face of each kind, and no more")
 
+
+@forgetful
 def match(
     case: AuthorisedCase,
     template: SubjectTemplate,

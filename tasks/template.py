@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.errors import BadInput, NotAuthorised
 from tasks.authorise import require
+from tasks.forgetful import forgetful
 from tasks.rotation import Rotation
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class SubjectTemplate:
         raise NotAuthorised("a template does not travel between processes: read it there from the case's store")
 
 
+@forgetful
 def build_template(
     case: AuthorisedCase, images: Mapping[str, bytes], models: Models, derive: Derive
 ) -> SubjectTemplate:

@@ -59,6 +59,7 @@ def test_results_and_faults_side_by_side(client: Client) -> None:
     assert str(got[3]) == "item 3 is broken"
     assert type(got[4]) is EncounterError
     assert "unexpected ValueError at test_dask_cluster.py:" in str(got[4])
+    assert "a bug" not in str(got[4]), "foreign messages may hold values of people"
     assert sorted(seen) == list(range(6))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from data_contracts.errors import ModelUnavailable
 from models.convert.graph import GraphWriter
-from models.runtime import Probe, session
+from models.runtime import Probe, Session, session
 
 
 @pytest.fixture
@@ -67,3 +69,24 @@ def test_cuda_without_cuda_is_explained(network: Path) -> None:
         pytest.skip("this machine has CUDA")
     with pytest.raises(ModelUnavailable, match="onnxruntime-gpu"):
         session(network, "onnxruntime-cuda")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_nothing_of_a_call_stays_in_the_runtime(network: Path, runtime: str) -> None:
+    """After a call the runtime's own tensors hold neither picture nor answer, and nothing holds on to ours."""
+    it = session(network, runtime)
+    x = np.random.default_rng(0).normal(size=(1, 3, 4, 6)).astype(np.float32) + 5
+    answers = it.run(x)
+    alive = [weakref.ref(x), *(weakref.ref(a.base if isinstance(a.base, np.ndarray) else a) for a in answers)]
+    for tensor in own_tensors(it):
+        assert not tensor.any(), "the runtime kept what it was given or what it answered"
+    del x, answers
+    gc.collect()
+    assert [ref() is None for ref in alive] == [True] * 3
+
+
+def own_tensors(it: Session) -> list[np.ndarray]:
+    """Every tensor that a session's requests hold; ONNX Runtime has none between calls."""
+    requests = [entry[0] for entry in getattr(it._engine, "_compiled", {}).values()]
+    assert requests or it.runtime == "onnxruntime"
+    return [t.data for request in requests for t in (*request.input_tensors, *request.output_tensors)]

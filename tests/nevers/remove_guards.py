@@ -65,6 +65,35 @@ GUARDS = (
         'raise NotAuthorised("a template does not travel between processes: read it there from the case\'s store")',
         "return object.__reduce__(self)",
     ),
+    Guard(
+        "2 features die with the comparison",
+        "tasks/match.py",
+        "        similarity = _similarity(template, vectors)",
+        "        similarity = _similarity(template, vectors); globals().setdefault('kept', []).append(vectors)",
+    ),
+    Guard(
+        "2 features are not logged",
+        "tasks/match.py",
+        "        similarity = _similarity(template, vectors)",
+        "        similarity = _similarity(template, vectors); __import__('logging').getLogger('x').error('%s', vectors)",
+    ),
+    Guard(
+        "2 features are not returned",
+        "tasks/match.py",
+        "    return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)",
+        "    out = Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)\n"
+        "    out.__dict__['vectors'] = vectors.tolist()\n    return out",
+    ),
+    Guard(
+        "2 a verdict has no place for a vector",
+        "tasks/match.py",
+        "if len(shapes) != 1 or len(shapes.pop()) != 1:",
+        "if False:",
+    ),
+    Guard("2 a failure takes nothing with it", "tasks/match.py", "@forgetful\ndef match(", "def match("),
+    Guard("2 runtimes keep no face", "models/runtime.py", "            _forget(infer, blank)", "            pass"),
+    Guard("2 runs have salts of their own", "flows/begin.py", "salt=secrets.token_hex(16)", "salt='0' * 32"),
+    Guard("2 only overlapping views are joined", "tasks/join.py", "not self._cameras_meet(i, j)", "False"),
     Guard("3 people are hidden", "tasks/redact.py", "        hide_box(levels, grown(box, settings))", "        pass"),
     Guard(
         "3 what differs from the scene is hidden",
