@@ -27,6 +27,10 @@ class NotAuthorised(EncounterError):
     audited: bool = False
 
 
+class AuditBroken(EncounterError):
+    """The audit log was changed, cut off or forged."""
+
+
 class ContractViolation(EncounterError):
     """A table broke its contract. The message has counts and columns, never values."""
 

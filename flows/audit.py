@@ -126,6 +126,16 @@ def refusals_written(env: Environment, case_id: str | None = None) -> Iterator[N
         raise
 
 
+@contextmanager
+def failures_written(env: Environment, case_id: str) -> Iterator[None]:
+    """Writes the end of a run that failed or was cancelled, by the kind of error alone, and lets the error go on."""
+    try:
+        yield
+    except BaseException as error:
+        audit(env, "run-finished", case_id=case_id, outcome="failed", reason=type(error).__name__)
+        raise
+
+
 def _write_refusal(env: Environment, case_id: str | None, refusal: NotAuthorised) -> None:
     reason = one_line(str(refusal), 240)
     mark = object_key.audit_mark(digest(case=case_id, reason=reason, day=f"{datetime.now(UTC):%Y-%m-%d}"))

@@ -8,7 +8,8 @@ from typing import Literal
 
 from data_contracts import object_key
 from data_contracts.time import Record, Utc, now_utc
-from flows.context import OpenCase, open_case
+from flows.audit import audit
+from flows.context import OpenCase, environment, models, open_case
 from flows.refs import Run, digest
 from flows.server import flow_run_is_active
 from flows.units import secret_of
@@ -43,9 +44,26 @@ def last_run(vault: CaseVault) -> Run | None:
 def begin(case_id: str, flow_run_id: str, again: bool = False) -> Run | None:
     """Authorise and claim a case. None where another run has it or has finished it (unless `again`).
 
-    A claim whose run died is taken over with its run id and salt: what was finished is found again.
+    A claim whose run died is taken over with its run id and salt: what was finished is found again. The start is
+    written to the audit log with its grounds before anything is searched.
     """
     case = open_case(case_id)
+    run = _claimed(case, flow_run_id, again)
+    if run is not None:
+        _record(case, run, "run-started")
+    return run
+
+
+def _record(case: OpenCase, run: Run, action: Literal["run-started", "reassess"]) -> None:
+    env = environment()
+    policy = f"{case.policy.name}@{case.policy.version}"
+    audit(env, "authorise", case=case.authorised, run_id=run.run_id, policy=policy)
+    used = dict(models(env).digests) if action == "run-started" else {}
+    audit(env, action, case=case.authorised, run_id=run.run_id, policy=policy, models=used)
+
+
+def _claimed(case: OpenCase, flow_run_id: str, again: bool) -> Run | None:
+    case_id = case.vault.case_id
     claim = read_claim(case.vault)
     if claim is None:
         return _first(case, flow_run_id)
@@ -95,7 +113,9 @@ def next_run(before: Run, policy: str) -> Run:
     Contacts get new numbers: the salt is new. Raises BadInput for a policy that is not known.
     """
     case = open_case(before.case_id, policy=policy)
-    return _run(before.case_id, _new(case, ""))
+    run = _run(before.case_id, _new(case, ""))
+    _record(case, run, "reassess")
+    return run
 
 
 def mark_published(vault: CaseVault, run: Run) -> None:

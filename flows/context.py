@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from data_contracts.errors import BadInput, CaseStopped, NotAuthorised, NotFound
 from data_contracts.policies import load_policy
 from data_contracts.policy import Policy
 from data_contracts.time import now_utc
-from flows.audit import refusals_written
+from flows.audit import audit, failures_written, refusals_written
 from infra.audit_log import AuditLog, open_audit_log
 from infra.case_store import CaseStore, CaseVault
 from infra.crypto import load_master_key
@@ -82,10 +83,15 @@ def open_case(case_id: str, env: Environment | None = None, policy: str | None =
 
 
 @contextmanager
-def stopping_when_unauthorised() -> Iterator[None]:
-    """Turns a refusal in the middle of a run into CaseStopped, so that the run ends and says why."""
+def stopping_when_unauthorised(case_id: str) -> Iterator[None]:
+    """Turns a refusal in the middle of a case's run into CaseStopped, so that the run ends and says why.
+
+    The refusal, and the end of a run that failed, are written to the audit log.
+    """
+    env = environment()
     try:
-        yield
+        with failures_written(env, case_id), refusals_written(env, case_id):
+            yield
     except NotAuthorised as refusal:
         raise CaseStopped(f"stopped: {refusal}") from refusal
 
@@ -119,6 +125,13 @@ def site(env: Environment) -> Site:
         return read_site(env.store.get(object_key.SITE, object_key.CAMERAS))
     except NotFound as error:
         raise BadInput("no cameras on this site: publish them with `encounter site publish cameras.geojson`") from error
+
+
+def publish_site_file(env: Environment, key: str, data: bytes, content_type: str) -> None:
+    """Replace the trusted keys or the camera file, after the audit log has who did it and the new content's digest."""
+    what = (key, f"sha256:{hashlib.sha256(data).hexdigest()}")
+    audit(env, "configure", role="administrator", objects=what)
+    env.store.put(object_key.SITE, key, data, content_type)
 
 
 def models(env: Environment) -> Models:

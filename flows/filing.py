@@ -9,6 +9,7 @@ from data_contracts.case import CaseRequest
 from data_contracts.errors import BadInput, StackError
 from data_contracts.policies import load_policy
 from data_contracts.time import now_utc
+from flows.audit import audit, refusals_written
 from flows.context import Environment, site, trusted_keys
 from flows.server import start_trace
 from tasks.authorise import authorise
@@ -27,20 +28,22 @@ class Papers:
 def store_case(env: Environment, papers: Papers) -> None:
     """Check and store a case. The request is written last: its presence says that the case is filed.
 
-    Raises NotAuthorised or BadInput before anything is stored.
+    Raises NotAuthorised or BadInput before anything is stored; a refusal, and the authorisation, go to the audit log.
     """
     request = papers.request
-    load_policy(request.policy)
+    policy = load_policy(request.policy)
     cameras = site(env)
     if set(papers.references) != set(request.reference_images) or not papers.references:
         raise BadInput("a case needs its reference pictures, at least one")
-    authorise(request, papers.consent, papers.approval, trusted_keys(env), now_utc(), site=cameras)
+    with refusals_written(env, request.case_id):
+        authorised = authorise(request, papers.consent, papers.approval, trusted_keys(env), now_utc(), site=cameras)
     if env.cases.has_key(request.case_id) and env.cases.open(request.case_id).exists(
         object_key.request(request.case_id)
     ):
         raise BadInput(
             f"case {request.case_id} is filed already; run it again with: encounter case run {request.case_id}"
         )
+    audit(env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}")
     vault = env.cases.create_key(request.case_id)
     for name, data in papers.references.items():
         vault.put(object_key.reference(request.case_id, name), data)

@@ -13,6 +13,7 @@ from data_contracts.errors import BadInput
 from data_contracts.table import TableContract
 from data_contracts.tables import CONTACTS, ENCOUNTERS, GAPS, SEGMENTS, SIGHTINGS, TRAJECTORY, WINDOWS
 from data_contracts.time import Record, Utc, now_utc
+from flows.audit import audit
 from flows.begin import last_run, mark_published, read_stats
 from flows.context import OpenCase, environment, models, open_case
 from flows.exposure import Meetings
@@ -24,6 +25,9 @@ from infra.case_store import CaseVault, table_from_bytes, table_to_bytes
 from tasks.export import contacts_csv, contacts_json, gaps_csv, gaps_json, trajectory_geojson
 from tasks.provenance import provenance
 from tasks.report import ReportData, render_report
+
+# An export names this many artefacts in the audit log, and counts all.
+EXPORT_NAMED = 1_000
 
 
 class Result(Record):
@@ -70,7 +74,7 @@ def load_manifest(vault: CaseVault, run: Run) -> Manifest:
 
 
 def publish(run: Run, result: Result) -> None:
-    """Write the artefacts, then the manifest; close the claim."""
+    """Write the artefacts, then the manifest; close the claim. No artefact is visible before the audit log has the run."""
     case = open_case(run.case_id, policy=run.policy)
     artefacts = {name: data for name, data in make_artefacts(case, result).items() if data}
     written = [_write(case.vault, run, name, data) for name, data in sorted(artefacts.items())]
@@ -81,6 +85,16 @@ def publish(run: Run, result: Result) -> None:
         created_utc=now_utc(),
         artefacts=tuple(written),
         result=result,
+    )
+    audit(
+        environment(),
+        "run-finished",
+        case=case.authorised,
+        run_id=run.run_id,
+        policy=manifest.policy,
+        models=dict(models(environment()).digests),
+        matched=tuple(load(case.vault, result.people.sightings)["sighting_id"]),
+        counts=counts(result),
     )
     case.vault.put(manifest_key(run), manifest.model_dump_json(indent=1).encode())
     mark_published(case.vault, run)
@@ -168,8 +182,21 @@ def read_table(vault: CaseVault, run: Run, contract: TableContract) -> pd.DataFr
 
 
 def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
-    """Decrypt a finished run's artefacts into a folder (mode 0700). Raises BadInput when a digest does not match."""
+    """Decrypt a finished run's artefacts into a folder (mode 0700), after the audit log has the export.
+
+    Raises BadInput when a digest does not match.
+    """
     manifest = load_manifest(vault, run)
+    names = tuple(artefact.name for artefact in manifest.artefacts)
+    audit(
+        environment(),
+        "export",
+        case_id=run.case_id,
+        run_id=run.run_id,
+        policy=manifest.policy,
+        objects=names[:EXPORT_NAMED],
+        counts={"artefacts": len(names)},
+    )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for artefact in manifest.artefacts:
         data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow, get_run_logger
 
 from data_contracts.errors import EncounterError
+from flows.audit import acting, service
 from flows.begin import read_claim
 from flows.context import environment, open_case
 from flows.filing import filed_cases
@@ -55,6 +56,7 @@ start_missing = plain("start what has no run", _start_missing)
 @flow(name="reconcile", persist_result=False)
 def reconcile() -> dict[str, int]:
     """Start every filed case that has no run."""
-    counts = start_missing()
+    with acting(service("reconcile", repeats=True)):
+        counts = start_missing()
     get_run_logger().info("filed %(filed)d, started %(started)d, refused %(refused)d", counts)
     return counts

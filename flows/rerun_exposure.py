@@ -6,6 +6,7 @@ from prefect import flow, get_run_logger
 
 from data_contracts.errors import EncounterError
 from flows import begin, exposure, publish
+from flows.audit import acting, service
 from flows.begin import last_run
 from flows.context import environment, open_case, stopping_when_unauthorised
 from flows.filing import filed_cases
@@ -57,8 +58,10 @@ def _news(case_id: str) -> bool:
 def rerun_exposure(case_id: str | None = None, policy: str | None = None) -> list[str]:
     """With a case and a policy: assess again. Without: start cases again for which footage has arrived since."""
     if case_id is not None and policy is not None:
-        with stopping_when_unauthorised():
+        with acting(service("rerun-exposure")), stopping_when_unauthorised(case_id):
             return [reassess(case_id, policy)]
-    started = [str(start_trace(found, attempt=len(runs_of(found)), again=True)) for found in cases_with_new_footage()]
+    with acting(service("rerun-exposure", repeats=True)):
+        news = cases_with_new_footage()
+    started = [str(start_trace(found, attempt=len(runs_of(found)), again=True)) for found in news]
     get_run_logger().info("%d cases started again for new footage", len(started))
     return started

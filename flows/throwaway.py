@@ -9,7 +9,7 @@ from data_contracts.authorisation import Role, TrustedKey, TrustedKeys
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.errors import BadInput
 from data_contracts.time import now_utc
-from flows.context import Environment, trusted_keys
+from flows.context import Environment, publish_site_file, trusted_keys
 from flows.filing import Papers
 from tasks.token import generate_key, sign_grant
 
@@ -62,4 +62,4 @@ def _trust(env: Environment, new: list[TrustedKey]) -> None:
     except BadInput:
         known = ()
     data = TrustedKeys(keys=(*known, *new)).model_dump_json(indent=1).encode()
-    env.store.put(object_key.SITE, object_key.TRUSTED_KEYS, data, "application/json")
+    publish_site_file(env, object_key.TRUSTED_KEYS, data, "application/json")

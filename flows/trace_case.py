@@ -7,6 +7,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
 from flows import begin, exposure, look, people, publish, search
+from flows.audit import acting, service
 from flows.context import environment, models, stopping_when_unauthorised
 from flows.fanout import fan_out
 from flows.operators import progress, show
@@ -54,7 +55,7 @@ tell_operators = plain("tell the operators", show)
 @flow(name="trace-case", flow_run_name="{case_id}", persist_result=False, validate_parameters=True)
 def trace_case(case_id: str, again: bool = False) -> State | str:
     """Trace one case. The same case runs once, however often it is asked for, unless `again`."""
-    with stopping_when_unauthorised():
+    with acting(service("trace-case")), stopping_when_unauthorised(case_id):
         run = begin_case(case_id, again)
         if run is None:
             return Completed(message=f"case {case_id} is traced by another run")

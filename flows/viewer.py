@@ -11,12 +11,15 @@ import binascii
 import hmac
 import secrets
 import sys
+import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError, NotFound
+from data_contracts.errors import EncounterError, NotFound, StoreError
+from flows.audit import Acting, acting, audit
 from flows.begin import last_run
 from flows.context import environment, open_case
 from flows.publish import load_manifest
@@ -37,6 +40,35 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+# A wrong password is written to the audit log at most this often; those in between are counted in the next entry.
+_WRONG_EVERY_S = 60.0
+
+
+class WrongPasswords:
+    """Counts wrong passwords and writes them down, without letting whoever tries them fill the log."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._written_s = float("-inf")
+
+    def count(self, account: str) -> None:
+        """One more, by who calls themselves `account`. Where the log cannot be written it waits for the next."""
+        with self._lock:
+            self._waiting += 1
+            if time.monotonic() - self._written_s < _WRONG_EVERY_S:
+                return
+            try:
+                with acting(Acting("account", account, "reviewer")):
+                    counts = {"attempts": self._waiting}
+                    audit(environment(), "refuse", outcome="refused", reason="viewer: wrong password", counts=counts)
+            except StoreError:
+                return
+            self._waiting, self._written_s = 0, time.monotonic()
+
+
+_wrong_passwords = WrongPasswords()
+
 
 def password_file(settings: Settings) -> Path:
     """Where the reviewers' password lies."""
@@ -53,7 +85,7 @@ def ensure_password(settings: Settings) -> str:
 
 
 def read_artefact(path: str) -> tuple[bytes, str]:
-    """An artefact by the path `/<case>/runs/<run>/<name>`; its bytes and media type.
+    """An artefact by the path `/<case>/runs/<run>/<name>`, after the audit log has the view; its bytes and media type.
 
     Raises NotFound for anything that is not an artefact of the case's finished run, NotAuthorised where consent ended.
     """
@@ -68,9 +100,9 @@ def read_artefact(path: str) -> tuple[bytes, str]:
     run = last.model_copy(update={"run_id": run_id})
     if name not in {artefact.name for artefact in load_manifest(case.vault, run).artefacts}:
         raise NotFound(f"run {run_id} has no artefact of that name")
-    return case.vault.get(object_key.run(case_id, run_id, name)), _TYPES.get(
-        Path(name).suffix, "application/octet-stream"
-    )
+    audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))
+    data = case.vault.get(object_key.run(case_id, run_id, name))
+    return data, _TYPES.get(Path(name).suffix, "application/octet-stream")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -82,10 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(
                 HTTPStatus.OK, b"Encounter reports: open the link of a case in the Prefect UI.\n", "text/plain"
             )
-        elif not self._admitted():
+        elif (account := self._account()) is None:
             self._answer(HTTPStatus.UNAUTHORIZED, b"the reviewers' password is needed\n", "text/plain")
         else:
-            self._serve()
+            with acting(Acting("account", account, "reviewer")):
+                self._serve()
 
     def _serve(self) -> None:
         try:
@@ -97,13 +130,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(HTTPStatus.OK, data, kind)
 
-    def _admitted(self) -> bool:
+    def _account(self) -> str | None:
+        """The account that a request with the right password names; None without. A wrong password is written down."""
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        if not given:
+            return None
         try:
-            _user, _, word = base64.b64decode(given, validate=True).decode().partition(":")
+            user, _, word = base64.b64decode(given, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            return False
-        return scheme.lower() == "basic" and hmac.compare_digest(word.encode(), self.password.encode())
+            return None
+        if scheme.lower() == "basic" and hmac.compare_digest(word.encode(), self.password.encode()):
+            return user
+        _wrong_passwords.count(user)
+        return None
 
     def _answer(self, status: HTTPStatus, data: bytes, kind: str) -> None:
         self.send_response(status)

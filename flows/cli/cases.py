@@ -16,6 +16,7 @@ from data_contracts.policies import load_policy
 from data_contracts.tables import CONTACTS
 from data_contracts.time import now_utc, parse_utc
 from flows import publish
+from flows.audit import audit
 from flows.begin import last_run, read_claim
 from flows.cli.console import console, read_file, say
 from flows.cli.waiting import wait_for
@@ -122,6 +123,7 @@ def show(case_id: CaseId) -> None:
 
 def print_contacts(vault: CaseVault, run: Run) -> None:
     """The contacts of a finished run: a table, and the rule that each met."""
+    audit(environment(), "view", case_id=run.case_id, run_id=run.run_id, objects=("contacts",))
     contacts = publish.read_table(vault, run, CONTACTS).sort_values("start_utc")
     if contacts.empty:
         say("no contacts under this policy; see the report for what was not looked at")

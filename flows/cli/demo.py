@@ -20,7 +20,7 @@ from flows.cli.ingest import load_folder
 from flows.cli.models import pull_defaults
 from flows.cli.stack import ui_address
 from flows.cli.waiting import wait_for
-from flows.context import environment, open_case
+from flows.context import environment, open_case, publish_site_file
 from flows.filing import file_case
 from flows.throwaway import papers
 from tasks.itinerary import read_itinerary
@@ -41,7 +41,7 @@ def demo(
     stack.start()
     environment.cache_clear()
     env = server_environment()
-    env.store.put(object_key.SITE, object_key.CAMERAS, (SITE / "cameras.geojson").read_bytes(), "application/geo+json")
+    publish_site_file(env, object_key.CAMERAS, (SITE / "cameras.geojson").read_bytes(), "application/geo+json")
     new, old = load_folder(SITE / "footage")
     say(f"footage: {new} segments loaded, {old} were there")
     case_id = f"DEMO-{datetime.now(UTC):%Y%m%d-%H%M%S}"

@@ -14,7 +14,7 @@ from data_contracts import object_key
 from data_contracts.authorisation import TrustedKey, TrustedKeys
 from data_contracts.camera import read_site
 from flows.cli.console import console, read_file, say, write_private
-from flows.context import environment, trusted_keys
+from flows.context import environment, publish_site_file, trusted_keys
 from tasks.token import generate_key, read_trusted_keys
 
 
@@ -58,7 +58,7 @@ def publish(
         many = "keys" in json.loads(text)
         keys += read_trusted_keys(text).keys if many else [TrustedKey.model_validate_json(text)]
     data = TrustedKeys(keys=tuple(keys)).model_dump_json(indent=1).encode()
-    environment().store.put(object_key.SITE, object_key.TRUSTED_KEYS, data, "application/json")
+    publish_site_file(environment(), object_key.TRUSTED_KEYS, data, "application/json")
     say(f"{len(keys)} keys are trusted now")
 
 
@@ -76,5 +76,5 @@ def publish_site(cameras: Annotated[Path, typer.Argument(help="GeoJSON camera fi
     """Check and publish the site's camera file."""
     data = read_file(cameras)
     site = read_site(data, cameras.name)
-    environment().store.put(object_key.SITE, object_key.CAMERAS, data, "application/geo+json")
+    publish_site_file(environment(), object_key.CAMERAS, data, "application/geo+json")
     say(f"{len(site.cameras)} cameras published")

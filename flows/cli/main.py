@@ -8,7 +8,8 @@ import sys
 import typer
 
 from data_contracts.errors import EncounterError
-from flows.cli import cases, demo, ingest, keys, models, stack, tokens
+from flows.audit import acting, this_user
+from flows.cli import audit, cases, demo, ingest, keys, models, stack, tokens
 from flows.cli.console import fail
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(cases.app, name="case")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.site_app, name="site")
+app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.consent_app, name="consent")
 app.add_typer(tokens.approval_app, name="approval")
 
@@ -36,7 +38,8 @@ def main() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     try:
-        app()
+        with acting(this_user()):
+            app()
     except EncounterError as error:
         fail(str(error))
         sys.exit(1)
