@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from data_contracts.errors import EncounterError
+from flows.cli.audit import lock_line
 from flows.cli.console import console, say
+from flows.context import environment
 from flows.server import use_server
 from flows.viewer import password_file
 from infra import stack as local
@@ -68,8 +71,12 @@ def down() -> None:
 
 
 def status() -> None:
-    """What of the local stack is running."""
+    """What of the local stack is running, and whether the store locks the audit log."""
     table = Table("part", "state", "where")
     for row in local.status(load_settings()):
         table.add_row(row.name, "running" if row.running else "stopped", row.address or "")
     console.print(table)
+    try:
+        say(f"audit log: {lock_line(environment())}")
+    except EncounterError:
+        say("audit log: the object store cannot be asked")

@@ -35,6 +35,24 @@ GUARDS = (
         "if False:",
     ),
     Guard(
+        "1 refusals are written",
+        "flows/audit.py",
+        "            _write_refusal(env, case_id, refusal)",
+        "            pass",
+    ),
+    Guard(
+        "1 no case without an audit entry",
+        "flows/filing.py",
+        """    audit(env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}")""",
+        "    pass",
+    ),
+    Guard(
+        "1 nothing is shown without an audit entry",
+        "flows/viewer.py",
+        """    audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))""",
+        "    pass",
+    ),
+    Guard(
         "2 strangers get no answer",
         "tasks/match.py",
         "np.where(proposed, subject_p, np.nan), mask_p, compared",

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from data_contracts import object_key
+from data_contracts.audit import read_link
 from data_contracts.errors import NotAuthorised
 from data_contracts.tables import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS
 from flows import publish
@@ -31,9 +32,11 @@ from flows.throwaway import papers
 from flows.viewer import ensure_password
 from infra.case_store import CaseVault
 from infra.stack_record import read_record
+from tasks.audit_chain import verify
 from tasks.itinerary import read_itinerary
 
 DEMO = Path(__file__).parents[2] / "demo"
+RUN_ACTIONS = ("authorise", "run-started", "run-finished")
 pytestmark = [pytest.mark.stack, pytest.mark.scenario]
 
 
@@ -166,6 +169,34 @@ def test_no_log_holds_features_pictures_or_the_subject(traced: tuple[Environment
         assert f'"{signed.request.subject}"'.encode() not in data, path.name
 
 
+def test_the_audit_log_tells_the_run_and_names_no_one(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
+    """Filing, start and end of the run stand in the log with their grounds, models and matches; the log is sound.
+
+    No entry holds the subject's pseudonym, a signer, a picture, or a fraction: no measure of a person.
+    """
+    env, signed, vault, run = traced
+    stored = list(env.audit_log.read())
+    entries = [read_link(e.data).entry for e in stored if e.data]
+    mine = [e for e in entries if e.case_id == vault.case_id and e.action in RUN_ACTIONS]
+    assert [e.action for e in mine[:4]] == ["authorise", "authorise", "run-started", "run-finished"]
+    assert [e.actor for e in mine[1:4]] == ["service:trace-case"] * 3
+    started, ended = mine[2:4]
+    assert started.run_id == ended.run_id == run.run_id
+    assert started.models == ended.models != {}
+    assert ended.outcome == "success"
+    assert ended.matched == tuple(publish.read_table(vault, run, SIGHTINGS)["sighting_id"])
+    assert ended.counts["contacts"] == 1
+    assert len(set(ended.verified_by)) == 2
+    for item in stored:
+        assert item.data is not None
+        for secret in (signed.request.subject, "throw-away", signed.consent.split(".")[1], "data:image"):
+            assert secret.encode() not in item.data, secret
+        assert not re.search(rb"[:,\[]-?\d+\.\d", item.data)
+    key = env.audit_log.key
+    assert key is not None
+    assert not verify(((e.sequence, e.data) for e in stored), [key.public], env.audit_log.witnessed()).findings
+
+
 def test_another_policy_reads_no_video(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
     """Under a policy of 15 minutes the same encounters make no contact, and no segment is opened again."""
     env, _, vault, run = traced
@@ -259,6 +290,9 @@ def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
     assert page.status_code == 200
     assert vault.case_id in page.text
     assert page.headers["cache-control"] == "no-store"
+    views = [read_link(e.data).entry for e in env.audit_log.read() if e.data and b'"view"' in e.data]
+    assert views[-1].actor.startswith("account:")
+    assert (views[-1].case_id, views[-1].run_id, views[-1].objects) == (vault.case_id, run.run_id, ("report.html",))
     for other in ("../../request.json", "manifest.json", "nothing"):
         assert httpx.get(f"{base}/{other}", auth=reviewer).status_code in (403, 404)
 
