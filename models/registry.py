@@ -94,6 +94,11 @@ def load(settings: ModelSettings | None = None) -> Models:
     return _Loader(settings or ModelSettings(), read_manifest()).load()
 
 
+def load_person(settings: ModelSettings | None = None) -> PersonDetector:
+    """The person detector alone: for work that has no business with faces. Raises ModelUnavailable like `load`."""
+    return _Loader(settings or ModelSettings(), read_manifest()).person()
+
+
 class _Loader:
     def __init__(self, settings: ModelSettings, manifest: Manifest) -> None:
         self.settings, self.manifest = settings, manifest
@@ -110,7 +115,7 @@ class _Loader:
             raise ModelUnavailable(f"{embedder_name} has no calibration in the manifest: it cannot search")
         embedder = self._embedder(embedder_name)
         loaded = Models(
-            self._person(),
+            self.person(),
             self._face(),
             embedder,
             self._mask(mask_name, {embedder_name: embedder}),
@@ -167,7 +172,7 @@ class _Loader:
         probe = Probe(shape, given.mean[1], given.std[1], tolerance)
         return session(self._file(name), self.settings.runtime, self.settings.threads, probe)
 
-    def _person(self) -> PersonDetector:
+    def person(self) -> PersonDetector:
         name = self._name("person")
         entry = self._entry(name, "person")
         if entry.loader == "pack_person":

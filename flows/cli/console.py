@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,23 @@ def write_private(path: Path, data: bytes) -> None:
         raise BadInput(f"{path} exists already: name another file, or remove it first") from error
     with os.fdopen(handle, "wb") as out:
         out.write(data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file at once: it is written aside and renamed, so that nobody sees half of it. Raises BadInput."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(aside).chmod(mode)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from error

@@ -9,7 +9,7 @@ import typer
 
 from data_contracts.errors import EncounterError
 from flows.audit import acting, this_user
-from flows.cli import audit, cases, demo, ingest, keys, models, stack, tokens
+from flows.cli import audit, camera, cases, demo, ingest, keys, models, stack, tokens
 from flows.cli.console import fail
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("down")(stack.down)
 app.command("status")(stack.status)
 app.command("ingest")(ingest.ingest)
 app.add_typer(cases.app, name="case")
+app.add_typer(camera.app, name="camera")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.site_app, name="site")

@@ -49,7 +49,7 @@ def test_commands_of_the_docs_exist() -> None:
     shown = set()
     for page in DOCS:
         shown |= set(
-            re.findall(r"encounter ((?:case|models|keys|site|consent|approval|audit) [a-z-]+)", page.read_text())
+            re.findall(r"encounter ((?:camera|case|models|keys|site|consent|approval|audit) [a-z-]+)", page.read_text())
         )
         shown |= set(re.findall(r"`encounter (up|down|status|demo|ingest)", page.read_text()))
     assert len(shown) > 10
