@@ -83,6 +83,8 @@ def test_the_end_is_found_by_a_new_process(log: AuditLog) -> None:
     fresh.store.get = lambda bucket, key, **rest: reads.append(key) or original(bucket, key, **rest)  # type: ignore[method-assign]
     assert fresh.append(EVENT).entry.sequence == 4
     assert reads == [object_key.audit_entry(3)]
+    fresh.store.list_versions = fresh.store.folders = lambda *_args: pytest.fail("listed again")  # type: ignore[method-assign]
+    assert fresh.append(EVENT).entry.sequence == 5
 
 
 def test_a_checkpoint_is_signed_and_kept_at_home(log: AuditLog) -> None:
@@ -108,6 +110,22 @@ def test_entries_are_locked(log: AuditLog) -> None:
     assert log.store.get(AUDIT, key, version_id=info.version_id)
     log.store._client.remove_object(log.store.bucket(AUDIT), key)
     assert {(f.sequence, f.kind) for f in checked(log).findings} == {(1, "removed")}
+
+
+def test_without_object_lock_the_log_works_and_a_deletion_is_found(log: AuditLog) -> None:
+    """A bucket that was made without lock: entries are written, `locked` says no, and a deleted entry is missed by number."""
+    prefix = f"b{secrets.token_hex(4)}-"
+    store = ObjectStore(log.store.settings.model_copy(update={"bucket_prefix": prefix}))
+    store._client.make_bucket(store.bucket(AUDIT))
+    bare = AuditLog(store, _settings(log), log.key)
+    assert not bare.locked
+    for _ in range(3):
+        bare.append(EVENT)
+    store.remove_all_versions(AUDIT, object_key.audit_entry(2))
+    found = verify(((e.sequence, e.data) for e in bare.read()), []).findings
+    assert {(f.sequence, f.kind) for f in found} == {(2, "removed")}
+    store.ensure_buckets()
+    assert store.object_lock(AUDIT), "the local store can lock a bucket that is there already"
 
 
 def test_an_overwritten_entry_is_found_and_the_first_kept(log: AuditLog) -> None:
