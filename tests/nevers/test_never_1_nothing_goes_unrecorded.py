@@ -85,6 +85,14 @@ def entries(env: Environment, case_id: str | None = None) -> list[AuditEntry]:
     return [e for e in found if case_id in (None, e.case_id)]
 
 
+def open_elsewhere(case_id: str, env: Environment) -> None:
+    """Open a case as a Dask worker does: its error comes to the flow pickled."""
+    try:
+        open_case(case_id, env)
+    except NotAuthorised as refusal:
+        raise pickle.loads(pickle.dumps(refusal)) from None
+
+
 def finished(env: Environment, signed: Papers) -> Run:
     """A filed case with a finished run of one artefact."""
     store_case(env, signed)
@@ -166,10 +174,7 @@ def test_a_refusal_in_a_run_is_written_once(env: Environment, signed: Callable[[
         refusals_written(env, case_id),
         refusals_written(env, case_id),
     ):
-        try:
-            open_case(case_id, env)
-        except NotAuthorised as refusal:
-            raise pickle.loads(pickle.dumps(refusal)) from None  # as from a Dask worker to the flow
+        open_elsewhere(case_id, env)
     assert [e.action for e in entries(env, case_id)] == ["authorise", "refuse", "run-finished"]
     assert entries(env, case_id)[-1].outcome == "failed"
 
