@@ -13,6 +13,12 @@ class EncounterError(Exception):
         super().__init__(message)
         self.message = message
 
+    def bare(self) -> EncounterError:
+        """The same error without its context and traceback, as it leaves a worker."""
+        out = type(self)(self.message)
+        out.__dict__ |= self.__dict__
+        return out
+
     def __str__(self) -> str:
         return self.message
 

@@ -80,7 +80,7 @@ class _Attempt:
             try:
                 return self.function(item)
             except EncounterError as error:
-                failure = type(error)(error.message)
+                failure = error.bare()
             except Exception as error:  # noqa: BLE001 - an error of the program must not stop the other items
                 failure = _unexpected(item, error)
             if attempt == self.retries or not _passing(failure):

@@ -28,6 +28,7 @@ from flows.refs import Run, TableRef
 from flows.search import Windows
 from flows.throwaway import papers
 from infra.audit_log import AuditLog
+from infra.dask_map import _Attempt
 from infra.settings import Settings
 from infra.store import ObjectStore
 from tasks.audit_chain import verify
@@ -86,9 +87,9 @@ def entries(env: Environment, case_id: str | None = None) -> list[AuditEntry]:
 
 
 def open_elsewhere(case_id: str, env: Environment) -> None:
-    """Open a case as a Dask worker does: its error comes to the flow pickled."""
+    """Open a case as work in a Dask worker, whose error comes to the flow pickled."""
     try:
-        open_case(case_id, env)
+        _Attempt(lambda job: open_case(job, env), retries=1)(case_id)
     except NotAuthorised as refusal:
         raise pickle.loads(pickle.dumps(refusal)) from None
 
