@@ -121,8 +121,18 @@ def picture(case_id: str, run_id: str, name: str = "") -> str:
 
 
 def receipt(case_id: str, at_utc: datetime) -> str:
-    """A deletion receipt, in the audit bucket."""
-    return f"receipts/{case_id}/{at_utc.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
+    """A deletion receipt, in the audit bucket, by when the purge was begun."""
+    return f"{receipts(case_id)}{at_utc.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.jws"
+
+
+def receipts(case_id: str | None = None) -> str:
+    """The prefix of a case's receipts, or of all."""
+    return f"receipts/{case_id}/" if case_id else "receipts/"
+
+
+def purge_journal(case_id: str) -> str:
+    """The plan of a purge that has begun; the last object of a case to go."""
+    return case(case_id, "purge.json")
 
 
 def audit_entry(sequence: int) -> str:

@@ -70,6 +70,11 @@ def pseudonym(who: Acting, key: InstallationKey | None) -> str:
     return f"{who.kind}:{key.pseudonym(f'{who.kind} {who.name}') if key else 'unknown'}"
 
 
+def who_acts(env: Environment) -> str:
+    """The present actor as it stands in the log."""
+    return pseudonym(_acting.get(), env.audit_log.key)
+
+
 def audit(
     env: Environment,
     action: Action,

@@ -12,7 +12,7 @@ from data_contracts import object_key
 from data_contracts.authorisation import AuthorisedCase, TrustedKeys
 from data_contracts.camera import Site, read_site
 from data_contracts.case import CaseRequest
-from data_contracts.errors import BadInput, CaseStopped, NotAuthorised, NotFound
+from data_contracts.errors import BadInput, CaseStopped, KeyMissing, NotAuthorised, NotFound
 from data_contracts.policies import load_policy
 from data_contracts.policy import Policy
 from data_contracts.time import now_utc
@@ -92,7 +92,7 @@ def stopping_when_unauthorised(case_id: str) -> Iterator[None]:
     try:
         with failures_written(env, case_id), refusals_written(env, case_id):
             yield
-    except NotAuthorised as refusal:
+    except (NotAuthorised, KeyMissing) as refusal:
         raise CaseStopped(f"stopped: {refusal}") from refusal
 
 

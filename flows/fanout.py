@@ -40,15 +40,16 @@ R = TypeVar("R")
 
 
 def each(
-    work: Callable[[J], R], jobs: Sequence[J], done: Callable[[int, int], None]
+    work: Callable[[J], R], jobs: Sequence[J], done: Callable[[int, int], None], allowed: Callable[[], None]
 ) -> Iterator[tuple[J, R | EncounterError]]:
     """Run `work` on each job in the workers; yield (job, result or error) as they finish.
 
-    `done(finished, total)` is told after each. Raises the first STOPPING error.
+    `done(finished, total)` is told after each; `allowed()` is asked every few seconds, also while nothing finishes. Raises
+    the first STOPPING error, and what `allowed` raises: then what is unfinished is cancelled.
     """
     if not jobs:
         return
-    results = dask_cluster.map_unordered(_current[-1], work, jobs)
+    results = dask_cluster.map_unordered(_current[-1], work, jobs, go_on=allowed)
     for count, (job, result) in enumerate(results, start=1):
         done(count, len(jobs))
         if isinstance(result, STOPPING):

@@ -11,6 +11,7 @@ from data_contracts import object_key
 from data_contracts.errors import EncounterError
 from data_contracts.tables import GAPS, SEGMENT_REPORTS, SEGMENTS
 from data_contracts.time import Record
+from flows.allowed import StillAllowed
 from flows.context import OpenCase, environment, models, open_case
 from flows.fanout import each
 from flows.refs import Run, TableRef, digest, load, save
@@ -99,7 +100,7 @@ def _gather(
     case: OpenCase, kind: Kind, jobs: list[Job], run: Run, done: Callable[[int, int], None]
 ) -> tuple[list[pd.DataFrame], list[dict[str, object]], list[dict[str, object]]]:
     tables, reports, failed = [], [], []
-    for job, result in each(run_unit, jobs, done):
+    for job, result in each(run_unit, jobs, done, StillAllowed(environment(), run.case_id)):
         if isinstance(result, EncounterError):
             failed.append(_failed_gap(job, result))
             continue

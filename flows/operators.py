@@ -14,6 +14,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from data_contracts.mention import artifact_keys
 from flows.context import environment, open_case
 from flows.publish import Result, counts
 from flows.refs import Run, load
@@ -32,7 +33,7 @@ def progress(stage: str, case_id: str) -> Callable[[int, int], None]:
     def done(finished: int, total: int) -> None:
         if not state:
             state["id"] = create_progress_artifact(  # type: ignore[assignment]
-                progress=0.0, key=f"{stage}-{case_id}".lower(), description=f"{stage}: segments of case {case_id}"
+                progress=0.0, key=artifact_keys(case_id)[stage], description=f"{stage}: segments of case {case_id}"
             )
         if finished == total or finished % max(1, total // _UPDATES) == 0:
             update_progress_artifact(artifact_id=state["id"], progress=100.0 * finished / total)
@@ -43,19 +44,19 @@ def progress(stage: str, case_id: str) -> Callable[[int, int], None]:
 def show(result: Result) -> None:
     """Publish the run's summary, gap table and link."""
     run, gaps = result.run, result.gaps
-    key = f"case-{run.case_id}".lower()
+    keys = artifact_keys(run.case_id)
     link = report_link(run)
     rows = load(open_case(run.case_id, policy=run.policy).vault, gaps)
     create_markdown_artifact(
-        key=f"{key}-summary",
+        key=keys["summary"],
         markdown=summary_markdown(counts(result), rows, link),
         description=f"Case {run.case_id}, run {run.run_id}: counts and gaps",
     )
     create_table_artifact(
-        key=f"{key}-gaps", table=faults(rows), description="Cameras that an operator can do something about"
+        key=keys["gaps"], table=faults(rows), description="Cameras that an operator can do something about"
     )
     create_link_artifact(
-        key=f"{key}-report",
+        key=keys["report"],
         link=link,
         link_text=f"Report of case {run.case_id}",
         description="Opens for reviewers who hold the case key",

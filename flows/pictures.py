@@ -10,6 +10,7 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.errors import EncounterError
 from data_contracts.time import Record, Utc
+from flows.allowed import StillAllowed, looking_only_while
 from flows.context import OpenCase, environment, models, open_case
 from flows.exposure import Meetings
 from flows.fanout import each
@@ -50,7 +51,8 @@ def make_pictures(run: Run, followed: Looks, people: People, meetings: Meetings,
     # The camera with the most pictures first: its worker finishes last.
     units.sort(key=lambda unit: len(unit.jobs), reverse=True)
     names: list[str] = []
-    for _, made in each(render_unit, units, lambda _done, _total: None):
+    allowed = StillAllowed(environment(), run.case_id)
+    for _, made in each(render_unit, units, lambda _done, _total: None, allowed):
         if not isinstance(made, EncounterError):
             names += made
     return tuple(sorted(names))
@@ -93,7 +95,8 @@ def render_unit(unit: PictureUnit) -> list[str]:
 
 def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
     env, settings = environment(), RedactSettings()
-    seen = detectors(models(env), settings)
+    allowed = StillAllowed(env, unit.run.case_id)
+    seen = detectors(looking_only_while(allowed, models(env)), settings)
     segments = [(start, env.store.get(object_key.FOOTAGE, key)) for key, start in unit.segments]
     tracks = load(case.vault, unit.tracks)
     tracks = tracks[tracks["camera_id"] == unit.camera_id]

@@ -22,6 +22,7 @@ from flows.people import People, Trace
 from flows.refs import Run, TableRef, load
 from flows.search import Windows
 from infra.case_store import CaseVault, table_from_bytes, table_to_bytes
+from infra.local_traces import remember_fetched
 from tasks.export import contacts_csv, contacts_json, gaps_csv, gaps_json, trajectory_geojson
 from tasks.provenance import provenance
 from tasks.report import ReportData, render_report
@@ -197,6 +198,7 @@ def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
         objects=names[:EXPORT_NAMED],
         counts={"artefacts": len(names)},
     )
+    remember_fetched(environment().settings.paths, run.case_id, [folder / name for name in names])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for artefact in manifest.artefacts:
         data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name))

@@ -113,27 +113,3 @@ def flow_run_is_active(flow_run_id: str) -> bool:
     if run.state is None or run.state.is_final():
         return False
     return run.start_time is None or now_utc() - run.start_time < _SILENT_AFTER
-
-
-def forget_runs(case_id: str) -> int:
-    """Delete a case's runs, with their artifacts and logs, from the orchestrator; returns how many.
-
-    Raises StackError when the server cannot be reached.
-    """
-    try:
-        runs = runs_of(case_id)
-        with client() as api:
-            for run in runs:
-                api.delete_flow_run(run.id)
-            _delete_artifacts(api, case_id)
-    except (httpx.HTTPError, OSError, RuntimeError) as error:
-        raise StackError(f"the Prefect server cannot be reached ({type(error).__name__}): encounter up") from error
-    return len(runs)
-
-
-def _delete_artifacts(api: Any, case_id: str) -> None:
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-
-    wanted = ArtifactFilter(key=ArtifactFilterKey(like_=f"%{case_id.lower()}%"))
-    for artifact in api.read_artifacts(artifact_filter=wanted, limit=200):
-        api.delete_artifact(artifact.id)

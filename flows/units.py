@@ -18,6 +18,7 @@ from data_contracts.errors import NotFound
 from data_contracts.table import TableContract
 from data_contracts.tables import CANDIDATES, DETECTIONS
 from data_contracts.time import Record, Utc
+from flows.allowed import StillAllowed, looking_only_while
 from flows.context import Environment, OpenCase, environment, models, open_case
 from flows.refs import UnitRef, digest
 from models.registry import Models
@@ -72,7 +73,7 @@ def run_unit(job: Job) -> UnitRef:
 
 def _look(job: Job, env: Environment, case: OpenCase, report_key: str) -> UnitRef:
     wall, cpu = time.perf_counter(), time.process_time()
-    looked = _look_at(job, env, case, models(env))
+    looked = _look_at(job, env, case, looking_only_while(StillAllowed(env, job.case_id), models(env)))
     contract = CONTRACTS[job.kind]
     table = contract.shape(looked.table)
     case.vault.put_table(object_key.stage(job.case_id, job.kind, job.digest), table, contract)

@@ -195,4 +195,6 @@ def table_from_bytes(data: bytes, contract: TableContract, where: str) -> pd.Dat
 
 
 def _no_key(case_id: str) -> KeyMissing:
-    return KeyMissing(f"case {case_id} has no key: it was never filed, or it was closed and its data are gone for good")
+    return KeyMissing(
+        f"case {case_id} has no key: it was never filed, or it was withdrawn or closed and is gone for good"
+    )

@@ -23,7 +23,7 @@ I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
 
 _NO_WORKER_S = 90.0
-_POLL_S = 5.0
+_POLL_S = 2.0
 _RETRY_WAIT_S = 0.5
 
 
@@ -33,12 +33,14 @@ def map_unordered(
     items: Sequence[I],
     on_result: Callable[[I, R | EncounterError], None] | None = None,
     retries: int = 2,
+    go_on: Callable[[], None] | None = None,
 ) -> Iterator[tuple[I, R | EncounterError]]:
     """Run `function(item)` in the workers; yield (item, result) or (item, error) as they finish.
 
     A StoreError other than NotFound is a passing fault and tried again in the worker, `retries` times. An item that
     kills its worker again and again yields a StackError, an exception that is none of ours an EncounterError that names
-    it. What is unfinished when the caller stops is cancelled. Raises StackError when no worker is left.
+    it. `go_on` is called every few seconds, also while nothing finishes, and may raise to stop. What is unfinished when the
+    caller stops is cancelled. Raises StackError when no worker is left.
     """
     attempt = _Attempt(function, retries)
     futures = connected.map(attempt, items, pure=False)
@@ -50,7 +52,7 @@ def map_unordered(
     del futures
     try:
         while waiting:
-            future = _next(connected, finished)
+            future = _next(connected, finished, go_on or _yes)
             if waiting.pop(future.key, None) is None:
                 continue
             item, outcome = by_key[future.key], _outcome(future, by_key[future.key])
@@ -100,10 +102,15 @@ def _unexpected(item: object, error: BaseException) -> EncounterError:
     return EncounterError(f"{one_line(item)}: unexpected {type(error).__name__} at {place}; please report it")
 
 
-def _next(connected: Client, finished: queue.SimpleQueue[Future]) -> Future:
+def _yes() -> None:
+    """Go on."""
+
+
+def _next(connected: Client, finished: queue.SimpleQueue[Future], go_on: Callable[[], None]) -> Future:
     """The next future that is done. Raises StackError when there has been no worker for a while."""
     deadline = time.monotonic() + _NO_WORKER_S
     while True:
+        go_on()
         try:
             return finished.get(timeout=_POLL_S)
         except queue.Empty:

@@ -71,3 +71,12 @@ class Home:
     def checkpoints_file(self) -> Path:
         """The audit log's checkpoints that were made here, one a line: what a store that was cut short is held against."""
         return self.path / "audit-checkpoints"
+
+    def fetched(self, case_id: str) -> Path:
+        """Where decrypted copies of a case lie on this machine (mode 0600)."""
+        return self.path / "fetched" / f"{case_id}.json"
+
+    @property
+    def tidy_due_file(self) -> Path:
+        """There while the local store may keep names of deleted objects; its time is that of the last deletion."""
+        return self.store / "tidy-due"

@@ -112,9 +112,15 @@ class ModelSettings(Record):
 
 
 class RetentionSettings(Record):
-    """Days until the purge deletes. The upper bounds keep a typing error from keeping things for ever."""
+    """Days until the purge deletes, by kind; how long the audit log is locked is `audit.lock_days`.
+
+    The upper bounds keep a typing error from keeping things for ever.
+    """
 
     case_days: int = Field(default=28, ge=1, le=90)
+    picture_days: int = Field(default=28, ge=1, le=90)
+    # The recorder's own: nothing here deletes a recording, and no other value is taken.
+    footage: Literal["never"] = "never"
 
 
 class AuditSettings(Record):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import urllib3
 from minio import Minio
@@ -47,6 +47,13 @@ class ObjectInfo(NamedTuple):
     version_id: str | None
     last_modified: datetime
     is_delete_marker: bool = False
+
+
+class Upload(NamedTuple):
+    """A multipart upload that was begun and not completed."""
+
+    key: str
+    upload_id: str
 
 
 class ObjectStore:
@@ -216,7 +223,7 @@ class ObjectStore:
             raise StoreError(f"refusing to delete all of bucket {bucket}: give a prefix such as K-2026-0042/")
         doomed = self.list_versions(bucket, prefix)
         if doomed:
-            self._remove(bucket, doomed)
+            self.remove_versions(bucket, doomed)
         left = self.list_versions(bucket, prefix)
         if left:
             raise StoreError(
@@ -224,6 +231,57 @@ class ObjectStore:
                 "another writer is busy or an object lock holds them; stop it and delete again"
             )
         return doomed
+
+    def uploads(self, bucket: str, prefix: str) -> builtins.list[Upload]:
+        """Multipart uploads below a prefix that were begun and not completed."""
+        _need_prefix(bucket, prefix)
+        out: builtins.list[Upload] = []
+        key_marker = id_marker = None
+        while True:
+            page = self._uploads_page(bucket, prefix, key_marker, id_marker)
+            out += [Upload(u.object_name, u.upload_id) for u in page.uploads if u.object_name.startswith(prefix)]
+            if not page.is_truncated:
+                return out
+            key_marker, id_marker = page.next_key_marker, page.next_upload_id_marker
+
+    def _uploads_page(self, bucket: str, prefix: str, key_marker: str | None, id_marker: str | None) -> Any:
+        return self._do(
+            bucket,
+            prefix,
+            # The client's own method for this is private; its version is pinned.
+            lambda name: self._client._list_multipart_uploads(
+                name, prefix=prefix, key_marker=key_marker, upload_id_marker=id_marker, max_uploads=1000
+            ),
+        )
+
+    def abort_uploads(self, bucket: str, prefix: str) -> int:
+        """End incomplete multipart uploads below a prefix, their parts with them; returns how many there were."""
+        doomed = self.uploads(bucket, prefix)
+        for upload in doomed:
+            with suppress(NotFound):
+                self._do(
+                    bucket,
+                    upload.key,
+                    lambda name, u=upload: self._client._abort_multipart_upload(name, u.key, u.upload_id),  # type: ignore[misc]
+                )
+        return len(doomed)
+
+    def remove_folders(self, bucket: str, prefix: str) -> None:
+        """Remove the empty folders that some stores (SeaweedFS) keep below a prefix such as `K-1/` and still list.
+
+        Where the store has no folders nothing is asked of it. Does nothing while an object is left below the prefix.
+        """
+        if not prefix.endswith("/") or self.list_versions(bucket, prefix):
+            return
+        parent, _, name = prefix.rstrip("/").rpartition("/")
+        if name in self.folders(bucket, f"{parent}/" if parent else ""):
+            self._remove_folder(bucket, prefix)
+
+    def _remove_folder(self, bucket: str, folder: str) -> None:
+        for item in self._walk(bucket, folder, recursive=False):
+            if item.key.endswith("/") and item.key != folder:
+                self._remove_folder(bucket, item.key)
+        self._do(bucket, folder, lambda name: self._client.remove_object(name, folder))
 
     def presigned_get(self, bucket: str, key: str, expires: timedelta = timedelta(minutes=15)) -> str:
         """An address from which anyone can read this object until it expires."""
@@ -236,7 +294,8 @@ class ObjectStore:
 
         return self._do(bucket, prefix, walk)
 
-    def _remove(self, bucket: str, doomed: Iterable[ObjectInfo]) -> None:
+    def remove_versions(self, bucket: str, doomed: Iterable[ObjectInfo]) -> None:
+        """Delete these versions and delete markers; one that is gone already is a success."""
         request = [DeleteObject(i.key, i.version_id) for i in doomed]
         failed = self._do(bucket, "", lambda name: builtins.list(self._client.remove_objects(name, iter(request))))
         errors = [e for e in failed if e.code != "NoSuchKey"]

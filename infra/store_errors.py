@@ -10,7 +10,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 
 from data_contracts.errors import NotFound, StoreError
 
-_MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchObject", "ResourceNotFound"}
+_MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchObject", "NoSuchUpload", "ResourceNotFound"}
 _UNKNOWN_USER = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "InvalidSecurity"}
 _DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem"}
 _BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "XMinioServerNotInitialized", "RequestTimeout"}

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import subprocess
 import sys
 import sysconfig
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import urllib3
+import urllib3.exceptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,7 +30,7 @@ from data_contracts.time import now_utc
 from infra import process
 from infra.home import Home
 from infra.settings import S3Settings, Settings
-from infra.stack_record import ProcessRecord, write_private
+from infra.stack_record import ProcessRecord, StackRecord, write_private
 from infra.store import ObjectStore
 
 NAME = "store"
@@ -38,6 +41,9 @@ _IDENTITY = "encounter"
 _GRPC_SERVICES = ("volume", "master", "filer", "s3", "admin", "worker", "client")
 # Made anew at each start: it must only outlast the longest run of one process.
 _CERTIFICATE_DAYS = 3650
+# Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
+_ANY_GARBAGE = 0.000001
+_COMPACT_S = 120.0
 
 
 def binary() -> Path:
@@ -86,9 +92,13 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
         f"-volume.max={settings.stack.volume_limit}",
         "-master.volumeSizeLimitMB=1024",
     ]
-    # A bare environment: weed would take identities and keys from AWS_* and WEED_* variables and from the user's home.
+    return process.start(NAME, argv, _bare_environment(home), home.store, home.logs / "store.log")
+
+
+def _bare_environment(home: Home) -> dict[str, str]:
+    """weed would take identities and keys from AWS_* and WEED_* variables and from the user's home."""
     env = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "TZ") if name in os.environ}
-    return process.start(NAME, argv, {**env, "HOME": str(home.store)}, home.store, home.logs / "store.log")
+    return {**env, "HOME": str(home.store)}
 
 
 def wait_ready(settings: Settings, record: ProcessRecord, s3: S3Settings) -> None:
@@ -113,6 +123,44 @@ def wait_ready(settings: Settings, record: ProcessRecord, s3: S3Settings) -> Non
         process.wait_ready(record, ready, settings.stack.start_timeout_s, "the object store")
     except StackError as error:
         raise StackError(f"{error}" + (f" (last try: {failure})" if failure else "")) from None
+
+
+def compact(record: StackRecord) -> bool:
+    """Make the local store rewrite its volumes without deleted objects. False where no local store runs.
+
+    SeaweedFS keeps the bytes of a deleted object until its volume is compacted: of a case, the ciphertext and the wrapped
+    key. Raises StackError when the store does not do it.
+    """
+    if not any(entry.name == NAME and process.find(entry) for entry in record.processes):
+        return False
+    url = f"http://127.0.0.1:{record.ports['master']}/vol/vacuum?garbageThreshold={_ANY_GARBAGE}"
+    try:
+        answer = urllib3.PoolManager(timeout=_COMPACT_S, retries=False).request("GET", url)
+    except urllib3.exceptions.HTTPError as error:
+        raise StackError(f"the object store did not compact its volumes ({type(error).__name__})") from None
+    if answer.status != 200:
+        raise StackError(f"the object store did not compact its volumes (status {answer.status})")
+    return True
+
+
+def forget_names(settings: Settings, record: StackRecord) -> None:
+    """Delete the log of changes that the local store's filer keeps: it names every object that was written or deleted.
+
+    Nothing here reads it: it is for replicas and mounts. The filer writes the last minute's changes a minute later.
+    """
+    addresses = {
+        name: f"127.0.0.1:{record.ports[name]}.{record.ports[name] + _GRPC_OFFSET}" for name in ("master", "filer")
+    }
+    argv = [str(binary()), "shell", *(f"-{name}={address}" for name, address in addresses.items())]
+    subprocess.run(
+        argv,
+        cwd=settings.paths.store,
+        env=_bare_environment(settings.paths),
+        input=b"lock\nfs.log.purge -daysAgo 0\nunlock\n",
+        capture_output=True,
+        timeout=_COMPACT_S,
+        check=False,
+    )
 
 
 def tidy(ports: dict[str, int]) -> None:

@@ -1,15 +1,19 @@
-"""Which cases have ended: planned purely, carried out elsewhere."""
+"""Which cases have ended, and what of a case goes when it ends: planned purely, carried out elsewhere."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from data_contracts.deletion import KINDS, CaseFacts, DeletionPlan, Kind
 from data_contracts.time import Record, Utc
+
+WITHDRAWN = "consent was withdrawn"
 
 
 class CasePapers(Record):
@@ -35,9 +39,34 @@ def claimed_expiry(token: str) -> datetime:
     A token that cannot be read counts as expired long ago.
     """
     try:
-        return datetime.fromtimestamp(json.loads(jws.extract_compact(token.encode()).payload or b"")["exp"], UTC)
+        return datetime.fromtimestamp(_claims(token)["exp"], UTC)
     except (JoseError, ValueError, KeyError, TypeError, OverflowError, OSError):
         return datetime.min.replace(tzinfo=UTC)
+
+
+def claimed_scopes(token: str) -> tuple[str, ...]:
+    """The searches that a token names, for the record of a case that ends; empty where it cannot be read."""
+    try:
+        return tuple(sorted(str(scope) for scope in _claims(token)["encounter"]["scopes"]))
+    except (JoseError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def _claims(token: str) -> Any:
+    return json.loads(jws.extract_compact(token.encode()).payload or b"")
+
+
+def plan_deletion(
+    case_id: str, reason: str, asked_by: str, now: datetime, found: Mapping[Kind, int], facts: CaseFacts
+) -> DeletionPlan:
+    """What of a case goes. `found` counts what there is, by kind; kinds of which there is nothing are left out."""
+    ordered = {kind: found[kind] for kind in KINDS if found.get(kind)}
+    return DeletionPlan(case_id=case_id, reason=reason, asked_by=asked_by, begun_utc=now, found=ordered, facts=facts)
+
+
+def plan_lines(plan: DeletionPlan) -> list[str]:
+    """The plan for a person, in the order in which things go."""
+    return [f"{number} {KINDS[kind]}" for kind, number in plan.found.items()]
 
 
 def plan_purge(papers: Iterable[CasePapers], now: datetime, keep_days: int) -> list[Doomed]:
@@ -57,7 +86,7 @@ def _reason(case: CasePapers, now: datetime, keep_days: int) -> str | None:
     if not case.has_key:
         return "finishing an earlier purge"
     if case.withdrawn:
-        return "consent was withdrawn"
+        return WITHDRAWN
     if case.expires_utc is not None and now >= case.expires_utc:
         return "consent or approval expired"
     if case.filed_utc is not None and now >= case.filed_utc + timedelta(days=keep_days):

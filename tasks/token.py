@@ -28,6 +28,7 @@ TYPES: dict[Role, str] = {"consent": "encounter-consent+jws", "approval": "encou
 CLAIM = "encounter"
 MAX_TOKEN_CHARS = 65_536  # a grant that lists a thousand cameras has about 20 000; more is no token of ours
 _PUBLIC = ("kty", "crv", "x")
+_SHORT_ID = 8
 
 # RFC 9864 renames the algorithm to "Ed25519"; signers in use still write "EdDSA". The curve is fixed by the key here.
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
@@ -118,6 +119,21 @@ def read_trusted_keys(text: str | bytes) -> TrustedKeys:
     if len({entry.key_id for entry in trusted.keys}) != len(trusted.keys):
         raise BadInput("trusted keys list the same key twice; one key belongs to one person")
     return trusted
+
+
+def revoked(trusted: TrustedKeys, key_id: str, at: datetime) -> TrustedKeys:
+    """The trusted keys with one of them revoked from `at` on; a key that was revoked earlier stays so.
+
+    `key_id` may be cut short (8 characters or more). Raises BadInput where it names no key, or several.
+    """
+    found = [k for k in trusted.keys if k.key_id.startswith(key_id)] if len(key_id) >= _SHORT_ID else []
+    if len(found) != 1:
+        raise BadInput(
+            f"{key_id}: expected the id of one trusted key, 8 characters or more, found {len(found)}: encounter keys list"
+        )
+    since = min(at, found[0].revoked_utc) if found[0].revoked_utc else at
+    entry = found[0].model_copy(update={"revoked_utc": since})
+    return TrustedKeys(keys=tuple(entry if k.key_id == entry.key_id else k for k in trusted.keys))
 
 
 def verify(text: str | None, role: Role, trusted_keys: TrustedKeys, now: datetime) -> Grant:

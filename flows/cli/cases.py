@@ -1,4 +1,4 @@
-"""`encounter case file | list | show | run | fetch | rerun | close`."""
+"""`encounter case file | list | show | run | fetch | assess | purge | close | notice`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import typer
 from pydantic import ValidationError
 from rich.table import Column, Table
 
-from data_contracts import object_key
 from data_contracts.case import CaseRequest
-from data_contracts.errors import BadInput, NotFound
+from data_contracts.errors import BadInput
 from data_contracts.policies import load_policy
 from data_contracts.tables import CONTACTS
 from data_contracts.time import now_utc, parse_utc
 from flows import publish
 from flows.audit import audit
 from flows.begin import last_run, read_claim
+from flows.cli import ending
 from flows.cli.console import console, read_file, say
 from flows.cli.waiting import wait_for
 from flows.context import Environment, environment, open_case
-from flows.destroy import destroy_case
 from flows.filing import Papers, file_case, filed_cases
 from flows.refs import Run
 from flows.server import runs_of, start_reassessment, start_trace, use_server
@@ -162,7 +161,7 @@ def fetch(case_id: CaseId, out: Annotated[Path, typer.Option(help="Folder to wri
     if run is None:
         raise BadInput(f"case {case_id} has no finished run yet: encounter case show {case_id}")
     folder = publish.fetch(case.vault, run, out / case_id)
-    say(f"written to {folder}; delete the folder when you have read it")
+    say(f"written to {folder}; delete it when you have read it; the purge of the case on this machine does too")
 
 
 @app.command("assess")
@@ -177,27 +176,9 @@ def assess_again(case_id: CaseId, policy: Annotated[str, typer.Option(help="Expo
     print_contacts(case.vault, run)
 
 
-@app.command("close")
-def close(
-    case_id: CaseId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only says what would go.")] = False,
-) -> None:
-    """Close a case: destroy its key and everything of it, and write a receipt. Footage is the recorder's and stays."""
-    env = server_environment()
-    count = stored_versions(env, case_id)
-    if not yes:
-        say(f"case {case_id}: {count} object versions and its key would be destroyed; repeat with --yes")
-        return
-    receipt = destroy_case(case_id, "closed")
-    say(f"case {case_id} is closed: {receipt.objects} objects destroyed; receipt {receipt.key}")
-
-
-def stored_versions(env: Environment, case_id: str) -> int:
-    """How many versions of objects a case has. Raises NotFound where there is no such case."""
-    versions = env.store.list_versions(object_key.CASES, f"{case_id}/")
-    if not versions:
-        raise NotFound(f"there is no case {case_id}: encounter case list")
-    return len(versions)
+app.command("purge")(ending.purge)
+app.command("close")(ending.close)
+app.command("notice")(ending.notice)
 
 
 def server_environment() -> Environment:

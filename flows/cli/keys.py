@@ -13,9 +13,10 @@ from rich.table import Table
 from data_contracts import object_key
 from data_contracts.authorisation import TrustedKey, TrustedKeys
 from data_contracts.camera import read_site
+from data_contracts.time import now_utc, parse_utc
 from flows.cli.console import console, read_file, say, write_private
 from flows.context import environment, publish_site_file, trusted_keys
-from tasks.token import generate_key, read_trusted_keys
+from tasks.token import generate_key, read_trusted_keys, revoked
 
 
 class RoleName(StrEnum):
@@ -60,6 +61,18 @@ def publish(
     data = TrustedKeys(keys=tuple(keys)).model_dump_json(indent=1).encode()
     publish_site_file(environment(), object_key.TRUSTED_KEYS, data, "application/json")
     say(f"{len(keys)} keys are trusted now")
+
+
+@app.command("revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The key, or its first characters; see encounter keys list.")],
+    at: Annotated[str | None, typer.Option(help="From when on, ISO 8601 with offset; default now.")] = None,
+) -> None:
+    """Revoke a key: nothing it ever signed counts from then on. Its entry stays, so that refusals can say why."""
+    env = environment()
+    keys = revoked(trusted_keys(env), key_id, parse_utc(at, "--at") if at else now_utc())
+    publish_site_file(env, object_key.TRUSTED_KEYS, keys.model_dump_json(indent=1).encode(), "application/json")
+    say("revoked; running cases that it signed for stop within seconds")
 
 
 @app.command("list")

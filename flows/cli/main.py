@@ -9,7 +9,7 @@ import typer
 
 from data_contracts.errors import EncounterError
 from flows.audit import acting, this_user
-from flows.cli import audit, camera, cases, demo, ingest, keys, models, stack, tokens
+from flows.cli import audit, camera, cases, demo, ingest, keys, models, receipts, stack, tokens
 from flows.cli.console import fail
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.site_app, name="site")
 app.add_typer(audit.app, name="audit")
+app.add_typer(receipts.app, name="receipt")
 app.add_typer(tokens.consent_app, name="consent")
 app.add_typer(tokens.approval_app, name="approval")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +13,14 @@ import typer
 
 from data_contracts import object_key
 from data_contracts.authorisation import Role
+from data_contracts.errors import KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
-from flows.cli.cases import server_environment, stored_versions
+from flows.audit import audit
+from flows.cli.cases import server_environment
 from flows.cli.console import read_json, say, write_private
-from flows.destroy import destroy_case
+from flows.cli.ending import end_case
+from flows.destroy import plan_of
+from tasks.purge import WITHDRAWN
 from tasks.token import sign_grant
 
 
@@ -110,9 +115,10 @@ def sign_approval(
 def withdraw(case: Annotated[str, typer.Argument(help="Case id.")]) -> None:
     """Withdraw consent: running work stops at its next step, and the case is destroyed."""
     env = server_environment()
-    stored_versions(env, case)
-    mark = json.dumps({"withdrawn_utc": now_utc().isoformat()}).encode()
-    if env.cases.has_key(case):
+    plan_of(case, WITHDRAWN, env)
+    with suppress(KeyMissing):  # sealed under another master key, or half destroyed: it goes all the same
+        mark = json.dumps({"withdrawn_utc": now_utc().isoformat()}).encode()
         env.cases.open(case).put(object_key.withdrawal(case), mark)
-    receipt = destroy_case(case, "withdrawn")
-    say(f"case {case} is withdrawn: key destroyed, {receipt.objects} objects deleted; receipt {receipt.key}")
+    with suppress(StoreError):  # a withdrawal does not wait for its entry: docs/audit.md
+        audit(env, "withdraw", case_id=case)
+    end_case(case, WITHDRAWN, yes=True)

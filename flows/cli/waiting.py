@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -19,7 +20,7 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
         shown = progress.add_task("waiting for the worker")
         while time.monotonic() < ends:
-            run = read_run(flow_run_id)
+            run = _read(flow_run_id)
             if run.state is not None and run.state.is_final():
                 progress.update(shown, description=f"{run.state.name.lower()}")
                 if run.state.is_completed():
@@ -28,6 +29,15 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
             progress.update(shown, description=_stage(flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
+
+
+def _read(flow_run_id: str) -> Any:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return read_run(flow_run_id)
+    except ObjectNotFound:
+        raise EncounterError("the run is gone: its case was withdrawn, expired or closed while it ran") from None
 
 
 def first_line(text: str | None) -> str:

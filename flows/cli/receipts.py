@@ -1,0 +1,80 @@
+"""`encounter receipt verify | list | fetch`: the proof of a deletion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from data_contracts import object_key
+from data_contracts.errors import BadInput, KeyMissing, NotFound
+from data_contracts.signature import PublicKey
+from flows.cli.console import console, read_file, say, write_private
+from flows.context import environment
+from infra.settings import load_settings
+from infra.signing import load_signing_key
+from tasks.notice import receipt_notice
+from tasks.receipt import receipt_lines, verify_receipt
+from tasks.signed import read_public_keys
+
+app = typer.Typer(help="Receipts of deletions: verify, list, fetch.", no_args_is_help=True)
+
+
+@app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="The receipt (*.jws).")],
+    key: Annotated[Path | None, typer.Option(help="The installation's public key; default: this home's own.")] = None,
+    notice: Annotated[bool, typer.Option(help="Print the subject's notice (Markdown) instead.")] = False,
+) -> None:
+    """Check a receipt offline: needs no store and no server. Exit status 1 where anything of it was changed."""
+    keys = read_public_keys(read_file(key)) if key else (_own_key(),)
+    receipt = verify_receipt(read_file(file).decode(errors="replace"), keys)
+    if notice:
+        console.print(receipt_notice(receipt), markup=False, soft_wrap=True)
+        return
+    for line in receipt_lines(receipt):
+        console.print(line, markup=False, soft_wrap=True)
+    say("the signature is right: nothing of this receipt was changed")
+
+
+def _own_key() -> PublicKey:
+    try:
+        return load_signing_key(load_settings()).public
+    except KeyMissing as error:
+        raise BadInput(
+            f"{error}; or give the installation's public key with --key (encounter receipt key prints it)"
+        ) from None
+
+
+@app.command("key")
+def show_key() -> None:
+    """Print this installation's public key, to be kept by those who check receipts and audit checkpoints."""
+    console.print(_own_key().model_dump_json(indent=1), markup=False, soft_wrap=True)
+
+
+@app.command("list")
+def show() -> None:
+    """All receipts in the audit bucket."""
+    table = Table(Column("case", no_wrap=True), Column("receipt", no_wrap=True), "stored (UTC)", box=None)
+    for item in environment().store.list(object_key.AUDIT, object_key.receipts()):
+        _, case_id, name = item.key.split("/", 2)
+        table.add_row(case_id, name, f"{item.last_modified:%Y-%m-%d %H:%M}")
+    console.print(table)
+
+
+@app.command("fetch")
+def fetch(
+    case_id: Annotated[str, typer.Argument(help="Case id.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+) -> None:
+    """Write a case's receipts to files, signed as they are."""
+    store = environment().store
+    found = store.list(object_key.AUDIT, object_key.receipts(case_id))
+    if not found:
+        raise NotFound(f"there is no receipt of a case {case_id}: encounter receipt list")
+    for item in found:
+        path = out / f"{case_id}-{item.key.rsplit('/', 1)[-1]}"
+        write_private(path, store.get(object_key.AUDIT, item.key))
+        say(f"written to {path}; check it with: encounter receipt verify {path}")

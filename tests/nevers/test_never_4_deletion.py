@@ -1,0 +1,246 @@
+"""Never 4, the deletion itself: killed anywhere it finishes, it leaves no byte that tells anything, and it can prove it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from closing import bytes_in, environment_of, filled_case, nothing_of
+from typer.testing import CliRunner
+
+from data_contracts import object_key
+from data_contracts.errors import KeyMissing, NotAuthorised, NotFound
+from flows import destroy
+from flows.cli.main import app
+from flows.context import Environment, environment
+from flows.destroy import STEPS, destroy_case, plan_of
+from infra.case_store import CaseStore
+from infra.settings import HOME_VARIABLE, Settings
+from infra.stack_record import read_record
+from infra.store import ObjectStore
+from infra.weed import compact
+from tasks.receipt import verify_receipt
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def env(settings: Settings, store: ObjectStore, case_store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """An environment with a store and no orchestrator, which the command line finds too."""
+    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+    monkeypatch.setattr(destroy, "_DELETED_AFTER_S", 0.0)
+    environment.cache_clear()
+    yield environment_of(settings, store, case_store)
+    environment.cache_clear()
+
+
+def receipts_of(env: Environment, case_id: str) -> list[str]:
+    """Keys of the case's receipts."""
+    return [item.key for item in env.store.list(object_key.AUDIT, object_key.receipts(case_id))]
+
+
+def test_the_plan_counts_and_changes_nothing(env: Environment) -> None:
+    """`case purge` without --yes says what would go, by kind, and nothing has gone."""
+    case_id = filled_case(env, objects=3).case_id
+    before = env.store.list_versions(object_key.CASES, f"{case_id}/")
+    shown = CliRunner().invoke(app, ["case", "purge", case_id])
+    assert shown.exit_code == 0
+    for line in ("1 versions of the wrapped key", "7 versions of encrypted objects", "1 incomplete multipart uploads"):
+        assert line in shown.stdout
+    assert env.store.list_versions(object_key.CASES, f"{case_id}/") == before
+
+
+def test_everything_goes_and_the_receipt_says_so(env: Environment) -> None:
+    """Key, objects, uploads and folders are gone; the receipt counts them, names who asked and verifies."""
+    vault = filled_case(env)
+    receipt = destroy_case(vault.case_id, "closed", env)
+    assert nothing_of(env.store, vault.case_id)
+    with pytest.raises(KeyMissing):
+        vault.get(object_key.request(vault.case_id))
+    assert receipt.destroyed["key_versions"] == 1
+    assert receipt.destroyed["object_versions"] == 7
+    assert receipt.destroyed["uploads"] == 1
+    assert receipt.facts.reference_pictures == receipt.facts.claims == 1
+    token = env.store.get(object_key.AUDIT, receipt.key).decode()
+    assert verify_receipt(token, [env.audit_log.key.public]) == receipt
+    entries = [e for e in (json.loads(s.data)["entry"] for s in env.audit_log.read()) if e["case_id"] == vault.case_id]
+    assert [e["action"] for e in entries][-2:] == ["delete-started", "delete"]
+
+
+def test_the_key_goes_first(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the second step fails, every object may still be there, but nothing can be read any more."""
+    vault = filled_case(env)
+
+    def fails(*_: object) -> dict:
+        raise OSError("the power fails")
+
+    monkeypatch.setattr(destroy, "STEPS", (STEPS[0], fails))
+    with pytest.raises(OSError, match="power"):
+        destroy_case(vault.case_id, "closed", env)
+    assert env.store.list_versions(object_key.CASES, f"{vault.case_id}/")
+    with pytest.raises(KeyMissing):
+        env.cases.open(vault.case_id)
+    monkeypatch.undo()
+    destroy_case(vault.case_id, "closed", env)
+
+
+@pytest.mark.parametrize("dies_in", [step.__name__ for step in STEPS] + ["verify", "audit", "_close"])
+def test_broken_off_anywhere_it_finishes(env: Environment, monkeypatch: pytest.MonkeyPatch, dies_in: str) -> None:
+    """Broken off before and in the middle of each step, the next purge ends clean, under the first reason, with one receipt."""
+    case_id = filled_case(env, objects=1).case_id
+
+    class Killed(BaseException):
+        """Not an Exception: nothing catches it."""
+
+    def dies(*_: object, **__: object) -> None:
+        raise Killed
+
+    steps = tuple(dies if step.__name__ == dies_in else step for step in STEPS)
+    monkeypatch.setattr(destroy, "STEPS", steps)
+    if dies_in in ("verify", "audit", "_close"):
+        monkeypatch.setattr(destroy, dies_in, dies)
+    with pytest.raises(Killed):
+        destroy_case(case_id, "first reason", env)
+    monkeypatch.undo()
+    receipt = destroy_case(case_id, "second reason", env)
+    assert nothing_of(env.store, case_id)
+    assert receipt.reason == "first reason"
+    assert receipts_of(env, case_id) == [receipt.key]
+    assert destroy_case(case_id, "third reason", env) == receipt, "what is gone is a success"
+
+
+def test_sigkilled_it_finishes(env: Environment) -> None:
+    """A purge process that is killed by SIGKILL after its objects went is finished by another."""
+    case_id = filled_case(env).case_id
+    program = (
+        "import os, signal\n"
+        "from flows import destroy\n"
+        "kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "destroy.STEPS = (*destroy.STEPS[:3], kill)\n"
+        f"destroy.destroy_case({case_id!r}, 'closed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert env.store.exists(object_key.CASES, object_key.purge_journal(case_id))
+    receipt = destroy_case(case_id, "again", env)
+    assert receipt.passes == 2
+    assert receipt.found["object_versions"] == 7
+    assert nothing_of(env.store, case_id)
+    assert receipts_of(env, case_id) == [receipt.key]
+
+
+def test_a_case_that_never_was_gets_no_receipt(env: Environment) -> None:
+    """Purge, close and withdraw of an unknown case say so; no receipt is made up."""
+    for command in (["case", "purge", "K-NOT-HERE", "--yes"], ["consent", "withdraw", "K-NOT-HERE"]):
+        assert isinstance(CliRunner().invoke(app, command).exception, NotFound)
+    with pytest.raises(NotFound):
+        plan_of("K-NOT-HERE", "closed", env)
+    assert not receipts_of(env, "K-NOT-HERE")
+
+
+def test_the_disk_of_the_store_keeps_neither_content_nor_key(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the purge no file of the store's data folder holds the wrapped key or a sealed object; before, they do."""
+    vault = filled_case(env)
+    record = read_record(env.settings.paths)
+    assert record is not None
+    data = Path(record.data_dir or "")
+    key_record = json.loads(env.store.get(object_key.CASES, object_key.wrapped_key(vault.case_id)))
+    sealed = env.store.get(object_key.CASES, object_key.request(vault.case_id))[17:81]
+    needles = (key_record["wrapped"].encode(), base64.b64decode(key_record["wrapped"]), sealed)
+    assert len(bytes_in(data, *needles)) == 2
+    monkeypatch.undo()
+    destroy_case(vault.case_id, "closed", env)
+    for _ in range(10):  # on a busy machine the store is slower to take deleted bytes for deleted
+        if bytes_in(data, *needles):
+            time.sleep(1)
+            compact(record)
+    assert not bytes_in(data, *needles)
+
+
+def test_logs_and_fetched_copies_go(env: Environment, tmp_path: Path) -> None:
+    """The case's id is overwritten in this home's logs, another's is not; copies that were fetched are deleted."""
+    from infra.local_traces import remember_fetched
+
+    case_id = filled_case(env).case_id
+    home = env.settings.paths
+    copy, mine = tmp_path / "out" / case_id / "report.html", tmp_path / "out" / "mine.txt"
+    for path in (copy, mine):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    remember_fetched(home, case_id, [copy])
+    log = home.logs / "test-purge.log"
+    with log.open("ab", buffering=0) as kept_open:
+        kept_open.write(f"run {case_id} began\nrun {case_id}-2 began\nartifact scan-{case_id.lower()}\n".encode())
+        destroy_case(case_id, "closed", env)
+        kept_open.write(b"end\n")
+    text = log.read_text()
+    assert text == f"run {'x' * len(case_id)} began\nrun {case_id}-2 began\nartifact {'x' * (len(case_id) + 5)}\nend\n"
+    assert not copy.parent.exists()
+    assert mine.exists()
+    log.unlink()
+
+
+@pytest.mark.parametrize("change", ["payload", "signature", "header", "truncated", "other key"])
+def test_a_changed_receipt_is_refused(env: Environment, change: str) -> None:
+    """Any change of a receipt, and a receipt of another installation, is found."""
+    receipt = destroy_case(filled_case(env, objects=0).case_id, "closed", env)
+    token = env.store.get(object_key.AUDIT, receipt.key).decode()
+    head, body, signature = token.split(".")
+    payload = json.loads(base64.urlsafe_b64decode(body + "=="))
+    payload["reason"] = "another reason"
+    other = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
+    changed = {
+        "payload": f"{head}.{other}.{signature}",
+        "signature": f"{head}.{body}.{('A' if signature[0] != 'A' else 'B')}{signature[1:]}",
+        "header": f"{other}.{body}.{signature}",
+        "truncated": token[:-3],
+        "other key": token,
+    }[change]
+    keys = [] if change == "other key" else [env.audit_log.key.public]
+    with pytest.raises(NotAuthorised):
+        verify_receipt(changed, keys)
+
+
+def test_a_receipt_verifies_offline(env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the file and the public key alone, in an empty home, the command verifies; one changed letter and it does not."""
+    receipt = destroy_case(filled_case(env, objects=0).case_id, "closed", env)
+    fetched = CliRunner().invoke(app, ["receipt", "fetch", receipt.case_id, "--out", str(tmp_path / "receipts")])
+    assert fetched.exit_code == 0
+    (file,) = (tmp_path / "receipts").iterdir()
+    public = tmp_path / "key.json"
+    public.write_text(env.audit_log.key.public.model_dump_json())
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "nothing here"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
+    good = CliRunner().invoke(app, ["receipt", "verify", str(file), "--key", str(public)])
+    assert good.exit_code == 0
+    assert f"case {receipt.case_id}: closed" in good.stdout
+    text = file.read_text()
+    file.write_text(text[:100] + ("A" if text[100] != "A" else "B") + text[101:])
+    assert isinstance(
+        CliRunner().invoke(app, ["receipt", "verify", str(file), "--key", str(public)]).exception, NotAuthorised
+    )
+
+
+def test_the_subject_is_told_what_happened(env: Environment) -> None:
+    """The notice of a closed case is made from its receipt: the numbers are those of the case."""
+    receipt = destroy_case(filled_case(env, objects=2).case_id, "closed", env)
+    told = CliRunner().invoke(app, ["case", "notice", receipt.case_id]).stdout
+    for line in ("1 reference pictures, 1 stated visits", "6 versions of encrypted objects", "- searched by: face"):
+        assert line in told
+
+
+def test_compaction_is_only_asked_of_ones_own_store(env: Environment) -> None:
+    """Where no local store runs nothing is asked of anyone."""
+    record = read_record(env.settings.paths)
+    assert record is not None
+    assert not compact(record.model_copy(update={"processes": ()}))
