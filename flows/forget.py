@@ -17,7 +17,7 @@ from infra.settings import Settings
 _FLOWS = ("trace-case", "rerun-exposure")
 _PAGE = 200
 # A flow notices by itself within seconds, the worker ends its process within ten; then its state is set for it.
-STOP_S = 20.0
+STOP_S = 15.0
 _POLL_S = 0.5
 # Events reach the database a moment after what they tell of: until then they are deleted again.
 _QUIET_S = 3.0

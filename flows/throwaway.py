@@ -17,11 +17,17 @@ _MARGIN = timedelta(days=1)
 
 
 def papers(
-    env: Environment, case_id: str, visits: tuple[Visit, ...], references: dict[str, bytes], policy: str, basis: str
+    env: Environment,
+    case_id: str,
+    visits: tuple[Visit, ...],
+    references: dict[str, bytes],
+    policy: str,
+    basis: str,
+    expires: timedelta = _MARGIN,
 ) -> Papers:
     """A request with consent and approval by two made-up people, whose public keys join the site's trusted keys.
 
-    Everything that the visits name is granted, a day around them, on all cameras; tokens expire after a day.
+    Everything that the visits name is granted, a day around them, on all cameras; tokens expire after `expires`.
     """
     first, last = min(v.from_utc for v in visits), max(v.to_utc for v in visits)
     request = CaseRequest(
@@ -49,7 +55,7 @@ def papers(
             from_utc=first - _MARGIN,
             to_utc=last + _MARGIN,
             legal_basis=basis,
-            expires_utc=now + _MARGIN,
+            expires_utc=now + expires,
             now=now,
         )
     _trust(env, trusted)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from data_contracts import object_key
+from flows.begin import last_run
 from flows.cli import stack as stack_command
 from flows.cli.cases import read_references
-from flows.context import Environment, environment
-from flows.filing import Papers
+from flows.cli.waiting import wait_for
+from flows.context import Environment, environment, open_case
+from flows.filing import Papers, file_case
+from flows.refs import Run
 from flows.server import use_server
 from flows.throwaway import papers
+from infra.case_store import CaseVault
 from infra.stack import StackInfo
 from tasks.itinerary import read_itinerary
 
@@ -52,9 +57,28 @@ def site(stack: StackInfo) -> Iterator[Environment]:
 def new_papers(site: Environment) -> Callable[..., Papers]:
     """Signed papers of a fresh case."""
 
-    def make(policy: str = "demo-short") -> Papers:
+    def make(
+        policy: str = "demo-short", references: dict[str, bytes] | None = None, expires_in_s: float | None = None
+    ) -> Papers:
         visits = read_itinerary((DEMO / "itinerary.csv").read_text())
         case_id = f"K-SCENARIO-{next(_numbers):03d}"
-        return papers(site, case_id, visits, read_references([DEMO / "reference"]), policy, "test on synthetic people")
+        pictures = references or read_references([DEMO / "reference"])
+        basis = "test on synthetic people"
+        expires = timedelta(seconds=expires_in_s) if expires_in_s else timedelta(days=1)
+        return papers(site, case_id, visits, pictures, policy, basis, expires)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def traced(site: Environment) -> tuple[Environment, Papers, CaseVault, Run]:
+    """A case traced once through the worker, as `encounter case file` does it."""
+    visits = read_itinerary((DEMO / "itinerary.csv").read_text())
+    signed = papers(site, "K-TRACED-001", visits, read_references([DEMO / "reference"]), "demo-short", "test")
+    started = file_case(site, signed)
+    assert started is not None
+    wait_for(started, limit_s=600)
+    vault = open_case("K-TRACED-001", site).vault
+    run = last_run(vault)
+    assert run is not None
+    return site, signed, vault, run

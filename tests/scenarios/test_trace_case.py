@@ -22,36 +22,19 @@ from data_contracts.errors import NotAuthorised
 from data_contracts.tables import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS
 from flows import publish
 from flows.begin import last_run
-from flows.cli.cases import read_references
 from flows.cli.waiting import wait_for
 from flows.context import Environment, open_case
-from flows.filing import Papers, file_case, store_case
+from flows.filing import Papers, store_case
 from flows.refs import Run
 from flows.server import client, runs_of, start_reassessment
-from flows.throwaway import papers
 from flows.viewer import ensure_password
 from infra.case_store import CaseVault
 from infra.stack_record import read_record
 from tasks.audit_chain import verify
-from tasks.itinerary import read_itinerary
 
 DEMO = Path(__file__).parents[2] / "demo"
 RUN_ACTIONS = ("authorise", "run-started", "run-finished")
 pytestmark = [pytest.mark.stack, pytest.mark.scenario]
-
-
-@pytest.fixture(scope="module")
-def traced(site: Environment) -> tuple[Environment, Papers, CaseVault, Run]:
-    """A case traced once through the worker, as `encounter case file` does it."""
-    visits = read_itinerary((DEMO / "itinerary.csv").read_text())
-    signed = papers(site, "K-TRACED-001", visits, read_references([DEMO / "reference"]), "demo-short", "test")
-    started = file_case(site, signed)
-    assert started is not None
-    wait_for(started, limit_s=600)
-    vault = open_case("K-TRACED-001", site).vault
-    run = last_run(vault)
-    assert run is not None
-    return site, signed, vault, run
 
 
 def test_the_contact_is_found(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:

@@ -1,0 +1,233 @@
+"""A running trace that loses its consent stops and is gone; what was traced, and what failed, leaves nothing in clear.
+
+Runs after the traced case's other tests: its purge is the last thing that happens to it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from data_contracts import object_key
+from data_contracts.errors import EncounterError, KeyMissing
+from data_contracts.mention import mention
+from flows import purge_expired
+from flows.allowed import CHECK_EVERY_S
+from flows.cli.main import app
+from flows.cli.waiting import wait_for
+from flows.context import Environment
+from flows.destroy import earlier_receipt
+from flows.filing import Papers, file_case, store_case
+from flows.forget import case_runs
+from flows.refs import Run
+from flows.server import read_run
+from infra import dask_cluster, prefect_database, weed
+from infra.case_store import CaseVault
+from infra.settings import load_settings
+from infra.stack_record import read_record
+from tasks.receipt import verify_receipt
+
+pytestmark = [pytest.mark.stack, pytest.mark.scenario]
+
+STOPPED_WITHIN_S = 30.0
+# What can be told of the subject in clear: the places of the demo's itinerary and the pseudonym as a value.
+PLACES = (b"lobby of the city service centre", b"corridor, back exit")
+SUBJECT = re.compile(rb'"subject-1"|\bsubject-1\b(?!\d)')
+RUN = 64
+
+
+def test_withdrawal_stops_a_running_trace(site: Environment, new_papers: Callable[..., Papers]) -> None:
+    """Withdrawn while segments are looked at: final within 30 s, and says why; nothing is left, written or held after."""
+    papers = new_papers()
+    case_id = papers.request.case_id
+    started = file_case(site, papers)
+    assert started is not None
+    _wait_until(lambda: bool(_units(site, case_id)), 300)
+    assert not read_run(started).state.is_final()
+    states: list[tuple[float, str, str]] = []
+    began = time.monotonic()
+    watcher = threading.Thread(target=_watch, args=(started, began, states), daemon=True)
+    watcher.start()
+    assert CliRunner().invoke(app, ["consent", "withdraw", case_id]).exit_code == 0
+    watcher.join(5)
+    final = next(s for s in states if s[1] in ("CANCELLED", "FAILED", "CRASHED"))
+    assert final[0] < STOPPED_WITHIN_S, states
+    assert "withdrawn" in states[-1][2], "the run says why it ended"
+    with pytest.raises(KeyMissing):
+        site.cases.open(case_id)
+    time.sleep(2 * CHECK_EVERY_S)
+    assert not site.store.list_versions(object_key.CASES, f"{case_id}/"), "nothing was written afterwards"
+    assert case_id not in site.store.folders(object_key.CASES)
+    assert not case_runs(case_id)
+    assert _held_by_dask(site) == ([], [])
+    _nothing_in_clear(site, papers, case_id)
+
+
+def _units(site: Environment, case_id: str) -> list[object]:
+    return site.store.list(object_key.CASES, f"{case_id}/stages/scan/")
+
+
+def _wait_until(true: Callable[[], bool], limit_s: float) -> None:
+    ends = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < ends, "waited in vain"
+        time.sleep(0.2)
+
+
+def _watch(started: str, began: float, states: list[tuple[float, str, str]]) -> None:
+    from prefect.exceptions import ObjectNotFound
+
+    while True:
+        try:
+            state = read_run(started).state
+        except ObjectNotFound:
+            return
+        row = (state.type.value, state.message or "")
+        if not states or states[-1][1:] != row:
+            states.append((time.monotonic() - began, *row))
+        time.sleep(0.1)
+
+
+def _held_by_dask(site: Environment) -> tuple[list[str], list[str]]:
+    """Tasks that the scheduler knows, and results that workers hold."""
+    with dask_cluster._connect(load_settings(home=site.settings.home)) as connected:
+        tasks = connected.run_on_scheduler(lambda dask_scheduler: [str(key) for key in dask_scheduler.tasks])
+        held = connected.run(lambda dask_worker: [str(key) for key in dask_worker.data])
+    return tasks, [key for keys in held.values() for key in keys]
+
+
+def test_expiry_is_noticed_by_the_next_tick(site: Environment, new_papers: Callable[..., Papers]) -> None:
+    """A case whose consent has expired is destroyed by purge-expired's next pass; another is left alone."""
+    expired, alive = new_papers(expires_in_s=2.0), new_papers()
+    for papers in (expired, alive):
+        store_case(site, papers)
+    time.sleep(2.5)
+    doomed = [d for d in purge_expired.plan.fn() if d.case_id in (expired.request.case_id, alive.request.case_id)]
+    assert [(d.case_id, d.reason) for d in doomed] == [(expired.request.case_id, "consent or approval expired")]
+    assert purge_expired.destroy.fn(doomed[0]) == earlier_receipt(site, expired.request.case_id).key
+    assert not site.cases.has_key(expired.request.case_id)
+    assert site.cases.has_key(alive.request.case_id)
+    CliRunner().invoke(app, ["case", "purge", alive.request.case_id, "--yes"])
+
+
+def test_a_failed_run_leaves_nothing_in_clear(site: Environment, new_papers: Callable[..., Papers]) -> None:
+    """A reference picture without a face makes the run fail; neither state, log nor disk tells of subject or picture."""
+    faceless = {"wall.png": _png_of_a_wall()}
+    papers = new_papers(references=faceless)
+    case_id = papers.request.case_id
+    started = file_case(site, papers)
+    assert started is not None
+    with pytest.raises(EncounterError):
+        wait_for(started, limit_s=300)
+    _nothing_in_clear(site, papers, case_id)
+    assert CliRunner().invoke(app, ["case", "purge", case_id, "--yes"]).exit_code == 0
+    _nothing_is_left(site, case_id)
+
+
+def test_a_traced_case_leaves_nothing_in_clear_and_then_nothing(
+    traced: tuple[Environment, Papers, CaseVault, Run], tmp_path: Path
+) -> None:
+    """After a whole trace nothing of the subject is in clear outside a fetched copy; after the purge only the receipt
+    and the audit log know the case, and the receipt verifies."""
+    env, papers, vault, _ = traced
+    case_id = vault.case_id
+    _nothing_in_clear(env, papers, case_id)
+    assert CliRunner().invoke(app, ["case", "fetch", case_id, "--out", str(tmp_path)]).exit_code == 0
+    assert (tmp_path / case_id / "report.html").exists()
+    notice = CliRunner().invoke(app, ["case", "notice", case_id]).stdout
+    assert f"{len(papers.references)} reference pictures" in notice
+    assert "times decrypted copies were made" in notice
+    secrets = _key_bytes(vault)
+    assert CliRunner().invoke(app, ["case", "purge", case_id, "--yes"]).exit_code == 0
+    assert not (tmp_path / case_id).exists(), "the copy that was fetched here goes too"
+    _nothing_is_left(env, case_id, *secrets)
+    receipt = earlier_receipt(env, case_id)
+    token = env.store.get(object_key.AUDIT, receipt.key).decode()
+    assert verify_receipt(token, [env.audit_log.key.public]) == receipt
+    assert receipt.facts.shared["export"] >= 1
+    assert receipt.facts.results["segments scanned"] > 0
+
+
+def _png_of_a_wall() -> bytes:
+    import cv2
+
+    noise = np.random.default_rng(7).integers(90, 130, (160, 160, 3)).astype(np.uint8)
+    return bytes(cv2.imencode(".png", noise)[1])
+
+
+def _key_bytes(vault: CaseVault) -> tuple[bytes, ...]:
+    """The case's data key, and the record in which it lies wrapped."""
+    return (vault._data_key, vault.store.get(object_key.CASES, object_key.wrapped_key(vault.case_id)))
+
+
+def _files(env: Environment) -> Iterator[tuple[str, bytes]]:
+    """Everything that the stack keeps on disk but the footage (the recorder's) and the models."""
+    for path in sorted(env.settings.home.rglob("*")):
+        if path.is_file() and not path.name.startswith("footage"):
+            yield str(path.relative_to(env.settings.home)), path.read_bytes()
+    for folder in Path("/tmp").glob("prefect-workspace-attempt-*"):
+        yield from ((path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+
+
+def _nothing_in_clear(env: Environment, papers: Papers, case_id: str) -> None:
+    """No file has the subject, a place, 64 bytes of a reference picture, or (outside the store's pages) a picture."""
+    pieces = [data[at : at + RUN] for data in papers.references.values() for at in range(0, len(data) - RUN, RUN)]
+    for name, data in _files(env):
+        assert not SUBJECT.search(data), name
+        assert not any(place in data for place in PLACES), name
+        assert not any(piece in data for piece in pieces), name
+        if not name.startswith("store/"):
+            assert not any(magic in data for magic in (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n", b"data:image")), name
+            assert not re.search(rb"(-?\d+\.\d+(e-?\d+)?[\s,]+){64}", data), name
+            assert not _float_arrays(data), name
+
+
+def _float_arrays(data: bytes) -> bool:
+    """Whether 128 float32 values of a unit vector lie in a row: all between -1 and 1, none a round number."""
+    for offset in range(4):
+        values = np.frombuffer(data[offset : offset + (len(data) - offset) // 4 * 4], "<f4")
+        with np.errstate(invalid="ignore"):
+            like = (np.abs(values) < 1) & (np.abs(values) > 1e-6)
+        runs = np.diff(np.flatnonzero(np.concatenate(([True], ~like, [True]))))
+        if len(runs) and runs.max() > 128:
+            return True
+    return False
+
+
+def _nothing_is_left(env: Environment, case_id: str, *secrets: bytes) -> None:
+    """The case's id is nowhere but in the store's index, its receipt and the audit log; no byte of its key is anywhere."""
+    record = read_record(env.settings.paths)
+    assert record is not None
+    weed.forget_names(env.settings, record)
+    weed.compact(record)
+    assert not env.store.list_versions(object_key.CASES, f"{case_id}/")
+    database = prefect_database.local_database(env.settings)
+    assert database is not None
+    assert not prefect_database.names(database, case_id)
+    for name, data in _files(env):
+        assert not any(secret in data for secret in secrets), name
+        if not name.startswith("store/data/"):
+            assert not mention(case_id).search(data), name
+
+
+def test_the_scan_finds_what_it_looks_for(tmp_path: Path, site: Environment, new_papers: Callable[..., Papers]) -> None:
+    """The scan itself: each kind of thing, put into the home in clear, is found."""
+    papers = new_papers()
+    picture = next(iter(papers.references.values()))
+    vector = np.random.default_rng(1).normal(size=256).astype("<f4")
+    vector /= np.linalg.norm(vector)
+    for left in (b'"subject-1"', PLACES[0], picture[640:1280], b"\x89PNG\r\n", b"xyz" + vector.tobytes()):
+        file = site.settings.home / "left-behind"
+        file.write_bytes(left)
+        try:
+            with pytest.raises(AssertionError, match="left-behind"):
+                _nothing_in_clear(site, papers, papers.request.case_id)
+        finally:
+            file.unlink()
