@@ -1,0 +1,167 @@
+"""Never 1, all the time: every stage, every Dask task and every look of a model asks again whether it is still allowed."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from prefect import Task
+from typer.testing import CliRunner
+
+from data_contracts import object_key
+from data_contracts.authorisation import TrustedKeys
+from data_contracts.errors import BadInput, KeyMissing, NotAuthorised
+from flows import allowed, begin, pictures, rerun_exposure, trace_case, units
+from flows.allowed import StillAllowed, looking_only_while
+from flows.cli.main import app
+from flows.context import Environment, environment, open_case, trusted_keys
+from flows.filing import store_case
+from flows.refs import Run
+from flows.throwaway import papers
+from infra.settings import HOME_VARIABLE, Settings
+from models.registry import Models
+from tasks.itinerary import read_itinerary
+from tasks.token import generate_key, revoked
+
+pytestmark = pytest.mark.stack
+DEMO = Path(__file__).parents[2] / "demo"
+STAGES = sorted(
+    {t.name: t for m in (trace_case, rerun_exposure) for t in vars(m).values() if isinstance(t, Task)}.items()
+)
+# Looks at all cases and leaves out those that it may not open.
+_OF_NO_CASE = {"cases with news"}
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
+    """A site with the demo's cameras, on the object store alone."""
+    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+    environment.cache_clear()
+    found = environment()
+    found.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
+    yield found
+    environment.cache_clear()
+
+
+def filed(env: Environment, expires: timedelta = timedelta(days=1)) -> str:
+    """A filed case; returns its id."""
+    case_id = f"K-ASKS-{next(_numbers):03d}"
+    visits = read_itinerary((DEMO / "itinerary.csv").read_text())
+    store_case(env, papers(env, case_id, visits, {"a.jpg": b"picture"}, "demo-short", "test", expires))
+    return case_id
+
+
+def withdraw(env: Environment, case_id: str) -> None:
+    """Leave the mark of a withdrawal; nothing is destroyed yet."""
+    env.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
+
+
+def arguments(function: object, case_id: str) -> list[object]:
+    """What names the case, and None for everything that a stage must not have touched by then."""
+    run = Run(case_id=case_id, run_id="R", salt="0" * 32, policy="demo-short")
+    known = {"Run": run, "str": case_id, "Result": SimpleNamespace(run=run, gaps=None)}
+    known |= {"search.Windows": SimpleNamespace(fresh=None), "bool": False}
+    return [known.get(str(p.annotation)) for p in inspect.signature(function).parameters.values()]
+
+
+@pytest.mark.parametrize(("name", "task"), STAGES, ids=[name for name, _ in STAGES])
+def test_no_stage_begins_for_a_withdrawn_case(env: Environment, name: str, task: Task) -> None:
+    """Each stage of each flow on a case, called by itself after the withdrawal, is refused before it does anything."""
+    case_id = filed(env)
+    withdraw(env, case_id)
+    stage = begin.make_template if name == "build template" else inspect.unwrap(task.fn)
+    if name in _OF_NO_CASE:
+        assert case_id not in stage()
+        return
+    with pytest.raises(NotAuthorised, match="withdrawn"):
+        stage(*arguments(stage, case_id))
+
+
+@pytest.mark.parametrize("task", [units.run_unit, pictures.render_unit])
+def test_no_dask_task_begins_for_a_withdrawn_case(env: Environment, task: object) -> None:
+    """What runs in a worker asks for itself: a job that was queued before the withdrawal is refused."""
+    case_id = filed(env)
+    withdraw(env, case_id)
+    run = Run(case_id=case_id, run_id="R", salt="0" * 32, policy="demo-short")
+    job = SimpleNamespace(case_id=case_id, policy="demo-short", run=run)
+    with pytest.raises(NotAuthorised, match="withdrawn"):
+        task(job)
+
+
+class Detector:
+    """Counts how often it looked."""
+
+    looks = 0
+
+    def detect(self, frames: list) -> list:
+        """Nothing found."""
+        self.looks += 1
+        return [None for _ in frames]
+
+
+def models_of(person: Detector, face: Detector) -> Models:
+    """Models of which only the detectors are used."""
+    return Models(person=person, face=face, embedder=None, mask=None, calibration=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ends", ["withdrawn", "expired", "revoked", "destroyed"])
+def test_within_a_segment_no_model_looks_any_more(env: Environment, ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a segment the consent ends: within the interval of asking the detectors refuse to look."""
+    monkeypatch.setattr(allowed, "CHECK_EVERY_S", 0.2)
+    case_id = filed(env, timedelta(seconds=3) if ends == "expired" else timedelta(days=1))
+    person, face = Detector(), Detector()
+    loaded = looking_only_while(StillAllowed(env, case_id), models_of(person, face))
+    time.sleep(0.3)
+    assert loaded.person.detect([0]) == loaded.face.detect([0]) == [None]
+    if ends == "withdrawn":
+        withdraw(env, case_id)
+    elif ends == "expired":
+        time.sleep(2.5)
+    elif ends == "destroyed":
+        env.cases.destroy_key(case_id)
+    else:
+        signer = open_case(case_id, env).authorised.consent.key_id
+        assert CliRunner().invoke(app, ["keys", "revoke", signer]).exit_code == 0
+    time.sleep(0.3)
+    for detector in (loaded.person, loaded.face):
+        with pytest.raises((NotAuthorised, KeyMissing)):
+            detector.detect([0])
+    assert person.looks == face.looks == 1
+
+
+def test_a_revoked_key_keeps_its_entry_and_counts_until_then(env: Environment) -> None:
+    """Revoking marks one key with the time and keeps all others; from then on, not before, its tokens are refused."""
+    case_id = filed(env)
+    before = trusted_keys(env)
+    signer = open_case(case_id, env).authorised.approval.key_id
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert CliRunner().invoke(app, ["keys", "revoke", signer[:12], "--at", later.isoformat()]).exit_code == 0
+    open_case(case_id, env)
+    after = trusted_keys(env)
+    assert [k.key_id for k in after.keys] == [k.key_id for k in before.keys]
+    assert [k.key_id for k in after.keys if k.revoked_utc] == [
+        *(k.key_id for k in before.keys if k.revoked_utc),
+        signer,
+    ]
+    assert CliRunner().invoke(app, ["keys", "revoke", signer]).exit_code == 0
+    with pytest.raises(NotAuthorised, match="revoked"):
+        open_case(case_id, env)
+
+
+def test_revocation_moves_only_forward_and_names_one_key() -> None:
+    """A later revocation does not undo an earlier one; a short or unknown id revokes nothing."""
+    keys = TrustedKeys(keys=tuple(generate_key(f"person {i}", ("consent",))[1] for i in range(3)))
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    once = revoked(keys, keys.keys[1].key_id, early)
+    assert revoked(once, keys.keys[1].key_id, late).keys[1].revoked_utc == early
+    assert [k.revoked_utc for k in once.keys] == [None, early, None]
+    for wrong in ("", keys.keys[0].key_id[:4], "nobody-has-this-key"):
+        with pytest.raises(BadInput):
+            revoked(keys, wrong, early)
