@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from data_contracts import object_key
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.time import now_utc
 from flows.context import Environment
+from flows.exposure import Meetings
+from flows.look import Looks
+from flows.people import People, Trace
+from flows.publish import Manifest, Result, _write, manifest_key
+from flows.refs import Run, TableRef
+from flows.search import Windows
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
 from infra.settings import Settings
@@ -64,6 +70,29 @@ def filled_case(env: Environment, objects: int = 3) -> CaseVault:
     return vault
 
 
+def finished_run(vault: CaseVault, created: datetime, names: tuple[str, ...]) -> tuple[Run, Manifest]:
+    """A run with these artefacts, published at that time."""
+    run = Run(case_id=vault.case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="who")
+    ref = TableRef(stage="s", digest="d", contract="gaps", version=1, rows=0)
+    looks = Looks(kind="scan", table=ref, reports=ref, segments=ref, gaps=ref)
+    result = Result(
+        run=run,
+        windows=Windows(round=0, windows=ref, fresh=ref, gaps=ref),
+        scanned=looks,
+        followed=looks,
+        people=People(tracks=ref, persons=ref, members=ref, sightings=ref),
+        trace=Trace(trajectory=ref, gaps=ref),
+        meetings=Meetings(points=ref, encounters=ref),
+        contacts=ref,
+        gaps=ref,
+        pictures=(),
+    )
+    artefacts = tuple(_write(vault, run, name, b"data") for name in names)
+    manifest = Manifest(run_id=run.run_id, policy="who@1", created_utc=created, artefacts=artefacts, result=result)
+    vault.put(manifest_key(run), manifest.model_dump_json().encode())
+    return run, manifest
+
+
 def begin_upload(store: ObjectStore, key: str) -> None:
     """A multipart upload with one part that is never completed."""
     client, bucket = store._client, store.bucket(object_key.CASES)
@@ -86,4 +115,4 @@ def bytes_in(folder: Path, *needles: bytes) -> list[str]:
     return found
 
 
-__all__ = ["PLACE", "begin_upload", "bytes_in", "environment_of", "filled_case", "nothing_of"]
+__all__ = ["PLACE", "begin_upload", "bytes_in", "environment_of", "filled_case", "finished_run", "nothing_of"]

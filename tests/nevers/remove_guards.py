@@ -119,6 +119,38 @@ GUARDS = (
         "    levels = _unexplained(frame, background, settings)",
         "    levels = np.zeros(frame.shape[:2], np.uint8)",
     ),
+    Guard(
+        "1 models ask again within a segment",
+        "flows/allowed.py",
+        "            open_case(self._case_id, self._env)",
+        "            pass",
+    ),
+    Guard(
+        "1 a revoked key is refused",
+        "tasks/token.py",
+        "entry.revoked_utc is not None and max(now, grant.issued_utc) >= entry.revoked_utc",
+        "False",
+    ),
+    Guard(
+        "1 a worker asks for itself",
+        "flows/pictures.py",
+        "    case = open_case(unit.run.case_id, env, unit.run.policy)",
+        "    case = OpenCase(None, env.cases.open(unit.run.case_id), None, None)",
+    ),
+    Guard(
+        "4 the key goes first",
+        "flows/deletion_steps.py",
+        "    _destroy_key,\n    _stop_runs,\n    _delete_objects,",
+        "    _stop_runs,\n    _delete_objects,\n    _destroy_key,",
+    ),
+    Guard("4 a deletion is verified", "flows/deletion_steps.py", "if _versions(env, case_id) or", "if False and"),
+    Guard("4 the store's disk is compacted", "flows/deletion_steps.py", "        weed.compact(record)", "        pass"),
+    Guard(
+        "4 a purge goes on under its first plan",
+        "flows/destroy.py",
+        "    env.store.put(object_key.CASES, key, begun",
+        "    env.store.put(object_key.SITE, key, begun",
+    ),
     Guard("4 a destroyed key ends open handles", "infra/case_store.py", "        self._check(key)", "        pass"),
     Guard(
         "4 objects are sealed",
