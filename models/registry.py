@@ -34,7 +34,7 @@ from models.nanodet import NanoDet
 from models.osnet import OsNet
 from models.pack_files import PackFile, find_in_pack, find_single
 from models.pull import DEFAULT_CACHE, model_path, sha256
-from models.runtime import Probe, RuntimeName, Session, session
+from models.runtime import OPENVINO_FILE, Probe, RuntimeName, Session, session
 
 # See `Probe`. A detector may round: boxes move by less than a pixel. An embedder may not: a case's template and faces
 # are described on different machines, and their similarity must not depend on which.
@@ -155,7 +155,7 @@ class _Loader:
         return path
 
     def _brought(self, name: str) -> PackFile:
-        """A file that the user brings; notes its digest, and that of the pack's manifest, which says how it is run."""
+        """A file that the user brings; notes its digest, and those of the files beside it that say how it is run."""
         entry, folder = self.manifest.entry(name), self.settings.cache.expanduser() / PACKS
         if entry.pack_task is None:
             file = find_single(folder, entry.pack, entry.pack_advice)
@@ -163,8 +163,10 @@ class _Loader:
             pack = (self.settings.pack or Path()).expanduser()
             file = find_in_pack(folder / pack, entry.pack_task, entry.pack, entry.pack_advice)
         self.digests[name] = sha256(file.path)
-        if file.manifest is not None:
-            self.digests[f"{name} {file.manifest.name}"] = sha256(file.manifest)
+        weights = file.path.with_suffix(".bin") if file.path.suffix == OPENVINO_FILE else None
+        for beside in (file.manifest, weights):
+            if beside is not None and beside.is_file():
+                self.digests[f"{name} {beside.name}"] = sha256(beside)
         return file
 
     def _session(self, name: str, shape: tuple[int, ...], tolerance: float) -> Session:

@@ -22,6 +22,8 @@ from data_contracts.errors import ModelUnavailable
 RuntimeName = Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"]
 Array = NDArray[Any]
 
+# Suffix of OpenVINO's own files, whose weights lie beside them in a `.bin`; no other runtime reads them.
+OPENVINO_FILE = ".xml"
 # `auto` takes OpenVINO where it is at least this much faster: below it, a second runtime's memory buys nothing.
 _WORTH_IT = 0.85
 # Pictures in one call of an embedder: 16 of 224 x 224 are 10 MB; more are not faster on a CPU.
@@ -160,6 +162,10 @@ def session(path: Path, runtime: RuntimeName = "auto", threads: int = 1, probe: 
     """
     if not path.is_file():
         raise ModelUnavailable(f"{path.name} is not in {path.parent}: run `encounter models pull`")
+    if path.suffix == OPENVINO_FILE:
+        if runtime not in ("auto", "openvino"):
+            raise ModelUnavailable(f"{path.name} is a file for OpenVINO: set models.runtime to auto or openvino")
+        runtime = "openvino"
     try:
         if runtime != "auto":
             return Session(path, runtime, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import av
 import cv2
@@ -10,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.errors import ModelUnavailable
 from models.centerface import CenterFace
 from models.interface import FaceDetector, Faces, Image, PersonDetector
 from models.manifest import ModelInput
 from models.nanodet import NanoDet, letterbox
-from models.registry import Models
+from models.pull import pull, sha256
+from models.registry import Models, ModelSettings, load
 from tests.models.conftest import DEMO
 
 PLAIN = ModelInput(width=64, height=64, colour="BGR", mean=(0, 0, 0), std=(1, 1, 1))
@@ -154,3 +157,20 @@ class TestCenterFace(FaceDetectorContract):
     def detector(self, models: Models) -> FaceDetector:
         """The detector under test."""
         return models.face
+
+
+def test_a_variant_for_openvino_is_chosen_by_its_name(tmp_path: Path) -> None:
+    """models.person = nanodet-int8 takes the user's file, records its weights' digest, and says how to make a missing one."""
+    import openvino as ov
+
+    (tmp_path / "packs").mkdir()
+    for row in pull():
+        if row.path.suffix == ".onnx":
+            (tmp_path / row.path.name).symlink_to(row.path)
+    with pytest.raises(ModelUnavailable, match=r"nanodet-int8\.xml expected.*benchmarks\.accuracy\.quantise"):
+        load(ModelSettings(cache=tmp_path, person="nanodet-int8"))
+    model = ov.Core().read_model(tmp_path / "nanodet.onnx")  # what matters here is the file's kind, not its precision
+    ov.save_model(model, tmp_path / "packs" / "nanodet-int8.xml")
+    models = load(ModelSettings(cache=tmp_path, person="nanodet-int8", runtime="openvino"))
+    assert isinstance(models.person, NanoDet)
+    assert models.digests["nanodet-int8 nanodet-int8.bin"] == sha256(tmp_path / "packs" / "nanodet-int8.bin")

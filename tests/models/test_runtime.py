@@ -90,3 +90,16 @@ def own_tensors(it: Session) -> list[np.ndarray]:
     requests = [entry[0] for entry in getattr(it._engine, "_compiled", {}).values()]
     assert requests or it.runtime == "onnxruntime"
     return [t.data for request in requests for t in (*request.input_tensors, *request.output_tensors)]
+
+
+def test_openvinos_own_file_runs_there_and_nowhere_else(network: Path, tmp_path: Path) -> None:
+    """`auto` does not try ONNX Runtime on a file that it cannot read, and being asked to is answered in one line."""
+    import openvino as ov
+
+    path = tmp_path / "small.xml"
+    ov.save_model(ov.Core().read_model(network), path)
+    it = session(path, "auto", 1, Probe((1, 3, 64, 64), 127.0, 58.0, 0.1))
+    assert it.runtime == "openvino"
+    assert it.run(np.ones((1, 3, 4, 6), np.float32))[0] == pytest.approx(np.full((1, 3, 4, 6), 3.0), abs=0.02)
+    with pytest.raises(ModelUnavailable, match="file for OpenVINO"):
+        session(path, "onnxruntime")
