@@ -11,18 +11,31 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 from shapely.geometry import Point, Polygon
+from shapely.validation import explain_validity
 
 from data_contracts.errors import BadInput
 from data_contracts.time import Record
 
 Row3 = tuple[float, float, float]
 
+# Ten thousand cameras take about 25 MB; more is no camera file.
+MAX_BYTES = 256 * 2**20
+# H.264's largest picture side (ITU-T H.264 table A-1, level 6.2) is a little above; larger is a mistake or an attack.
+MAX_SIDE_PX = 16_384
+MAX_CORNERS = 10_000
+# A site is one ground plane: coverage farther from the origin than this is a mistake, such as latitude first.
+MAX_SITE_M = 100_000.0
+# Numbers of coefficients that OpenCV's lens model takes.
+_LENS_MODELS = (0, 4, 5, 8, 12, 14)
+# Ratio of the smallest to the largest singular value, over the picture, below which a homography maps all to a line.
+_SINGULAR = 1e-12
+
 
 class Origin(Record):
     """WGS 84 position of the local ground plane's (0, 0)."""
 
-    lon: float
-    lat: float
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-89, le=89)
 
     def to_local(self, lon: float, lat: float) -> tuple[float, float]:
         """Equirectangular metres east and north; good to centimetres over a few kilometres (WGS 84 radii series)."""
@@ -51,12 +64,15 @@ class Neighbour(Record):
 
 
 class Camera(Record):
-    """One camera with its homography from image pixels to the site's ground plane in metres."""
+    """One camera with its homography from image pixels to the site's ground plane in metres.
+
+    `calibration_fault` says why a given homography was not taken: such a camera is searched, but places no one.
+    """
 
     camera_id: str
     name: str = ""
-    image_width: int = Field(gt=0)
-    image_height: int = Field(gt=0)
+    image_width: int = Field(gt=0, le=MAX_SIDE_PX)
+    image_height: int = Field(gt=0, le=MAX_SIDE_PX)
     homography_px_to_local: tuple[Row3, Row3, Row3] | None = None
     position_local_m: tuple[float, float, float] | None = None
     intrinsics: dict[str, float] | None = None
@@ -64,12 +80,44 @@ class Camera(Record):
     time_zone: str = "UTC"
     coverage_local_m: tuple[tuple[float, float], ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    calibration_fault: str = ""
 
     @field_validator("camera_id")
     @classmethod
     def _plain(cls, value: str) -> str:
         if not value or any(c in value for c in "/\\ \t\n") or value.startswith("."):
             raise ValueError("a camera id is part of object keys: no slash, space or leading dot")
+        return value
+
+    @field_validator("intrinsics")
+    @classmethod
+    def _focal(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value and not all(math.isfinite(v) and v > 0 for v in value.values()):
+            raise ValueError("fx, fy, cx and cy in px must be above 0")
+        return value
+
+    @field_validator("distortion")
+    @classmethod
+    def _lens(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) not in _LENS_MODELS or not all(map(math.isfinite, value)):
+            raise ValueError(
+                f"expected k1, k2, p1, p2, k3 (as in OpenCV: {_LENS_MODELS[1:]} numbers), got {len(value)}"
+            )
+        return value
+
+    @field_validator("coverage_local_m")
+    @classmethod
+    def _area(cls, value: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if not value:
+            return value
+        if len(value) > MAX_CORNERS or not all(math.isfinite(v) and abs(v) < MAX_SITE_M for xy in value for v in xy):
+            raise ValueError(
+                f"expected at most {MAX_CORNERS} corners within {MAX_SITE_M / 1000:g} km of local_origin,"
+                " each longitude, then latitude (RFC 7946)"
+            )
+        if len(value) < 3 or not Polygon(value).is_valid:
+            why = explain_validity(Polygon(value)) if len(value) > 2 else f"{len(value)} corners"
+            raise ValueError(f"expected a ring that does not cross itself, local metres: {why}")
         return value
 
     @cached_property
@@ -112,31 +160,64 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
     Raises BadInput with the camera and field that is wrong. Coverage is given in longitude, latitude (RFC 7946) and
     becomes local metres through the first camera's `local_origin`.
     """
-    try:
-        data = json.loads(text)
-        features = data["features"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{name}: expected a GeoJSON FeatureCollection of cameras ({type(error).__name__})") from error
-    if not isinstance(features, list) or not features:
-        raise BadInput(f"{name}: expected at least one camera feature, got none")
+    features = _features(text, name)
     try:
         first = features[0]["properties"]["local_origin"]
         origin = Origin(lon=float(first["lon"]), lat=float(first["lat"]))
+    except ValidationError as error:
+        raise BadInput(f"{name}: local_origin of the first camera: {_first(error)} (longitude and latitude)") from error
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadInput(f"{name}: the first camera lacks local_origin with lon and lat") from error
     cameras = tuple(_camera(feature, origin, name, index) for index, feature in enumerate(features))
-    ids = [c.camera_id for c in cameras]
-    if len(set(ids)) != len(ids):
-        raise BadInput(f"{name}: camera ids must be unique")
+    ids = {c.camera_id for c in cameras}
+    if len(ids) != len(cameras):
+        double = next(c.camera_id for i, c in enumerate(cameras) if c.camera_id in {o.camera_id for o in cameras[:i]})
+        raise BadInput(f"{name}: camera ids must be unique; {double} is there more than once")
+    for camera in cameras:
+        for neighbour in camera.neighbours:
+            if neighbour.camera_id not in ids or neighbour.camera_id == camera.camera_id:
+                raise BadInput(
+                    f"{name}: camera {camera.camera_id} names the neighbour {neighbour.camera_id}, which is no other camera"
+                    " of the file: correct or remove it"
+                )
     return Site(cameras=cameras, origin=origin)
 
 
+def _features(text: str | bytes, name: str) -> list[Any]:
+    """The features of a GeoJSON file. NaN and Infinity are no JSON."""
+    if len(text) > MAX_BYTES:
+        raise BadInput(f"{name}: expected a camera file of at most {MAX_BYTES >> 20} MiB, got {len(text) >> 20} MiB")
+    try:
+        features = json.loads(text, parse_constant=_no_number)["features"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        detail = str(error) if isinstance(error, BadInput | ValueError) else type(error).__name__
+        raise BadInput(f"{name}: expected a GeoJSON FeatureCollection of cameras ({detail})") from error
+    if not isinstance(features, list) or not features:
+        raise BadInput(f"{name}: expected at least one camera feature, got none")
+    return features
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def homography_fault(homography: Any, width: int, height: int) -> str:
+    """Why a (3, 3) homography places no one, empty where it does: not finite, or all of the picture on one line or point."""
+    matrix = np.asarray(homography, float)
+    if not np.isfinite(matrix).all():
+        return "the homography has numbers that are not finite"
+    sizes = np.linalg.svd(matrix @ np.diag([width, height, 1.0]), compute_uv=False)
+    if sizes[2] <= _SINGULAR * sizes[0]:
+        return "the homography cannot be inverted: it maps the picture to a line or a point"
+    return ""
+
+
 def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
+    camera_id = ""
     try:
         props = dict(feature["properties"])
         camera_id = str(props.get("camera_id") or feature.get("id") or "")
-        ring = (props.get("coverage") or {}).get("coordinates", [[]])[0]
-        return Camera(
+        camera = Camera(
             camera_id=camera_id,
             name=str(props.get("name", "")),
             image_width=props["image_width"],
@@ -146,12 +227,28 @@ def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
             intrinsics=props.get("intrinsics"),
             distortion=tuple(props.get("distortion") or ()),
             time_zone=props.get("time_zone", "UTC"),
-            coverage_local_m=tuple(origin.to_local(float(lon), float(lat)) for lon, lat in ring),
+            coverage_local_m=tuple(origin.to_local(float(p[0]), float(p[1])) for p in _ring(props.get("coverage"))),
             neighbours=tuple(Neighbour(**n) for n in props.get("neighbours", [])),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         detail = _first(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
-        raise BadInput(f"{name}: camera number {index + 1} cannot be read: {detail}") from error
+        raise BadInput(f"{name}: camera number {index + 1} {camera_id} cannot be read: {detail}") from error
+    given = camera.homography_px_to_local  # not the cached array: a record with one cannot be compared
+    if given is None:
+        return camera
+    fault = homography_fault(given, camera.image_width, camera.image_height)
+    if not fault:
+        return camera
+    return Camera(**{**camera.model_dump(), "homography_px_to_local": None, "calibration_fault": fault})
+
+
+def _ring(coverage: Any) -> list[Any]:
+    """The outline of a GeoJSON polygon; empty where there is none."""
+    if not coverage:
+        return []
+    if coverage.get("type") != "Polygon" or len(coverage["coordinates"]) != 1:
+        raise ValueError("coverage: expected a Polygon with one ring (no holes)")
+    return coverage["coordinates"][0]
 
 
 def _first(error: ValidationError) -> str:

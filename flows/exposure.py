@@ -14,7 +14,7 @@ from flows.people import People, Trace, the_subject
 from flows.refs import Run, TableRef, digest, load, once, save
 from flows.search import Windows
 from tasks.assess import assess
-from tasks.footage import coverage_gaps
+from tasks.footage import coverage_gaps, uncalibrated_gaps
 from tasks.meet import meet
 
 
@@ -69,6 +69,7 @@ def collect_gaps(run: Run, search: Windows, scanned: Looks, followed: Looks, tra
     frames = [
         load(case.vault, search.gaps),
         _uncovered(case, search.windows, scanned),
+        uncalibrated_gaps(load(case.vault, search.windows), case.site),
         load(case.vault, scanned.gaps),
         load(case.vault, followed.gaps),
         load(case.vault, trace.gaps),

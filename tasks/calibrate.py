@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,8 @@ _HEIGHT_DOUBT = BODY_HEIGHT_SD_M / BODY_HEIGHT_M
 class Calibration:
     """The fit that was taken, the point left out as off (index) and the errors of each of n points.
 
-    `residual_px`, `residual_m` (n, 2): clicked minus fitted in the picture, mapped minus measured on the ground.
-    `left_out_m`, `left_out_px` (n,): the error at each point when it is not used; NaN where too few remain.
+    `residual_px`, `residual_m` (n, 2): clicked minus fitted in the picture, mapped minus measured on the ground. `known`
+    (3,): what was stated of the position, NaN where nothing.
     """
 
     fit: Fit
@@ -45,9 +46,22 @@ class Calibration:
     off: int | None
     residual_px: Array
     residual_m: Array
-    left_out_px: Array
-    left_out_m: Array
+    known: Array
     notes: tuple[str, ...]
+
+    @cached_property
+    def left_out_m(self) -> Array:
+        """(n,) the error in m at each point when it is not used; NaN where too few remain. A point that is off never is."""
+        out = np.full(len(self.clicks), np.nan)
+        for i in range(len(self.clicks)):
+            keep = np.arange(len(self.clicks)) != i
+            if self.off is not None:
+                keep[self.off] = False
+            fit = _again(self.fit, self.clicks.only(keep), self.known)
+            if fit is not None:
+                at = fit.ground(self.clicks.px[i : i + 1]) - self.clicks.m[i : i + 1]
+                out[i] = np.linalg.norm(at)
+        return out
 
     @property
     def homography(self) -> tuple[tuple[float, float, float], ...]:
@@ -80,9 +94,8 @@ def calibrate(clicks: Clicks, camera: Camera, position_m: tuple[float | None, ..
     if best.dof > 0 and not best.passes:
         raise BadInput(_disagreement(best))
     px, m = best.pixels(clicks.m), best.ground(clicks.px)
-    left_px, left_m = _left_out(best, clicks, lens, known, off)
     notes = tuple(_notes(best, known, clicks, off))
-    return Calibration(best, clicks, off, clicks.px - px, m - clicks.m, left_px, left_m, notes)
+    return Calibration(best, clicks, off, clicks.px - px, m - clicks.m, known, notes)
 
 
 def _best(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
@@ -147,30 +160,16 @@ def _try(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
     return _best(clicks, lens, known)
 
 
-def _left_out(best: Fit, clicks: Clicks, lens: Lens, known: Array, off: int | None) -> tuple[Array, Array]:
-    """Leave-one-out errors (n,) in px and m of the model that was taken. A point that is off is never used."""
-    px, m = np.full(len(clicks), np.nan), np.full(len(clicks), np.nan)
-    for i in range(len(clicks)):
-        keep = np.arange(len(clicks)) != i
-        if off is not None:
-            keep[off] = False
-        fit = _again(best, clicks.only(keep), lens, known)
-        if fit is not None:
-            px[i] = np.linalg.norm(fit.pixels(clicks.m[i : i + 1]) - clicks.px[i : i + 1])
-            m[i] = np.linalg.norm(fit.ground(clicks.px[i : i + 1]) - clicks.m[i : i + 1])
-    return px, m
-
-
-def _again(best: Fit, clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
+def _again(best: Fit, clicks: Clicks, known: Array) -> Fit | None:
     """The same model fitted to fewer points; None where they fix no plane."""
     try:
         check(clicks)
     except BadInput:
         return None
-    if isinstance(best.model, Pinhole):
-        focal = float(np.exp(best.theta[0]))
-        return fit_model(Pinhole(lens, focal, best.to_image, best.model.with_k1), clicks, known)
-    return fit_model(FreePlane(clicks, lens), clicks, np.full(3, np.nan))
+    model = best.model
+    if isinstance(model, Pinhole):
+        return fit_model(Pinhole(model.lens, float(np.exp(best.theta[0])), best.to_image, model.with_k1), clicks, known)
+    return fit_model(FreePlane(clicks, model.lens), clicks, np.full(3, np.nan))
 
 
 _MIRRORED = (

@@ -246,12 +246,16 @@ def position_of(camera: Camera) -> Array | None:
 
 
 def check_record(camera: Camera) -> tuple[str, ...]:
-    """Warnings where the stated position is not where the homography sees the camera; empty when all is well.
+    """Warnings where the ground is mirrored or the stated position is not where the homography sees the camera.
 
     More than three deviations of a measured position (POSITION_SD_M), and more than twice what a body height is unsure by.
     """
-    stated, seen = camera.position_local_m, None if camera.homography is None else position_of(camera)
-    if stated is None or camera.homography is None:
+    if camera.homography is None:
+        return ()
+    if np.linalg.det(Projection(camera).to_image) > 0:
+        return ("mirror: the homography sees the floor from below; x is east and y north, as seen from above",)
+    stated, seen = camera.position_local_m, position_of(camera)
+    if stated is None:
         return ()
     said = ", ".join(f"{v:.2f}" for v in stated)
     if seen is None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from data_contracts.camera import Site
 from data_contracts.object_key import hour_prefixes, read_segment
 from data_contracts.tables import GAPS, SEGMENTS
 from data_contracts.time import Interval, merge, subtract
@@ -117,6 +118,23 @@ def coverage_gaps(windows: pd.DataFrame, reports: pd.DataFrame, shortest_s: floa
             for hole in subtract(stretch, decoded):
                 if hole.seconds > shortest_s:
                     gaps += _explained(camera_id, hole, broken, shortest_s)
+    return GAPS.shape(gaps)
+
+
+def uncalibrated_gaps(windows: pd.DataFrame, site: Site) -> pd.DataFrame:
+    """The windows of cameras that place no one (contract GAPS): the subject may be seen there, but no contact is found."""
+    gaps = []
+    for camera_id, stretches in _stretches(windows).items():
+        camera = site.by_id.get(camera_id)
+        if camera is None or camera.homography is not None:
+            continue
+        row = {
+            "kind": "no_calibration",
+            "camera_id": camera_id,
+            "detail": f"nobody is placed on the ground: {camera.calibration_fault or 'the camera file has no homography'}",
+            "advice": "calibrate it (encounter camera calibrate) and run the case again",
+        }
+        gaps += [{**row, "start_utc": s.start_utc, "end_utc": s.end_utc} for s in stretches]
     return GAPS.shape(gaps)
 
 

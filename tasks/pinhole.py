@@ -115,13 +115,18 @@ class Pinhole:
         """The (3, 3) homography from ground to flat pixels."""
         rotation = cv2.Rodrigues(theta[1:4])[0]
         columns = np.c_[rotation[:, :2], -rotation @ theta[4:7]]
-        return self.lens.matrix(float(np.exp(theta[0]))) @ columns
+        return self.lens.matrix(_focal(theta)) @ columns
 
     def lens_at(self, theta: Array) -> Lens:
         """The lens with the fitted focal length and distortion."""
         if not self.with_k1:
             return self.lens
-        return replace(self.lens, focal=float(np.exp(theta[0])), distortion=(float(theta[7]), 0.0, 0.0, 0.0, 0.0))
+        return replace(self.lens, focal=_focal(theta), distortion=(float(theta[7]), 0.0, 0.0, 0.0, 0.0))
+
+
+def _focal(theta: Array) -> float:
+    """The focal length, kept from running away: clicks of a plane seen head-on do not tell it."""
+    return float(np.exp(np.clip(theta[0], 3.0, 12.0)))
 
 
 def focal_of(to_image: Array, cx: float, cy: float, aspect: float = 1.0) -> float | None:

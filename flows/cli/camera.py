@@ -216,7 +216,11 @@ def check(
     if footage and camera is None:
         raise BadInput("give --camera: whose footage this is")
     warnings = [f"{c.camera_id}: {text}" for c in chosen for text in check_record(c)]
-    warnings += [f"{c.camera_id}: not calibrated" for c in chosen if c.homography is None]
+    warnings += [
+        f"{c.camera_id}: places no one, {c.calibration_fault or 'not calibrated'}"
+        for c in chosen
+        if c.homography is None
+    ]
     if footage:
         found = _heights(footage, chosen[0], person_height)
         warnings += [f"{camera}: {text}" for text in found.warnings]

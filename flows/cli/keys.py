@@ -85,9 +85,12 @@ def show() -> None:
 
 
 @site_app.command("publish")
-def publish_site(cameras: Annotated[Path, typer.Argument(help="GeoJSON camera file; see docs/running.md.")]) -> None:
+def publish_site(cameras: Annotated[Path, typer.Argument(help="GeoJSON camera file; see docs/cameras.md.")]) -> None:
     """Check and publish the site's camera file."""
     data = read_file(cameras)
     site = read_site(data, cameras.name)
     publish_site_file(environment(), object_key.CAMERAS, data, "application/geo+json")
     say(f"{len(site.cameras)} cameras published")
+    for camera in site.cameras:
+        if camera.homography is None:
+            say(f"[yellow]{camera.camera_id} places no one:[/] {camera.calibration_fault or 'it has no homography'}")

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from data_contracts.camera import Camera, Origin, Site
 from data_contracts.object_key import segment
 from data_contracts.tables import GAPS, SEGMENT_REPORTS, SEGMENTS, WINDOWS
-from tasks.footage import coverage_gaps, segments_for
+from tasks.footage import coverage_gaps, segments_for, uncalibrated_gaps
 
 Info = namedtuple("Info", "key etag size")
 T0 = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
@@ -210,3 +211,17 @@ def test_separate_windows_are_separate_rows():
         ("no_footage", 0, 10),
         ("no_footage", 20, 30),
     ]
+
+
+def test_cameras_that_place_no_one_are_gaps():
+    """A window on a camera without a usable homography is a gap with the reason; a calibrated one is none."""
+    flat = Camera(camera_id="a", image_width=10, image_height=10, calibration_fault="it maps to a line")
+    good = Camera(
+        camera_id="b", image_width=10, image_height=10, homography_px_to_local=((1, 0, 0), (0, 1, 0), (0, 0.1, 1))
+    )
+    site = Site(cameras=(flat, good), origin=Origin(lon=0, lat=0))
+    seen = pd.concat([windows((0, 60), camera=c) for c in "ab"], ignore_index=True)
+    gaps = uncalibrated_gaps(seen, site)
+    assert gaps[["kind", "camera_id"]].to_numpy().tolist() == [["no_calibration", "a"]]
+    assert "it maps to a line" in gaps["detail"][0]
+    assert gaps["end_utc"][0] == at(60)
