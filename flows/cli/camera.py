@@ -249,7 +249,13 @@ def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetim
     """DETECTIONS of a recording, without faces and positions."""
     data, rows = read_file(path), []
     interval = sampling_interval(probe(data).rate, _CHECK_FPS)
-    for frame in progress(frames(data, start, interval), description=path.name, console=console, transient=True):
+    for frame in progress(
+        frames(data, start, interval),
+        description=path.name,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
         people = detector.detect([fitted(frame.image, camera)])[0]
         boxes = np.clip(np.asarray(people.xyxy, float), 0, [camera.image_width, camera.image_height] * 2)
         for box, score in zip(boxes, people.score, strict=True):
