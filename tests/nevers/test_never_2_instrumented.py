@@ -219,7 +219,7 @@ def test_nothing_of_a_feature_travels_or_is_stored(site: Environment, tmp_path: 
         record_messages(tmp_path)
         with fanout.fan_out():
             fanout._current[-1].register_plugin(WatchWorker(str(tmp_path)))
-            done = list(fanout.each(run_unit, jobs, lambda *_: None))
+            done = list(fanout.each(run_unit, jobs, lambda *_: None, lambda: None))
     finally:
         tcp.to_frames = real
     assert [result.rows > 0 for _, result in done] == [True, True]
