@@ -18,7 +18,6 @@ import binascii
 import hashlib
 import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from data_contracts.errors import BadInput, KeyMissing
 from infra.settings import MASTER_KEY_VARIABLE, Settings
-from infra.stack_record import write_private
+from infra.stack_record import read_private, write_private
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -114,17 +113,7 @@ def load_master_key(settings: Settings) -> LocalMasterKey:
             raise KeyMissing(f"keys.source is env but {MASTER_KEY_VARIABLE} is empty: set it to 32 bytes in base64")
         return LocalMasterKey(_decode(text, MASTER_KEY_VARIABLE))
     path = settings.master_key_file
-    try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        raise KeyMissing(f"no master key at {path}: `encounter up` makes one, or restore it from your backup") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the master key {path} cannot be read ({error})") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise BadInput(
-            f"the master key {path} can be read by other users (mode {mode & 0o777:o}): run  chmod 600 {path}"
-        )
-    return LocalMasterKey(_decode(text, str(path)))
+    return LocalMasterKey(_decode(read_private(path, "master key"), str(path)))
 
 
 def ensure_master_key(settings: Settings) -> LocalMasterKey:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import stat
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +21,7 @@ from data_contracts import object_key
 from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.signature import ALGORITHM, PublicKey, PublicKeys
 from infra.settings import Settings
-from infra.stack_record import write_private
+from infra.stack_record import read_private, write_private
 from infra.store import ObjectStore
 
 # RFC 9864 renames the algorithm to "Ed25519"; readers in use still expect "EdDSA".
@@ -58,16 +57,7 @@ class InstallationKey:
 def load_signing_key(settings: Settings) -> InstallationKey:
     """The key from its file. Raises KeyMissing where there is none, BadInput where others can read it or it is no key."""
     path = settings.signing_key_file
-    try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise KeyMissing(
-            f"no signing key at {path}: `encounter up` makes one, or restore it from your backup"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the signing key {path} cannot be read ({error})") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise BadInput(f"the signing key {path} can be read by other users (mode {mode & 0o777:o}): chmod 600 {path}")
+    text = read_private(path, "signing key")
     try:
         value = json.loads(text)
         if value["crv"] != "Ed25519" or "d" not in value:

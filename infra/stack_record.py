@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from data_contracts.errors import BadInput
+from data_contracts.errors import BadInput, KeyMissing
 from data_contracts.time import Record
 from infra.home import Home
 
@@ -68,3 +69,19 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def read_private(path: Path, what: str) -> str:
+    """The text of a key's file; `what` names the key in errors.
+
+    Raises KeyMissing where there is none, BadInput where it cannot be read, or can be read by other users.
+    """
+    try:
+        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        raise KeyMissing(f"no {what} at {path}: `encounter up` makes one, or restore it from your backup") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the {what} {path} cannot be read ({error})") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise BadInput(f"the {what} {path} can be read by other users (mode {mode & 0o777:o}): run  chmod 600 {path}")
+    return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from joserfc import jws
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from data_contracts.errors import BadInput, NotAuthorised
 from data_contracts.signature import ALGORITHM, PublicKey, PublicKeys
 
-_PUBLIC = ("kty", "crv", "x")
+PUBLIC_MEMBERS = ("kty", "crv", "x")
 
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 
@@ -34,7 +34,7 @@ def read_public_keys(text: str | bytes) -> tuple[PublicKey, ...]:
         if "d" in key.public_jwk:
             raise BadInput("this file holds a private key; give the public one")
         try:
-            right = _import(key).thumbprint() == key.key_id
+            right = ed25519_key(key.public_jwk).thumbprint() == key.key_id
         except (ValueError, JoseError, KeyError, TypeError):
             right = False
         if not right:
@@ -54,7 +54,7 @@ def verify_signed(token: str, typ: str, keys: Iterable[PublicKey]) -> dict[str, 
     if key is None:
         raise NotAuthorised("signed by a key that was not given")
     try:
-        payload = jws.deserialize_compact(token.encode(), _import(key), algorithms=[ALGORITHM]).payload
+        payload = jws.deserialize_compact(token.encode(), ed25519_key(key.public_jwk), algorithms=[ALGORITHM]).payload
         value = json.loads(payload or b"")
     except (JoseError, ValueError, TypeError, RecursionError):
         raise NotAuthorised("the signature does not match") from None
@@ -63,7 +63,8 @@ def verify_signed(token: str, typ: str, keys: Iterable[PublicKey]) -> dict[str, 
     return value
 
 
-def _import(key: PublicKey) -> OKPKey:
-    if key.public_jwk.get("crv") != "Ed25519":
+def ed25519_key(public_jwk: Mapping[str, str]) -> OKPKey:
+    """A public key to verify with. Raises ValueError for another curve, KeyError or JoseError where it is no such key."""
+    if public_jwk.get("crv") != "Ed25519":
         raise ValueError("expected an Ed25519 key")
-    return OKPKey.import_key({k: key.public_jwk[k] for k in _PUBLIC})
+    return OKPKey.import_key({k: public_jwk[k] for k in PUBLIC_MEMBERS})

@@ -21,13 +21,13 @@ from pydantic import ValidationError
 from data_contracts.authorisation import Grant, Role, TrustedKey, TrustedKeys
 from data_contracts.case import Scope
 from data_contracts.errors import BadInput, NotAuthorised
+from data_contracts.signature import ALGORITHM
 from data_contracts.time import parse_utc
+from tasks.signed import PUBLIC_MEMBERS, ed25519_key
 
-ALGORITHM = "EdDSA"
 TYPES: dict[Role, str] = {"consent": "encounter-consent+jws", "approval": "encounter-approval+jws"}
 CLAIM = "encounter"
 MAX_TOKEN_CHARS = 65_536  # a grant that lists a thousand cameras has about 20 000; more is no token of ours
-_PUBLIC = ("kty", "crv", "x")
 _SHORT_ID = 8
 
 # RFC 9864 renames the algorithm to "Ed25519"; signers in use still write "EdDSA". The curve is fixed by the key here.
@@ -43,7 +43,7 @@ def generate_key(person: str, roles: tuple[Role, ...]) -> tuple[dict[str, str], 
         raise BadInput("a signing key needs a person and at least one role out of consent and approval")
     key = OKPKey.generate_key("Ed25519")
     full = {k: str(v) for k, v in key.as_dict(private=True).items()}
-    public = {k: full[k] for k in _PUBLIC}
+    public = {k: full[k] for k in PUBLIC_MEMBERS}
     trusted = TrustedKey(key_id=key.thumbprint(), person=person, roles=roles, public_jwk=public)
     return {**full, "kid": trusted.key_id, "person": person}, trusted
 
@@ -111,7 +111,7 @@ def read_trusted_keys(text: str | bytes) -> TrustedKeys:
         if "d" in entry.public_jwk:
             raise BadInput(f"trusted key {number} holds a private key; list only kty, crv and x")
         try:
-            thumbprint = _public_key(entry).thumbprint()
+            thumbprint = ed25519_key(entry.public_jwk).thumbprint()
         except (ValueError, JoseError, KeyError, TypeError):
             raise BadInput(f"trusted key {number} is no Ed25519 public key (JWK with kty OKP, crv, x)") from None
         if thumbprint != entry.key_id:
@@ -169,7 +169,7 @@ def _checked_signature(text: str, role: Role, trusted_keys: TrustedKeys) -> tupl
     if role not in entry.roles:
         raise NotAuthorised(f"{role} refused: its key may not sign a {role}")
     try:
-        payload = jws.deserialize_compact(text.encode(), _public_key(entry), algorithms=[ALGORITHM]).payload
+        payload = jws.deserialize_compact(text.encode(), ed25519_key(entry.public_jwk), algorithms=[ALGORITHM]).payload
     except (JoseError, ValueError, TypeError):
         raise NotAuthorised(f"{role} refused: the signature does not match (altered, or another key)") from None
     if payload is None:
@@ -216,17 +216,11 @@ def _polygon(area: tuple[tuple[float, float], ...]) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring if ring[0] == ring[-1] else [*ring, ring[0]]]}
 
 
-def _public_key(entry: TrustedKey) -> OKPKey:
-    if entry.public_jwk.get("crv") != "Ed25519":
-        raise ValueError("expected an Ed25519 key")
-    return OKPKey.import_key({k: entry.public_jwk[k] for k in _PUBLIC})
-
-
 def _private_key(private_jwk: dict[str, str]) -> tuple[OKPKey, str]:
     try:
         if private_jwk["crv"] != "Ed25519":
             raise ValueError("expected an Ed25519 key")
-        key = OKPKey.import_key({k: private_jwk[k] for k in (*_PUBLIC, "d")})
+        key = OKPKey.import_key({k: private_jwk[k] for k in (*PUBLIC_MEMBERS, "d")})
         return key, private_jwk["person"]
     except (KeyError, ValueError, TypeError, JoseError):
         raise BadInput("expected a private Ed25519 JWK with kty, crv, x, d and person, as generate_key makes") from None
