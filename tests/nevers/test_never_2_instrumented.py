@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import os
@@ -188,8 +189,13 @@ def short_segment() -> bytes:
 
 
 @pytest.mark.stack
-def test_nothing_of_a_feature_travels_or_is_stored(site: Environment, tmp_path: Path) -> None:
+def test_nothing_of_a_feature_travels_or_is_stored(
+    site: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A scan and a following in a Dask worker: no message of any process, no object and no log holds a feature."""
+    # A cluster of the test's own, also where a stack runs: the stack's workers neither know the instrument nor may keep it.
+    alone = site.settings.model_copy(update={"dask": site.settings.dask.model_copy(update={"scheduler": None})})
+    monkeypatch.setattr(fanout, "environment", lambda: dataclasses.replace(site, settings=alone))
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
     case_id = f"K-WATCHED-{next(_numbers):03d}"
     store_case(site, papers(site, case_id, visits, read_references([DEMO / "reference"]), "demo-short", "test"))
