@@ -23,6 +23,10 @@ from infra.stack_record import read_record, write_private
 _CONFIG = {
     # The workers' own chatter; errors of the work come back as values.
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
+    # Dask trims the heap by the 64 KiB, so every array of a frame is mapped and unmapped anew: a quarter more time
+    # (docs/decisions/0009-workers-memory.md). Arrays up to 64 MiB come from the heap, which is given back by the 256 MiB.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 256 << 20,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 64 << 20,
     # No web pages about what is being worked on.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],

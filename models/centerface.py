@@ -17,8 +17,9 @@ from models.manifest import ModelInput
 from models.runtime import Session
 
 _STRIDE = 4
-# Canvas sides, px: few, because each shape is compiled once by OpenVINO; all multiples of the network's 32.
-_BUCKETS = (96, 160, 224, 320, 448, 640, 960, 1280)
+# Canvas sides, px: few, because each shape is compiled once by OpenVINO; all multiples of the network's 32. A 16:9 frame of
+# 1280 px is 736 high.
+_BUCKETS = (96, 160, 224, 320, 448, 640, 736, 960, 1280)
 # Crops are enlarged to at least this long side: a head in an upper-body crop is then 30 px or more, and recall on
 # faces of 16 px and up is about 1 (docs/models/centerface.md).
 _SMALL_CROP = 160.0

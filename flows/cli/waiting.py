@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import UUID
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from data_contracts.errors import EncounterError
 from flows.cli.console import console
-from flows.server import client, read_run
+from flows.server import client
 
-_POLL_S = 1.0
+# The server answers on the cores that the models work on.
+_POLL_S = 2.0
 
 
 def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
     """Show the stages until the run ends. Raises EncounterError when it fails or takes longer than `limit_s`."""
     ends = time.monotonic() + limit_s
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with client() as api, Progress(*columns, console=console, refresh_per_second=4) as progress:
         shown = progress.add_task("waiting for the worker")
         while time.monotonic() < ends:
-            run = _read(flow_run_id)
+            run = _read(api, flow_run_id)
             if run.state is not None and run.state.is_final():
                 progress.update(shown, description=f"{run.state.name.lower()}")
                 if run.state.is_completed():
                     return
                 raise EncounterError(f"the run ended as {run.state.name}: {first_line(run.state.message)}")
-            progress.update(shown, description=_stage(flow_run_id) or "waiting for the worker")
+            progress.update(shown, description=_stage(api, flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
 
 
-def _read(flow_run_id: str) -> Any:
+def _read(api: Any, flow_run_id: str) -> Any:
     from prefect.exceptions import ObjectNotFound
 
     try:
-        return read_run(flow_run_id)
+        return api.read_flow_run(UUID(str(flow_run_id)))
     except ObjectNotFound:
         raise EncounterError("the run is gone: its case was withdrawn, expired or closed while it ran") from None
 
@@ -45,14 +48,13 @@ def first_line(text: str | None) -> str:
     return (text or "see the Prefect UI").strip().splitlines()[0][:300]
 
 
-def _stage(flow_run_id: str) -> str:
+def _stage(api: Any, flow_run_id: str) -> str:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import TaskRunSort
 
-    with client() as api:
-        runs = api.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
-            sort=TaskRunSort.EXPECTED_START_TIME_DESC,
-            limit=1,
-        )
+    runs = api.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
+        sort=TaskRunSort.EXPECTED_START_TIME_DESC,
+        limit=1,
+    )
     return runs[0].name if runs else ""
