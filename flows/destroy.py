@@ -7,6 +7,7 @@ finished by the next, under the same plan, and ends in one receipt. Every step i
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 from data_contracts import object_key
 from data_contracts.deletion import RECEIPT_TYPE, DeletionPlan, Receipt
@@ -85,7 +86,8 @@ def _carry_out(env: Environment, plan: DeletionPlan) -> Receipt:
         checkpoint=True,
     )
     token = ensure_signing_key(env.settings).sign(RECEIPT_TYPE, receipt.model_dump(mode="json"))
-    env.store.put_if_absent(object_key.AUDIT, receipt.key, token.encode(), "application/jose")
+    locked = now_utc() + timedelta(days=env.settings.audit.lock_days) if env.audit_log.locked else None
+    env.store.put_if_absent(object_key.AUDIT, receipt.key, token.encode(), "application/jose", locked)
     return receipt
 
 

@@ -18,7 +18,7 @@ from closing import bytes_in, environment_of, filled_case, finished_run, nothing
 from typer.testing import CliRunner
 
 from data_contracts import object_key
-from data_contracts.errors import KeyMissing, NotAuthorised, NotFound
+from data_contracts.errors import KeyMissing, NotAuthorised, NotFound, StoreError
 from data_contracts.time import now_utc
 from flows import deletion_steps, destroy
 from flows.cli.main import app
@@ -235,6 +235,15 @@ def test_logs_and_fetched_copies_go(env: Environment, tmp_path: Path) -> None:
     assert not copy.parent.exists()
     assert mine.exists()
     log.unlink()
+
+
+def test_a_receipt_cannot_be_deleted(env: Environment) -> None:
+    """Where the store has object lock, the version of a receipt cannot be removed before its time."""
+    receipt = destroy_case(filled_case(env, objects=0).case_id, "closed", env)
+    assert env.audit_log.locked, "the local store has object lock"
+    with pytest.raises(StoreError):
+        env.store.remove_all_versions(object_key.AUDIT, receipt.key)
+    assert env.store.list_versions(object_key.AUDIT, receipt.key)
 
 
 @pytest.mark.parametrize("change", ["payload", "signature", "header", "truncated", "other key"])

@@ -77,7 +77,7 @@ def traced(site: Environment) -> tuple[Environment, Papers, CaseVault, Run]:
     signed = papers(site, "K-TRACED-001", visits, read_references([DEMO / "reference"]), "demo-short", "test")
     started = file_case(site, signed)
     assert started is not None
-    wait_for(started, limit_s=600)
+    wait_for(started, limit_s=900)
     vault = open_case("K-TRACED-001", site).vault
     run = last_run(vault)
     assert run is not None
