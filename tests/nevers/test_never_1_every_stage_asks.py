@@ -16,13 +16,14 @@ from typer.testing import CliRunner
 
 from data_contracts import object_key
 from data_contracts.authorisation import TrustedKeys
-from data_contracts.errors import BadInput, KeyMissing, NotAuthorised
+from data_contracts.errors import BadInput, KeyMissing, NotAuthorised, NotFound, StackError, StoreError
 from flows import allowed, begin, pictures, rerun_exposure, trace_case, units
 from flows.allowed import StillAllowed, looking_only_while
 from flows.cli.main import app
 from flows.context import Environment, environment, open_case, trusted_keys
 from flows.filing import store_case
 from flows.refs import Run
+from flows.stage import may_pass
 from flows.throwaway import papers
 from infra.settings import HOME_VARIABLE, Settings
 from models.registry import Models
@@ -165,3 +166,21 @@ def test_revocation_moves_only_forward_and_names_one_key() -> None:
     for wrong in ("", keys.keys[0].key_id[:4], "nobody-has-this-key"):
         with pytest.raises(BadInput):
             revoked(keys, wrong, early)
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (NotAuthorised("withdrawn"), False),
+        (KeyMissing("destroyed"), False),
+        (BadInput("no face"), False),
+        (NotFound("gone"), False),
+        (StoreError("busy"), True),
+        (StackError("a worker died"), True),
+        (ValueError("a fault of the program"), True),
+        (KeyboardInterrupt(), False),
+    ],
+)
+def test_a_refused_stage_is_not_tried_again(error: BaseException, again: bool) -> None:
+    """A stage that was refused ends its run at once, not after two more tries; passing faults are retried."""
+    assert may_pass(error) is again
