@@ -7,17 +7,18 @@ finished by the next, under the same plan, and ends in one receipt. Every step i
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from data_contracts import object_key
 from data_contracts.deletion import RECEIPT_TYPE, DeletionPlan, Receipt
 from data_contracts.errors import NotFound, StoreError
 from data_contracts.time import now_utc
+from flows import forget
 from flows.audit import audit, who_acts
 from flows.case_facts import case_facts, shared
 from flows.context import Environment, environment
 from flows.deletion_steps import IN_THE_STORE, STEPS, Counts, StillThere, count_all, remains, verify
-from infra import local_traces
+from infra import local_traces, prefect_database
 from infra.signing import ensure_signing_key
 from tasks.purge import plan_deletion
 from tasks.receipt import verify_receipt
@@ -54,6 +55,22 @@ def destroy_case(case_id: str, reason: str, env: Environment | None = None) -> R
         receipt = _carry_out(env, _begin(env, plan))
     _close(env, case_id)
     return receipt
+
+
+def sweep(env: Environment, since: datetime) -> int:
+    """What arrived late of cases destroyed since then, such as the last event of a run that was stopped; returns how many
+    cases had something. A case that was filed again under its old id is left alone."""
+    database, swept = prefect_database.local_database(env.settings), 0
+    for item in env.store.list(object_key.AUDIT, object_key.receipts()):
+        case_id = item.key.split("/")[1]
+        if item.last_modified < since or env.store.list_versions(object_key.CASES, f"{case_id}/"):
+            continue
+        late = local_traces.overwrite_mentions(env.settings.paths, case_id) > 0
+        if database is not None and prefect_database.names(database, case_id):
+            late = True
+            forget.forget_case(env.settings, case_id)
+        swept += late
+    return swept
 
 
 def _begin(env: Environment, plan: DeletionPlan) -> DeletionPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 from prefect import flow, get_run_logger
 
@@ -11,7 +12,7 @@ from data_contracts.errors import KeyMissing, NotFound
 from data_contracts.time import now_utc
 from flows.audit import acting, service
 from flows.context import Environment, environment, read_request
-from flows.destroy import destroy_case
+from flows.destroy import destroy_case, sweep
 from flows.old_pictures import delete_old_pictures
 from flows.stage import plain
 from infra import weed
@@ -20,6 +21,7 @@ from tasks.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 
 # The filer writes its log of changes a minute late.
 _CHANGES_ARE_WRITTEN_AFTER_S = 150.0
+_LATE = timedelta(hours=1)
 
 
 def papers_of(env: Environment, case_id: str) -> CasePapers:
@@ -72,6 +74,11 @@ def _delete_old_pictures() -> int:
     return sum(delete_old_pictures(env, case_id, now_utc()) for case_id in _case_ids(env))
 
 
+def _sweep() -> int:
+    """What arrived late of the cases that were destroyed in the last hour."""
+    return sweep(environment(), now_utc() - _LATE)
+
+
 def _tidy_store() -> None:
     """What the local store keeps of deleted objects: their names in its log of changes, their bytes in its volumes."""
     settings = environment().settings
@@ -88,6 +95,7 @@ def _tidy_store() -> None:
 plan = plain("plan the purge", _plan)
 destroy = plain("destroy", _destroy)
 delete_pictures = plain("delete old pictures", _delete_old_pictures)
+sweep_late = plain("sweep what came late", _sweep)
 tidy_store = plain("tidy the local store", _tidy_store)
 
 
@@ -97,6 +105,7 @@ def purge_expired() -> int:
     with acting(service("purge-expired")):
         receipts = [destroy(doomed) for doomed in plan()]
         pictures = delete_pictures()
+        sweep_late()
     tidy_store()
     # Counts only: a log that named the cases would outlive them.
     get_run_logger().info("%d cases destroyed, %d old pictures deleted", len(receipts), pictures)

@@ -24,7 +24,7 @@ from flows import deletion_steps, destroy
 from flows.cli.main import app
 from flows.context import Environment, environment
 from flows.deletion_steps import STEPS, StillThere
-from flows.destroy import destroy_case, plan_of
+from flows.destroy import destroy_case, plan_of, sweep
 from flows.old_pictures import delete_old_pictures
 from flows.publish import load_manifest
 from flows.purge_expired import papers_of
@@ -244,6 +244,19 @@ def test_a_receipt_cannot_be_deleted(env: Environment) -> None:
     with pytest.raises(StoreError):
         env.store.remove_all_versions(object_key.AUDIT, receipt.key)
     assert env.store.list_versions(object_key.AUDIT, receipt.key)
+
+
+def test_what_comes_late_goes_with_the_next_tick(env: Environment) -> None:
+    """A log line that is written after the purge is overwritten by the sweep; that of a case filed again is not."""
+    gone, again = (destroy_case(filled_case(env, objects=0).case_id, "closed", env).case_id for _ in range(2))
+    env.cases.create_key(again)
+    log = env.settings.paths.logs / "late.log"
+    log.write_text(f"cancelled {gone}, began {again}")
+    assert sweep(env, now_utc() + timedelta(hours=1)) == 0, "older than asked for"
+    assert sweep(env, now_utc() - timedelta(hours=1)) == 1
+    assert log.read_text() == f"cancelled {'x' * len(gone)}, began {again}"
+    log.unlink()
+    destroy_case(again, "closed", env)
 
 
 @pytest.mark.parametrize("change", ["payload", "signature", "header", "truncated", "other key"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts import object_key
+from flows import deletion_steps
 from flows.begin import last_run
 from flows.cli import stack as stack_command
 from flows.cli.cases import read_references
@@ -42,6 +43,7 @@ def site(stack: StackInfo) -> Iterator[Environment]:
     """The environment of a site that has cameras, footage and deployments."""
     os.environ["ENCOUNTER_HOME"] = str(stack.settings.home)
     use_server(stack.settings)
+    deletion_steps._DELETED_AFTER_S = 0.0  # the store's disk has a test of its own
     environment.cache_clear()
     env = environment()
     stack_command.register(env.settings)
