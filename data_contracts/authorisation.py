@@ -47,6 +47,8 @@ class Grant(Record):
             raise ValueError("a grant's times must be in order")
         if not self.cameras and len(self.area) < 3:
             raise ValueError("a grant names cameras, or an area of at least three corners")
+        if not all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in self.area):
+            raise ValueError("an area's corners are longitude and latitude in degrees")
         return self
 
 

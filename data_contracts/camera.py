@@ -85,8 +85,8 @@ class Camera(Record):
     @field_validator("camera_id")
     @classmethod
     def _plain(cls, value: str) -> str:
-        if not value or any(c in value for c in "/\\ \t\n") or value.startswith("."):
-            raise ValueError("a camera id is part of object keys: no slash, space or leading dot")
+        if not value.isprintable() or not 0 < len(value) <= 200 or any(c in value for c in "/\\ ") or value[0] == ".":
+            raise ValueError("a camera id is part of object keys: up to 200 characters, no slash, space or leading dot")
         return value
 
     @field_validator("intrinsics")
@@ -166,7 +166,7 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
         origin = Origin(lon=float(first["lon"]), lat=float(first["lat"]))
     except ValidationError as error:
         raise BadInput(f"{name}: local_origin of the first camera: {_first(error)} (longitude and latitude)") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"{name}: the first camera lacks local_origin with lon and lat") from error
     cameras = tuple(_camera(feature, origin, name, index) for index, feature in enumerate(features))
     ids = {c.camera_id for c in cameras}
@@ -177,7 +177,7 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
         for neighbour in camera.neighbours:
             if neighbour.camera_id not in ids or neighbour.camera_id == camera.camera_id:
                 raise BadInput(
-                    f"{name}: camera {camera.camera_id} names the neighbour {neighbour.camera_id}, which is no other camera"
+                    f"{name}: camera {camera.camera_id} names the neighbour {_short(neighbour.camera_id)}, which is no other camera"
                     " of the file: correct or remove it"
                 )
     return Site(cameras=cameras, origin=origin)
@@ -230,9 +230,9 @@ def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
             coverage_local_m=tuple(origin.to_local(float(p[0]), float(p[1])) for p in _ring(props.get("coverage"))),
             neighbours=tuple(Neighbour(**n) for n in props.get("neighbours", [])),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        detail = _first(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
-        raise BadInput(f"{name}: camera number {index + 1} {camera_id} cannot be read: {detail}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        detail = _first(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {str(error)[:200]}"
+        raise BadInput(f"{name}: camera number {index + 1} {_short(camera_id)} cannot be read: {detail}") from error
     given = camera.homography_px_to_local  # not the cached array: a record with one cannot be compared
     if given is None:
         return camera
@@ -249,6 +249,10 @@ def _ring(coverage: Any) -> list[Any]:
     if coverage.get("type") != "Polygon" or len(coverage["coordinates"]) != 1:
         raise ValueError("coverage: expected a Polygon with one ring (no holes)")
     return coverage["coordinates"][0]
+
+
+def _short(text: str) -> str:
+    return " ".join(text[:40].split())
 
 
 def _first(error: ValidationError) -> str:

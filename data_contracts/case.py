@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from data_contracts.time import Record, Utc
 
-CASE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{2,39}$")
+CASE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{2,39}\Z")
 
 Scope = Literal["face", "appearance"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import NamedTuple
+
+from data_contracts.errors import BadInput
 
 FOOTAGE, SITE, CASES, AUDIT = "footage", "site", "cases", "audit"
 BUCKETS = (FOOTAGE, SITE, CASES, AUDIT)
@@ -16,7 +17,8 @@ INSTALLATION_KEYS = "installation-keys.json"
 AUDIT_ENTRIES = "entries/"
 
 _SEGMENT = re.compile(
-    r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4$"
+    r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4\Z",
+    re.ASCII,
 )
 
 # Entries of the audit log in one folder, so that the last one is found without listing all.
@@ -61,8 +63,13 @@ def hour_prefixes(camera_id: str, start_utc: datetime, end_utc: datetime) -> lis
 
 
 def case(case_id: str, *parts: str) -> str:
-    """A key below a case's folder."""
-    return str(PurePosixPath(case_id, *parts))
+    """A key below a case's folder. Raises BadInput for a part that would lead out of it."""
+    names = [name for part in parts for name in part.split("/")]
+    if any(name in ("", ".", "..") or not name.isprintable() for name in names):
+        raise BadInput(
+            "a name that is part of an object key: expected no empty part, no dots alone, no control character"
+        )
+    return "/".join((case_id, *names))
 
 
 def request(case_id: str) -> str:

@@ -13,7 +13,10 @@ from data_contracts.errors import BadInput
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs an offset, such as 2026-11-16T09:00:00+09:00 or ...Z")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time must lie in the years 1 to 9999 in UTC") from None
 
 
 Utc = Annotated[datetime, AfterValidator(_utc)]

@@ -160,10 +160,10 @@ class CaseStore:
         except (ValueError, KeyError, TypeError, binascii.Error):
             raise KeyMissing(f"the key record of case {case_id} is damaged: restore it from a backup") from None
         if found != (_KEY_FORMAT, _KEY_VERSION):
-            raise KeyMissing(f"the key record of case {case_id} is of format {found}: update this program")
+            raise KeyMissing(f"the key record of case {case_id} is of format {str(found)[:80]}: update this program")
         if master_key_id != self.master.key_id:
             raise KeyMissing(
-                f"case {case_id} was sealed under master key {master_key_id}, this process has {self.master.key_id}: "
+                f"case {case_id} was sealed under master key {str(master_key_id)[:16]}, this process has {self.master.key_id}: "
                 "use the home or the key the case was made with"
             )
         return self.master.unwrap(wrapped, case_id)

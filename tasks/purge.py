@@ -26,6 +26,10 @@ class CasePapers(Record):
     withdrawn: bool = False
 
 
+# What reading a token of any shape may raise.
+_UNREADABLE = (JoseError, ValueError, LookupError, TypeError, OverflowError, OSError, RecursionError)
+
+
 class Doomed(Record):
     """A case to destroy, and why."""
 
@@ -40,7 +44,7 @@ def claimed_expiry(token: str) -> datetime:
     """
     try:
         return datetime.fromtimestamp(_claims(token)["exp"], UTC)
-    except (JoseError, ValueError, KeyError, TypeError, OverflowError, OSError):
+    except _UNREADABLE:
         return datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,7 +52,7 @@ def claimed_scopes(token: str) -> tuple[str, ...]:
     """The searches that a token names, for the record of a case that ends; empty where it cannot be read."""
     try:
         return tuple(sorted(str(scope) for scope in _claims(token)["encounter"]["scopes"]))
-    except (JoseError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return ()
 
 

@@ -132,7 +132,9 @@ def from_bytes(data: bytes, derive: Derive) -> SubjectTemplate:
     case_id, rest = data[head : head + data[head - 1]], data[head + data[head - 1] :]
     salt, numbers = rest[:_SALT_BYTES], rest[_SALT_BYTES:]
     rotated = np.frombuffer(numbers[: len(numbers) // 8 * 8], "<f8").astype(np.float64)
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(rotated))
     # No comparison with NaN holds, so a vector of anything but numbers is refused too.
-    if not case_id.isascii() or len(numbers) % 8 or not abs(float(np.linalg.norm(rotated)) - 1) < 1e-6:
+    if not case_id.isascii() or len(numbers) % 8 or not abs(length - 1) < 1e-6:
         raise BadInput("the subject template is damaged: build it again from the reference pictures")
     return SubjectTemplate(case_id.decode(), salt, rotated, Rotation(derive(salt)))

@@ -29,6 +29,8 @@ TYPES: dict[Role, str] = {"consent": "encounter-consent+jws", "approval": "encou
 CLAIM = "encounter"
 MAX_TOKEN_CHARS = 65_536  # a grant that lists a thousand cameras has about 20 000; more is no token of ours
 _SHORT_ID = 8
+# What reading JSON of another shape than a grant's may raise (found by tests/fuzz).
+_NO_CLAIMS = (AttributeError, LookupError, TypeError, ValueError, OverflowError, OSError, RecursionError, BadInput)
 
 # RFC 9864 renames the algorithm to "Ed25519"; signers in use still write "EdDSA". The curve is fixed by the key here.
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
@@ -148,7 +150,7 @@ def verify(text: str | None, role: Role, trusted_keys: TrustedKeys, now: datetim
         if claims[CLAIM]["role"] != role or claims["iss"] != entry.person:
             raise NotAuthorised(f"{role} refused: its signer or role is not what its key is for")
         grant = _grant(claims, entry.key_id)
-    except (ValidationError, KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError, BadInput):
+    except _NO_CLAIMS:
         raise NotAuthorised(f"{role} refused: signed, but its claims are not those of a {role}") from None
     _check_times(grant, entry, now)
     return grant

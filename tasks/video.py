@@ -82,7 +82,8 @@ def _decode(data: bytes, start_utc: datetime, min_interval_s: float, *, key_only
             stream.codec_context.skip_frame = "NONKEY"
         origin, base = stream.start_time or 0, stream.time_base or Fraction(1, 90_000)
         damaged, last_s, given_s = 0, -1.0, -1e9
-        for picture in _pictures(container, stream):
+        hidden: list[float] = []
+        for picture in _pictures(container, stream, hidden):
             if picture is None or picture.is_corrupt or picture.pts is None:
                 damaged += 1
                 continue
@@ -95,11 +96,14 @@ def _decode(data: bytes, start_utc: datetime, min_interval_s: float, *, key_only
                 continue
             given_s = at_s
             yield Frame(start_utc + timedelta(seconds=at_s), _image(picture))
-        _check_whole(stream, last_s, damaged, key_only)
+        _check_whole(stream, last_s, damaged, key_only, sum(hidden))
 
 
-def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | None]:
-    """Decoded pictures; None for each packet that would not decode."""
+def _pictures(container: InputContainer, stream: VideoStream, hidden: list[float]) -> Iterator[VideoFrame | None]:
+    """Decoded pictures; None for each packet that would not decode.
+
+    `hidden` gets the seconds of each packet after the start that the file's edit list leaves out.
+    """
     packets = container.demux(stream)
     while True:
         try:
@@ -109,6 +113,8 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
         except _FAULTS:
             yield None
             return
+        if packet.is_discard and (packet.pts or 0) > (stream.start_time or 0):
+            hidden.append(float((packet.duration or 0) * (stream.time_base or 0)))
         try:
             decoded = packet.decode()
         except _FAULTS:
@@ -117,12 +123,14 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
         yield from decoded
 
 
-def _check_whole(stream: VideoStream, last_s: float, damaged: int, key_only: bool) -> None:
-    """Raise when pictures were damaged or the file ends before its header says."""
+def _check_whole(stream: VideoStream, last_s: float, damaged: int, key_only: bool, hidden_s: float) -> None:
+    """Raise when pictures were damaged or left out, or the file ends before its header says."""
     if last_s < 0:
         raise VideoUnreadable("expected a video with pictures, but none could be decoded: check the recorder's upload")
     if damaged:
         raise VideoUnreadable(f"{damaged} damaged pictures were left out: check the recorder's upload")
+    if hidden_s > 1.0:  # less is a cut between pictures
+        raise VideoUnreadable(f"the file's edit list leaves out {hidden_s:.0f} s of pictures: ask for the file uncut")
     stated_s = float((stream.duration or 0) * (stream.time_base or 0))
     missing_s = stated_s - last_s - 1.0 / float(_rate(stream))
     if not key_only and stated_s and missing_s > max(1.0, 2.0 / float(_rate(stream))):
@@ -154,6 +162,8 @@ def _opened(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not container.streams.video:
             raise VideoUnreadable("expected an MP4 video, but the file has no video stream")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise VideoUnreadable("expected an MP4 video in a common codec such as H.264, but its codec is not known")
         width, height = stream.codec_context.width, stream.codec_context.height
         if not 0 < width * height <= MAX_PIXELS:
             raise VideoUnreadable(

@@ -17,7 +17,7 @@ from test_assess import stand
 from walk_scene import observe, site, straight, two_cameras
 
 from data_contracts.camera import Origin, Site
-from data_contracts.errors import NotAuthorised
+from data_contracts.errors import ContractViolation, NotAuthorised
 from data_contracts.policies import load_policy
 from data_contracts.policy import SearchSettings
 from data_contracts.tables import ALL
@@ -39,6 +39,10 @@ def test_no_table_has_a_place_for_a_feature() -> None:
     """No contract has a column of lists: an embedding could not be stored if someone tried."""
     assert not [(c.name, k.name) for c in ALL for k in c.columns if k.kind == "list"]
     assert {f.name for f in dataclasses.fields(Verdicts)} == {"subject_p", "mask_p", "compared"}
+    one, wide = np.zeros(2), np.zeros((2, 128))
+    for bad in ((wide, one, one), (one, wide, one), (wide, wide, wide), (np.zeros(128), one, one)):
+        with pytest.raises(ContractViolation):
+            Verdicts(*bad)
 
 
 def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import secrets
 from functools import cache, partial
 
@@ -12,7 +13,7 @@ from scipy.stats import kstest
 from subject_case import derive, subject_case
 
 from data_contracts import object_key
-from data_contracts.errors import KeyMissing
+from data_contracts.errors import KeyMissing, NotAuthorised
 from data_contracts.policy import SearchSettings
 from infra.case_store import CaseStore, CaseVault
 from infra.store import ObjectStore
@@ -121,6 +122,7 @@ def test_the_secret_dies_with_the_case(vault: CaseVault, case_store: CaseStore, 
     template = build_template(subject_case(vault.case_id), PICTURES, load(), own_secret(vault))
     vault.put(path, to_bytes(template))
     assert np.array_equal(from_bytes(vault.get(path), own_secret(vault)).rotated, template.rotated)
+    secret = vault.derive("subject template", template.salt)
     case_store.destroy_key(vault.case_id)
     assert store.exists(object_key.CASES, path)
     with pytest.raises(KeyMissing):
@@ -129,12 +131,15 @@ def test_the_secret_dies_with_the_case(vault: CaseVault, case_store: CaseStore, 
         vault.derive("subject template", template.salt)
     # A case filed anew under the same id has another key: the salt is of no use to it.
     again = case_store.create_key(vault.case_id)
-    assert again.derive("subject template", template.salt) != vault_secret(template)
+    assert again.derive("subject template", template.salt) != secret
 
 
-def vault_secret(template: SubjectTemplate) -> bytes:
-    """What a rotation remembers of its secret: a hash."""
-    return template.rotation._seed
+def test_a_template_does_not_travel() -> None:
+    """Neither the template nor its rotation can be pickled, so no message between processes holds one."""
+    template = build_template(subject_case(), PICTURES, load(), derive)
+    for thing in (template, template.rotation):
+        with pytest.raises(NotAuthorised):
+            pickle.dumps(thing)
 
 
 @pytest.mark.stack
