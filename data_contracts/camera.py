@@ -177,8 +177,8 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
         for neighbour in camera.neighbours:
             if neighbour.camera_id not in ids or neighbour.camera_id == camera.camera_id:
                 raise BadInput(
-                    f"{name}: camera {camera.camera_id} names the neighbour {_short(neighbour.camera_id)}, which is no other camera"
-                    " of the file: correct or remove it"
+                    f"{name}: camera {camera.camera_id} names the neighbour {_short(neighbour.camera_id)},"
+                    " which is no other camera of the file: correct or remove it"
                 )
     return Site(cameras=cameras, origin=origin)
 
