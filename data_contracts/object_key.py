@@ -64,11 +64,9 @@ def hour_prefixes(camera_id: str, start_utc: datetime, end_utc: datetime) -> lis
 
 def case(case_id: str, *parts: str) -> str:
     """A key below a case's folder. Raises BadInput for a part that would lead out of it."""
-    names = [name for part in parts for name in part.split("/")]
-    if any(name in ("", ".", "..") or not name.isprintable() for name in names):
-        raise BadInput(
-            "a name that is part of an object key: expected no empty part, no dots alone, no control character"
-        )
+    names = [name for part in parts for name in part.split("/") if name]
+    if any(name in (".", "..") or not name.isprintable() for name in names):
+        raise BadInput("a name that is part of an object key: expected no dots alone and no control character")
     return "/".join((case_id, *names))
 
 

@@ -377,7 +377,7 @@ def check_parts(parts: tuple[str, list[str]]) -> Ended:
 
     def work() -> None:
         key = object_key.case(case_id, *names)
-        assert CASE_ID.match(case_id) is None or key.startswith(f"{case_id}/") or not names
+        assert key.startswith(f"{case_id}/") or (key == case_id and not any(name.strip("/") for name in names))
         assert not {"", ".", ".."} & set(key.split("/")), "a key that leaves its folder where a server cleans paths"
 
     return refused_or(work)
