@@ -35,7 +35,12 @@ class SegmentName(NamedTuple):
 
 def segment(camera_id: str, start_utc: datetime) -> str:
     """`<camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4`, UTC."""
-    return f"{camera_id}/{start_utc.astimezone(UTC):%Y-%m-%d/%H/%M.%S}.mp4"
+    return f"{camera_id}/{_day(start_utc)}/{start_utc.astimezone(UTC):%H/%M.%S}.mp4"
+
+
+def _day(at: datetime) -> str:
+    """The day in UTC; strftime's %Y would not have four digits before the year 1000."""
+    return at.astimezone(UTC).date().isoformat()
 
 
 def read_segment(key: str) -> SegmentName | None:
@@ -57,7 +62,7 @@ def hour_prefixes(camera_id: str, start_utc: datetime, end_utc: datetime) -> lis
     at = start_utc.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     out = []
     while at < end_utc:
-        out.append(f"{camera_id}/{at:%Y-%m-%d/%H}/")
+        out.append(f"{camera_id}/{_day(at)}/{at:%H}/")
         at += timedelta(hours=1)
     return out
 

@@ -77,7 +77,7 @@ def parse_utc(text: str, what: str = "time") -> datetime:
     try:
         return _utc(datetime.fromisoformat(text.strip()))
     except ValueError as error:
-        raise BadInput(f"{what}: expected an ISO 8601 time with an offset, got {text!r} ({error})") from error
+        raise BadInput(f"{what}: expected an ISO 8601 time with an offset, got {text[:60]!r}") from error
 
 
 def now_utc() -> datetime:

@@ -157,7 +157,7 @@ class CaseStore:
             record = json.loads(data)
             found = (record["format"], record["version"])
             master_key_id, wrapped = record["master_key_id"], base64.b64decode(record["wrapped"], validate=True)
-        except (ValueError, KeyError, TypeError, binascii.Error):
+        except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
             raise KeyMissing(f"the key record of case {case_id} is damaged: restore it from a backup") from None
         if found != (_KEY_FORMAT, _KEY_VERSION):
             raise KeyMissing(f"the key record of case {case_id} is of format {str(found)[:80]}: update this program")

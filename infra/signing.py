@@ -63,7 +63,7 @@ def load_signing_key(settings: Settings) -> InstallationKey:
         if value["crv"] != "Ed25519" or "d" not in value:
             raise ValueError("another curve, or only the public half")
         return InstallationKey(OKPKey.import_key({name: value[name] for name in ("kty", "crv", "x", "d")}))
-    except (ValueError, KeyError, TypeError, JoseError):
+    except (ValueError, KeyError, TypeError, RecursionError, JoseError):
         raise BadInput(f"{path}: expected a private Ed25519 key as a JWK (kty OKP, crv, x, d)") from None
 
 

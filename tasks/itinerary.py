@@ -48,7 +48,7 @@ def _check_header(header: list[str], name: str) -> None:
         # Another column is somebody's note; a misspelt one would silently drop what it says.
         near = difflib.get_close_matches(column.lower(), OPTIONAL, n=1, cutoff=0.8)
         if near:
-            raise BadInput(f"{name}: row 1 has the unknown column {column!r}; is it {near[0]}?")
+            raise BadInput(f"{name}: row 1 has the unknown column {column[:40]!r}; is it {near[0]}?")
 
 
 def _cells(row: dict[str, str]) -> list[str]:
@@ -97,4 +97,4 @@ def _minutes(text: str, where: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise BadInput(f"{where}, column tolerance_min: expected minutes, got {text!r}") from error
+        raise BadInput(f"{where}, column tolerance_min: expected minutes, got {text[:40]!r}") from error

@@ -28,7 +28,7 @@ def read_public_keys(text: str | bytes) -> tuple[PublicKey, ...]:
     try:
         value = json.loads(text)
         keys = PublicKeys.model_validate(value if "keys" in value else {"keys": [value]}).keys
-    except (ValueError, TypeError, ValidationError):
+    except (ValueError, TypeError, RecursionError, ValidationError):
         raise BadInput("expected an installation's public key: JSON with key_id and public_jwk (kty, crv, x)") from None
     for key in keys:
         if "d" in key.public_jwk:

@@ -18,7 +18,7 @@ from data_contracts.camera_file import camera_of, with_camera, without_fitted
 from data_contracts.errors import BadInput
 from data_contracts.tables import DETECTIONS
 from data_contracts.time import now_utc
-from flows.cli.console import console, read_file, say, write_private, write_whole
+from flows.cli.console import console, read_file, read_text, say, write_private, write_whole
 from flows.context import model_settings
 from infra.settings import load_settings
 from models.interface import Image, PersonDetector
@@ -86,7 +86,8 @@ def _picture(image: Path | None, segment: Path | None, at_s: float) -> Image:
     if (image is None) == (segment is None):
         raise BadInput("give one of --image and --segment: the picture in which the points were clicked")
     if image is not None:
-        seen = cv2.imdecode(np.frombuffer(read_file(image), np.uint8), cv2.IMREAD_COLOR)
+        data = np.frombuffer(read_file(image), np.uint8)
+        seen = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
         if seen is None:
             raise BadInput(f"{image}: expected a PNG or JPEG picture, and it cannot be decoded")
         return np.asarray(seen, np.uint8)
@@ -134,16 +135,9 @@ def _origin(text: str | None, site: Site | None) -> Origin:
 def _scaled(points: Path, seen: Image, camera: Camera, click_px: float, measured_m: float) -> Clicks:
     """The points in the camera's pixels, which the clicked picture may be smaller or larger than."""
     height, width = seen.shape[:2]
-    clicks = read_clicks(_text(points), points.name, width, height, click_px, measured_m)
+    clicks = read_clicks(read_text(points), points.name, width, height, click_px, measured_m)
     scale = np.array([camera.image_width / width, camera.image_height / height])
     return Clicks(clicks.px * scale, clicks.m, click_px * float(scale.mean()), measured_m)
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_file(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: expected a text file in UTF-8") from error
 
 
 def _calibrated(camera: Camera, found: Calibration, stated: tuple[float | None, ...]) -> Camera:

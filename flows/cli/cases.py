@@ -18,7 +18,7 @@ from flows import publish
 from flows.audit import audit
 from flows.begin import last_run, read_claim
 from flows.cli import ending
-from flows.cli.console import console, read_file, say
+from flows.cli.console import console, read_file, read_text, say
 from flows.cli.waiting import wait_for
 from flows.context import Environment, environment, open_case
 from flows.filing import Papers, file_case, filed_cases
@@ -48,7 +48,7 @@ def build_request(
             subject=subject,
             onset_utc=parse_utc(onset, "--onset") if onset else None,
             sample_utc=parse_utc(sample, "--sample") if sample else None,
-            itinerary=read_itinerary(read_file(itinerary).decode(errors="replace"), itinerary.name),
+            itinerary=read_itinerary(read_text(itinerary), itinerary.name),
             policy=policy,
             reference_images=tuple(sorted(references)),
             filed_utc=now_utc(),
@@ -82,7 +82,7 @@ def file(
     """File a case: checks consent and approval, stores everything under the case's own key and starts the trace."""
     references = read_references(reference)
     request = build_request(case_id, subject, onset, sample, itinerary, policy, references)
-    papers = Papers(request, read_file(consent).decode(), read_file(approval).decode(), references)
+    papers = Papers(request, read_text(consent), read_text(approval), references)
     env = server_environment()
     started = file_case(env, papers)
     if started:

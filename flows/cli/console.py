@@ -34,12 +34,22 @@ def read_file(path: Path) -> bytes:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def read_text(path: Path) -> str:
+    """A text file. Raises BadInput when it cannot be read or is no UTF-8."""
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path}: expected text in UTF-8, got byte {error.start} as {error.object[error.start]:#x}"
+        ) from None
+
+
 def read_json(path: Path) -> Any:
     """A JSON file. Raises BadInput when it is none."""
     try:
-        return json.loads(read_file(path))
-    except ValueError as error:
-        raise BadInput(f"{path}: expected JSON ({error})") from error
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: expected JSON ({str(error)[:200]})") from None
 
 
 def write_private(path: Path, data: bytes) -> None:

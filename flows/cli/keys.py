@@ -14,7 +14,7 @@ from data_contracts import object_key
 from data_contracts.authorisation import TrustedKey, TrustedKeys
 from data_contracts.camera import read_site
 from data_contracts.time import now_utc, parse_utc
-from flows.cli.console import console, read_file, say, write_private
+from flows.cli.console import console, read_file, read_json, say, write_private
 from flows.context import environment, publish_site_file, trusted_keys
 from tasks.token import generate_key, read_trusted_keys, revoked
 
@@ -55,9 +55,9 @@ def publish(
     """Publish the public keys that this site trusts; replaces the present list."""
     keys: list[TrustedKey] = []
     for path in files:
-        text = read_file(path).decode()
-        many = "keys" in json.loads(text)
-        keys += read_trusted_keys(text).keys if many else [TrustedKey.model_validate_json(text)]
+        given = read_json(path)
+        many = given if isinstance(given, dict) and "keys" in given else {"keys": [given]}
+        keys += read_trusted_keys(json.dumps(many)).keys
     data = TrustedKeys(keys=tuple(keys)).model_dump_json(indent=1).encode()
     publish_site_file(environment(), object_key.TRUSTED_KEYS, data, "application/json")
     say(f"{len(keys)} keys are trusted now")

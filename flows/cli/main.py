@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from pathlib import Path
 
 import typer
 
@@ -45,9 +47,21 @@ def main() -> None:
     except EncounterError as error:
         fail(str(error))
         sys.exit(1)
+    except Exception as error:
+        if os.environ.get("ENCOUNTER_TRACEBACK"):
+            raise
+        fail(_unexpected(error))
+        sys.exit(70)
     except KeyboardInterrupt:
         fail("interrupted; nothing half-written is visible, run the command again to go on")
         sys.exit(130)
+
+
+def _unexpected(error: Exception) -> str:
+    """Where the program failed, without the values it had."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"
+    return f"unexpected {place}; please report it (ENCOUNTER_TRACEBACK=1 shows more, which may name people)"
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ Cameras = Annotated[list[str], typer.Option("--camera", help="Camera id; repeat.
 From = Annotated[str, typer.Option("--from", help="Start of the time searched, ISO 8601 with offset.")]
 To = Annotated[str, typer.Option("--to", help="End of the time searched.")]
 Basis = Annotated[str, typer.Option("--legal-basis", help="Legal basis, such as 'GDPR 9(2)(a)'.")]
-Days = Annotated[float, typer.Option("--valid-days", help="Days until the token expires.")]
+Days = Annotated[float, typer.Option("--valid-days", min=0.01, max=3660, help="Days until the token expires.")]
 
 
 def _sign(
