@@ -19,6 +19,7 @@ from data_contracts.policy import SearchSettings
 from tasks.authorise import require
 from tasks.forgetful import forgetful
 from tasks.heads import MASK_MAX_TURN, MAX_TURN, Face
+from tasks.sharpness import MIN_SHARPNESS, sharpness
 from tasks.skin import SKIN_MIN_FACE_PX, mask_log_odds
 from tasks.template import SubjectTemplate
 
@@ -58,7 +59,7 @@ def match(
 ) -> Verdicts:
     """Compare `faces[i]`, found in `images[i]`, with the subject, and judge their masks.
 
-    Faces narrower than the calibration's least width, or turned aside, are not compared: they say nothing either way.
+    Faces narrower than the calibration's least width, turned aside or blurred are not compared: they say nothing either way.
     Raises NotAuthorised without the face scope or with another case's template.
     """
     require(case, "face")
@@ -73,6 +74,9 @@ def match(
     turn = np.array([face.turn for face in faces])
     landmarks = [np.asarray(face.landmarks, np.float32) for face in faces]
     compared = (turn <= MAX_TURN) & (width >= models.calibration.min_face_px)
+    compared[compared] = [
+        sharpness(images[i], landmarks[i]) >= MIN_SHARPNESS for i in map(int, np.flatnonzero(compared))
+    ]
     judged = (turn <= MASK_MAX_TURN) & (width >= SKIN_MIN_FACE_PX)
     read = np.flatnonzero(compared | (judged & (width >= models.mask.min_face_px)))
     by_shape, subject_p = np.full(n, 0.5), np.full(n, np.nan)

@@ -20,6 +20,8 @@ from benchmarks.accuracy.faces_as_seen import SeenFace, pictures, seen
 from models.faceres import unit
 from models.interface import FaceEmbedder
 from models.registry import Models, ModelSettings, load
+from tasks.heads import turn_of
+from tasks.sharpness import sharpness
 
 WIDTHS = [96.0, 64.0, 48.0, 32.0, 24.0]
 KNOTS = (24, 32, 40, 56, 80, 112)
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def compare(folder: Path, models: Models, masked: bool) -> pd.DataFrame:
-    """One row a comparison: similarity, width, whether it is the same person, and the set."""
+    """One row a comparison: similarity, width, turn and sharpness of the face, whether it is the same person, the set."""
     rng = np.random.default_rng(0)
     probes: list[tuple[str, SeenFace]] = []
     natives: dict[str, list[SeenFace]] = {}
@@ -51,6 +53,7 @@ def compare(folder: Path, models: Models, masked: bool) -> pd.DataFrame:
             found = seen(path, models.face, WIDTHS, rng, paint=masked)
             probes += [(person.name, face) for face in found]
     vectors = embed(models.embedder, [face for _, face in probes])
+    looks = {id(f): (turn_of(f.landmarks.astype(float)), sharpness(f.image, f.landmarks)) for _, f in probes}
     rows = []
     for name, faces in natives.items():
         if len(faces) < 4:
@@ -60,8 +63,8 @@ def compare(folder: Path, models: Models, masked: bool) -> pd.DataFrame:
         template = unit(embed(models.embedder, chosen).mean(0, keepdims=True))[0]
         for (owner, face), score in zip(probes, vectors @ template, strict=True):
             if face.source not in used:
-                rows.append((float(score), face.width_px, owner == name, folder.name))
-    return pd.DataFrame(rows, columns=["score", "width", "same", "set"])
+                rows.append((float(score), face.width_px, *looks[id(face)], owner == name, folder.name))
+    return pd.DataFrame(rows, columns=["score", "width", "turn", "sharpness", "same", "set"])
 
 
 def embed(embedder: FaceEmbedder, faces: list[SeenFace]) -> np.ndarray:

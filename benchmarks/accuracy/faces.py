@@ -18,6 +18,8 @@ import pandas as pd
 
 from benchmarks.accuracy.footage import frames
 from models.registry import Models, ModelSettings, load
+from tasks.heads import turn_of
+from tasks.sharpness import sharpness
 
 HEADS = [0, 14, 18, 24, 32, 48, 64, 96, 400]
 FACES = [0, 12, 16, 20, 24, 32, 48, 64, 300]
@@ -64,12 +66,23 @@ def collect(site: Path, every: int, everyone: list[Models]) -> tuple[pd.DataFram
             marks = found.landmarks[best]
             mask = float(everyone[0].mask.probability([crop], [marks])[0])
             width = float(found.width_px[best])
+            looks = (turn_of(marks.astype(float)), sharpness(crop, marks))
             faces.append(
-                (frame.camera, frame.t_utc, row.person, row.masked, row.head_px, width, row.face_angle_deg, mask)
+                (
+                    frame.camera,
+                    frame.t_utc,
+                    row.person,
+                    row.masked,
+                    row.head_px,
+                    width,
+                    row.face_angle_deg,
+                    mask,
+                    *looks,
+                )
             )
             for store, models in zip(vectors, everyone, strict=True):
                 store.append(models.embedder.embed([crop], [marks])[0])
-    names = ["camera", "t_utc", "person", "masked", "head_px", "face_px", "angle", "mask_p"]
+    names = ["camera", "t_utc", "person", "masked", "head_px", "face_px", "angle", "mask_p", "turn", "sharpness"]
     return (
         pd.DataFrame(heads, columns=["head_px", "angle", "masked", "hit"]),
         pd.DataFrame(faces, columns=names),
@@ -101,10 +114,7 @@ def masks(faces: pd.DataFrame) -> None:
 
 def similarities(site: Path, models: Models, faces: pd.DataFrame, vectors: np.ndarray) -> None:
     """Similarity of every face to the subject's reference pictures, same and different people, and P from it."""
-    pictures = [cv2.imread(str(p)) for p in sorted((site / "reference").glob("*.jpg"))]
-    marks = [models.face.detect([p])[0].landmarks[0] for p in pictures]
-    mean = models.embedder.embed(pictures, marks).mean(0)
-    score = vectors @ (mean / np.linalg.norm(mean))
+    score = vectors @ subject(site, models)
     front = faces.assign(score=score)[faces.angle < 50]
     print("similarity to the subject by face width px and mask: same, different (median, p90, max), separation")
     for (size, masked), part in front.groupby([pd.cut(front.face_px, FACES), "masked"], observed=True):
@@ -117,6 +127,14 @@ def similarities(site: Path, models: Models, faces: pd.DataFrame, vectors: np.nd
             f" other {other.median():.3f} p90 {other.quantile(0.9):.3f} max {other.max():.3f} (n={len(other)});"
             f" P>1/2: same {right:.2f} other {wrong:.2f}"
         )
+
+
+def subject(site: Path, models: Models) -> np.ndarray:
+    """(d,) of length 1: the mean of the subject's reference pictures."""
+    pictures = [cv2.imread(str(p)) for p in sorted((site / "reference").glob("*.jpg"))]
+    marks = [models.face.detect([p])[0].landmarks[0] for p in pictures]
+    mean = models.embedder.embed(pictures, marks).mean(0)
+    return mean / np.linalg.norm(mean)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,16 @@ def test_match_keeps_others_to_itself(models, template):
         match(subject_case(scopes=("appearance",)), template, [frontal], faces, models, SEARCH)
 
 
+def test_a_blurred_face_says_nothing(models, template):
+    """The subject's own face, blurred by two px for each 32 of its width, is not compared: neither for nor against."""
+    frontal = cv2.imdecode(np.frombuffer(PICTURES["frontal.jpg"], np.uint8), cv2.IMREAD_COLOR)
+    faces = find_faces(frontal, np.array([[60, 20, 260, 520]], float), models.face, 32)
+    blurred = np.asarray(cv2.GaussianBlur(frontal, (0, 0), 2 * faces[0].width_px / 32), np.uint8)
+    verdict = match(subject_case(), template, [frontal, blurred], faces * 2, models, SEARCH)
+    assert list(verdict.compared) == [True, False]
+    assert np.isnan(verdict.subject_p[1])
+
+
 def test_motion_gate():
     """Still pictures and changes of light are skipped; something the size of a head is not."""
     gate = MotionGate(ScanSettings())
