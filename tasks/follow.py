@@ -26,6 +26,7 @@ from tasks.template import SubjectTemplate
 from tasks.video import frames, probe, sampling_interval
 
 if TYPE_CHECKING:
+    from models.interface import PersonDetector
     from models.registry import Models
 
 Array = NDArray[np.float64]
@@ -81,7 +82,7 @@ def follow_segment(
             if not case.span.start_utc <= frame.t_utc < case.span.end_utc:
                 continue
             image = fitted(frame.image, camera)
-            found = _people(camera, frame.t_utc, image, models, locator)
+            found = detect_people(camera, frame.t_utc, image, models.person, locator)
             # 1 ms absorbs rounded presentation times.
             if looked is None or (frame.t_utc - looked).total_seconds() >= settings.face_interval_s - 1e-3:
                 looked = frame.t_utc
@@ -93,11 +94,11 @@ def follow_segment(
     return FollowResult(DETECTIONS.shape(tables), report.table())
 
 
-def _people(
-    camera: Camera, t_utc: datetime, image: NDArray[np.uint8], models: Models, locator: Locator | None
+def detect_people(
+    camera: Camera, t_utc: datetime, image: NDArray[np.uint8], person: PersonDetector, locator: Locator | None
 ) -> list[dict[str, Any]]:
-    """One row of DETECTIONS a person, without faces."""
-    people = models.person.detect([image])[0]
+    """One row of DETECTIONS a person in a frame of the camera's size, without faces. Recognises nobody."""
+    people = person.detect([image])[0]
     boxes = np.clip(np.asarray(people.xyxy, float).reshape(-1, 4), 0, [camera.image_width, camera.image_height] * 2)
     ground = None
     if locator is not None:

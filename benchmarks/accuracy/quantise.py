@@ -3,11 +3,11 @@
 python -m benchmarks.accuracy.quantise FOOTAGE PETS [--out nanodet-int8.xml]
 
 FOOTAGE is a folder of videos of the kind that the detector will see: at most `--pictures` frames of it, evenly over all
-files, set the ranges of the int8 numbers. PETS is the folder of PETS09-S2L1 (vtest.avi and gt/gt.txt), on which
-original and variant are then measured side by side; the two should not be the same footage. The variant is an OpenVINO file
-(.xml with a .bin beside it): as an ONNX file with quantise/dequantise pairs it is slower than the original in ONNX Runtime,
-and OpenVINO, which reads such pairs otherwise, finds nobody with it. By default it is written to where the manifest's
-`nanodet-int8` is looked for. Needs NNCF (Apache-2.0), on which the project does not depend: pip install nncf.
+files, set the ranges of the int8 numbers. PETS is the folder of PETS09-S2L1 (see pets_data.py), on which original and
+variant are then measured side by side; the two should not be the same footage. The variant is an OpenVINO file (.xml with a
+.bin beside it): as an ONNX file with quantise/dequantise pairs it is slower than the original in ONNX Runtime, and OpenVINO,
+which reads such pairs otherwise, finds nobody with it. By default it is written to where the manifest's `nanodet-int8` is
+looked for. Needs NNCF (Apache-2.0), on which the project does not depend: pip install nncf.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import numpy as np
 import openvino as ov
 import pandas as pd
 
+from benchmarks.accuracy import pets_data
+from benchmarks.accuracy.detection import BOX, average_precision
 from benchmarks.accuracy.footage import iou
 from models.interface import Boxes, Image
 from models.manifest import read_manifest
@@ -106,25 +108,17 @@ def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[
     found: dict[tuple[str, str], list[Boxes]] = {n: [] for n in names}
     spent: dict[tuple[str, str], list[float]] = {n: [] for n in names}
     numbers = []
-    with av.open(str(pets / "vtest.avi")) as container:
-        for i, frame in enumerate(container.decode(video=0)):
-            if i % every:
-                continue
-            numbers.append(i + 1)
-            image = frame.to_ndarray(format="bgr24")
-            for name, detector in made.items():  # side by side, so that the machine's other work weighs on all alike
-                start = time.process_time()
-                found[name] += detector.detect([image])
-                spent[name].append(time.process_time() - start)
-    truth = true_boxes(pets / "gt" / "gt.txt", numbers)
+    for i, (_, image) in enumerate(pets_data.frames(pets)):
+        if i % every:
+            continue
+        numbers.append(i)
+        for name, detector in made.items():  # side by side, so that the machine's other work weighs on all alike
+            start = time.process_time()
+            found[name] += detector.detect([image])
+            spent[name].append(time.process_time() - start)
+    boxes = dict(list(pets_data.read_truth(pets).groupby("frame")[BOX]))
+    truth = [boxes[n].to_numpy(float) if n in boxes else np.zeros((0, 4)) for n in numbers]
     return [_row(name, found[name], spent[name], truth) for name in names]
-
-
-def true_boxes(path: Path, numbers: list[int]) -> list[np.ndarray]:
-    """(n, 4) px boxes x0 y0 x1 y1 of each of the frames (1 is the first) of a MOTChallenge file."""
-    rows = pd.read_csv(path, header=None).iloc[:, :6].set_axis(["frame", "id", "x", "y", "w", "h"], axis=1)
-    boxes = rows.assign(x1=rows.x + rows.w, y1=rows.y + rows.h)
-    return [boxes.loc[boxes.frame == n, ["x", "y", "x1", "y1"]].to_numpy(float) for n in numbers]
 
 
 def hits(found: Boxes, true: np.ndarray) -> np.ndarray:
@@ -135,14 +129,6 @@ def hits(found: Boxes, true: np.ndarray) -> np.ndarray:
             out[i] = True
             overlap[:, overlap[i].argmax()] = 0
     return out
-
-
-def average_precision(score: np.ndarray, hit: np.ndarray, wanted: int) -> float:
-    """Area under the precision-recall curve, precision made falling (PASCAL VOC 2010 and later)."""
-    right = np.cumsum(hit[np.argsort(-score, kind="stable")])
-    precision, recall = right / np.arange(1, len(right) + 1), right / wanted
-    best = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.diff(np.r_[0.0, recall]) @ best)
 
 
 def _row(name: tuple[str, str], found: list[Boxes], spent: list[float], truth: list[np.ndarray]) -> dict[str, object]:

@@ -1,18 +1,11 @@
-"""Average precision as worked out by hand."""
+"""Which boxes count as right."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from benchmarks.accuracy.quantise import average_precision, hits
+from benchmarks.accuracy.quantise import hits
 from models.interface import Boxes
-
-
-def test_area_under_the_curve() -> None:
-    """Right, wrong, right, of two wanted: recall .5 at precision 1, recall 1 at precision 2/3: .5 + .5 * 2/3."""
-    score, hit = np.array([0.5, 0.9, 0.7]), np.array([True, True, False])
-    assert average_precision(score, hit, 2) == pytest.approx(0.5 + 0.5 * 2 / 3)
 
 
 def test_a_person_is_found_once() -> None:

@@ -1,0 +1,68 @@
+"""How well people are found: average precision, precision and recall of boxes against truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.footage import iou
+
+BOX = ["x0", "y0", "x1", "y1"]
+# A box is the person's from this overlap on (PASCAL VOC, Everingham et al. 2010, section 4.2).
+OVERLAP = 0.5
+
+
+def detection_figures(found: pd.DataFrame, truth: pd.DataFrame, sure: float) -> dict[str, Any]:
+    """Average precision (area under the precision-recall curve), and precision and recall at score `sure`.
+
+    `found`: camera_id, t_utc, x0..y1, score. `truth`: camera_id, t_utc, x0..y1, ignore; boxes on an ignored person count
+    neither way.
+    """
+    scores, hits = [], []
+    for boxes, rows in frames_of(found, truth):
+        hit = _hits(boxes, rows)
+        scores += list(boxes["score"].to_numpy(float)[hit >= 0])
+        hits += list(hit[hit >= 0])
+    score, hit = np.asarray(scores, float), np.asarray(hits, bool)
+    wanted, taken = int((~truth["ignore"]).sum()), hit[score >= sure]
+    return {
+        "boxes": wanted,
+        "ap": average_precision(score, hit, wanted),
+        "score": sure,
+        "precision": float(taken.mean()) if len(taken) else float("nan"),
+        "recall": float(taken.sum() / max(wanted, 1)),
+    }
+
+
+def average_precision(score: NDArray[np.floating], hit: NDArray[np.bool_], wanted: int) -> float:
+    """Area under the precision-recall curve, precision made falling (PASCAL VOC 2010 and later)."""
+    right = np.cumsum(hit[np.argsort(-score, kind="stable")])
+    precision, recall = right / np.arange(1, len(right) + 1), right / max(wanted, 1)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.diff(np.r_[0.0, recall]) @ best)
+
+
+def frames_of(found: pd.DataFrame, truth: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The rows of `found` and of `truth` of each frame of each camera, in order of time."""
+    one, two = (dict(list(table.groupby(["camera_id", "t_utc"]))) for table in (found, truth))
+    for key in sorted(one.keys() | two.keys()):
+        yield one.get(key, found.iloc[:0]), two.get(key, truth.iloc[:0])
+
+
+def _hits(boxes: pd.DataFrame, rows: pd.DataFrame) -> NDArray[np.intp]:
+    """(n,) 1 where a box takes a free true one, best score first; 0 where none, -1 where it is an ignored person's."""
+    overlap = iou(boxes[BOX].to_numpy(float), rows[BOX].to_numpy(float))
+    ignore, out = rows["ignore"].to_numpy(bool), np.zeros(len(boxes), np.intp)
+    free = np.ones(len(rows), bool)
+    for i in np.argsort(-boxes["score"].to_numpy(float), kind="stable"):
+        own = np.where(free & ~ignore, overlap[i], 0.0)
+        if own.max(initial=0.0) >= OVERLAP:
+            free[int(own.argmax())] = False
+            out[i] = 1
+        elif np.where(ignore, overlap[i], 0.0).max(initial=0.0) >= OVERLAP:
+            out[i] = -1
+    return out
