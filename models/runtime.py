@@ -138,7 +138,9 @@ class _OpenVino:
             blank = self._tensor(np.zeros_like(batch))
             request = self._compiled[batch.shape] = (compiled.create_infer_request(), compiled, blank)
         infer, compiled, blank = request
-        infer.set_input_tensor(self._tensor(np.ascontiguousarray(batch), shared_memory=True))
+        # The tensor shares this array's memory and does not keep it: it must live until the answer is there.
+        held = np.ascontiguousarray(batch)
+        infer.set_input_tensor(self._tensor(held, shared_memory=True))
         try:
             infer.infer()
             return [np.array(tensor.data) for tensor in infer.output_tensors]

@@ -109,9 +109,7 @@ def _convolution(
 def _pad(out: GraphWriter, x: str, channels: int, side: int) -> str:
     if not channels and not side:
         return x
-    # The zero must be given: without it OpenVINO 2026.4 leaves the padding as it finds the memory.
-    widths, zero = np.array([0, 0, 0, 0, 0, channels, side, side], np.int64), np.zeros((), np.float32)
-    return out.emit("Pad", [x, out.constant(widths), out.constant(zero)])
+    return out.emit("Pad", [x, out.constant(np.array([0, 0, 0, 0, 0, channels, side, side], np.int64))])
 
 
 def _take(stack: Iterator[Layer], tag: str, count: int) -> NDArray[np.float32]:
