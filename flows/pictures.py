@@ -100,9 +100,10 @@ def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
     segments = [(start, env.store.get(object_key.FOOTAGE, key)) for key, start in unit.segments]
     tracks = load(case.vault, unit.tracks)
     tracks = tracks[tracks["camera_id"] == unit.camera_id]
-    background = background_of(segments, seen, settings, tracks)
+    camera = case.site.by_id[unit.camera_id]
+    background = background_of(segments, camera, seen, settings, tracks)
     for job in jobs:
-        made = render_picture(job, segments, tracks, background, seen, settings)
+        made = render_picture(job, camera, segments, tracks, background, seen, settings)
         # The still is written last: its presence says that the clip is there.
         for name in sorted(made, reverse=True):
             case.vault.put(_key(unit.run, name), made[name])

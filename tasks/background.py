@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -32,13 +33,17 @@ class Background:
     noise: float
     n_frames: int
 
+    @cached_property
+    def _smooth(self) -> Image:
+        return np.asarray(cv2.blur(self.image, (3, 3)), np.uint8)
+
     def differs(self, frame: Image, levels: float, sigmas: float) -> Mask:
         """(h, w): where a frame is not the empty scene, or where that is not known.
 
         A pixel differs when a channel is off by more than `levels` grey levels and `sigmas` times the noise, after a
         3 x 3 mean that takes most of the coding noise away.
         """
-        gap = cv2.absdiff(cv2.blur(frame, (3, 3)), cv2.blur(self.image, (3, 3))).max(axis=2)
+        gap = cv2.absdiff(cv2.blur(frame, (3, 3)), self._smooth).max(axis=2)
         return (gap > max(levels, sigmas * self.noise)) | ~self.reliable
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tasks import video
 from tasks.background import Image
+from tasks.certain import Seen, certain
 from tasks.redact import Boxes, Detectors, Found, RedactSettings
 
 NONE: Boxes = np.zeros((0, 4))
@@ -42,32 +43,76 @@ def locate(
 ) -> list[Place]:
     """Who is where in each frame: tracks and fresh detections together, others' boxes grown in time.
 
-    The subject's box counts only where a track row was detected (not interpolated) or a fresh detection confirms it.
+    The subject's box counts only where a track row was detected (not interpolated) or a fresh detection confirms it, and
+    where it is certain that it has not become somebody else's (`tasks.certain`), judged with what the tracks say of the
+    time around the frames too.
     """
-    subject_ids = list(subject_tracks)
+    if not taken:
+        return []
     times = [f.t_utc for f in taken]
-    by_track = {k: box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
+    before, after = _around(times, settings)
+    tracked = _tracked([*before, *times, *after], tracks, list(subject_tracks), settings)
+    here = tracked[len(before) : len(before) + len(times)]
     people = _batched([f.image for f in taken], detectors.people)
-    own: list[Place] = []
-    for i, frame in enumerate(taken):
-        rows = [r for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
-        subject = rows[0] if rows else None
-        faces = _faces_at(frame.image, subject, detectors)
-        others = [r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None]
-        # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
-        others += [r[:4] for r in rows[1:] if iou(r, rows[0][None, :4])[0] < settings.match_iou]
-        own.append(_merge(subject, others, people[i], faces, settings))
+    own, seen = [], []
+    for frame, known, found in zip(taken, here, people, strict=True):
+        faces = _faces_at(frame.image, known.subject, detectors)
+        place, sure = _merge(known, found, faces, settings)
+        own.append(place)
+        seen.append(sure)
+    context = [_seen(known) for known in tracked]
+    context[len(before) : len(before) + len(times)] = seen
+    sure_of = certain(context, [*before, *times, *after], settings)[len(before) : len(before) + len(times)]
+    own = [p if sure else p._replace(subject=NONE) for p, sure in zip(own, sure_of, strict=True)]
     return _spread_in_time(own, times, settings)
 
 
-def _merge(
-    subject: NDArray[np.floating] | None,
-    others: list[NDArray[np.floating]],
-    people: Found,
-    faces: Found,
-    settings: RedactSettings,
-) -> Place:
+class _Known(NamedTuple):
+    """What the tracks say of an instant: the subject's box and score (5,), everybody else (n, 4), a proposed face."""
+
+    subject: NDArray[np.floating] | None
+    others: Boxes
+    face: bool
+
+
+def _around(times: Sequence[datetime], settings: RedactSettings) -> tuple[list[datetime], list[datetime]]:
+    """Instants before and after, at the clip's rate, in which somebody may have come to the subject or have left."""
+    steps = [
+        timedelta(seconds=(i + 1) / settings.clip_fps) for i in range(round(settings.vanished_s * settings.clip_fps))
+    ]
+    return [times[0] - s for s in reversed(steps)], [times[-1] + s for s in steps]
+
+
+def _tracked(
+    times: Sequence[datetime], tracks: pd.DataFrame, subject_ids: list[int], settings: RedactSettings
+) -> list[_Known]:
+    """What the tracks say at each time."""
+    by_track = {k: box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
+    faces = tracks[tracks["track_id"].isin(subject_ids) & tracks["subject_p"].notna()]
+    proposed = np.array([t.timestamp() for t in faces["t_utc"]])
+    out = []
+    for i, time in enumerate(times):
+        rows = [r for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
+        others = [r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None]
+        # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
+        others += [r[:4] for r in rows[1:] if iou(r, rows[0][None, :4])[0] < settings.match_iou]
+        face = bool((np.abs(proposed - time.timestamp()) <= 0.5 / settings.clip_fps).any())
+        out.append(_Known(rows[0] if rows else None, _boxes(others), face))
+    return out
+
+
+def _seen(known: _Known) -> Seen:
+    own = known.subject if known.subject is not None and known.subject[4] > 0 else None
+    return Seen(None if own is None else own[:4], known.others, known.face)
+
+
+def _boxes(boxes: Sequence[NDArray[np.floating]]) -> Boxes:
+    return np.array(list(boxes), float).reshape(-1, 4)
+
+
+def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings) -> tuple[Place, Seen]:
     """One frame: fresh detections that are not the subject join the others; an unconfirmed subject is dropped."""
+    subject, others, sure = known.subject, list(known.others), list(known.others)
     boxes, scores = people
     keep = scores >= settings.person_score
     boxes, scores = boxes[keep], scores[keep]
@@ -80,10 +125,12 @@ def _merge(
     for i, box in enumerate(boxes):
         if subject is None or (i != mine and not _is_part(box, scores[i], subject, settings)):
             others.append(box)
+            if scores[i] >= settings.sure_score:
+                sure.append(box)
     own_face = _own_face(subject, *faces)
     others.extend(f for i, f in enumerate(faces[0]) if faces[1][i] >= settings.face_score and i != own_face)
     shown = NONE if subject is None else subject[None, :4]
-    return Place(shown, np.array(others, float).reshape(-1, 4))
+    return Place(shown, _boxes(others)), Seen(None if subject is None else subject[:4], _boxes(sure), known.face)
 
 
 def _is_part(box: NDArray[np.floating], score: float, subject: NDArray[np.floating], settings: RedactSettings) -> bool:

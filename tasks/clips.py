@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.camera import Camera
 from data_contracts.errors import VideoUnreadable
 from tasks import video
 from tasks.background import Background, Image, box_mask, build_background, without
-from tasks.bystanders import box_at, everybody, locate
-from tasks.mosaic import Mosaic
+from tasks.bystanders import Place, box_at, everybody, locate
+from tasks.mosaic import Levels, Mosaic
 from tasks.pictures import PictureJob
 from tasks.redact import Boxes, Detectors, RedactSettings, grown, levels_to_hide
+from tasks.segment import fitted
 
 Segment = tuple[datetime, bytes]
 T = TypeVar("T")
 
 
+class Judged(NamedTuple):
+    """A frame at the camera's calibrated size, who is where in it, and the mosaic level of each pixel (0: shown)."""
+
+    frame: video.Frame
+    place: Place
+    levels: Levels
+
+
 def render_picture(
     job: PictureJob,
+    camera: Camera,
     segments: Sequence[Segment],
     tracks: pd.DataFrame,
     background: Background | None,
@@ -36,17 +48,35 @@ def render_picture(
 
     `segments`: start and bytes of the camera's segments; `tracks`: rows of TRACKS (other cameras are ignored).
     """
-    taken = _frames_between(segments, job.start_utc, job.end_utc, settings.clip_fps)
-    if not taken:
-        return {}
+    return written(job, judged(job, camera, segments, tracks, background, detectors, settings), settings)
+
+
+def judged(
+    job: PictureJob,
+    camera: Camera,
+    segments: Sequence[Segment],
+    tracks: pd.DataFrame,
+    background: Background | None,
+    detectors: Detectors,
+    settings: RedactSettings,
+) -> list[Judged]:
+    """What to hide in each frame of a job's time; see `render_picture`."""
+    taken = _frames_between(segments, camera, job.start_utc, job.end_utc, settings.clip_fps)
     places = locate(taken, tracks[tracks["camera_id"] == job.camera_id], job.subject_tracks, detectors, settings)
+    return [
+        Judged(f, p, levels_to_hide(f.image, p.subject, p.others, background, settings))
+        for f, p in zip(taken, places, strict=True)
+    ]
+
+
+def written(job: PictureJob, frames: Sequence[Judged], settings: RedactSettings) -> dict[str, bytes]:
+    """The clip and the still of judged frames, by file name; none of no frames."""
+    if not frames:
+        return {}
     mosaic = Mosaic()
-    hidden, faces_shown = [], []
-    for frame, place in zip(taken, places, strict=True):
-        levels = levels_to_hide(frame.image, place.subject, place.others, background, settings)
-        hidden.append(mosaic.draw(frame.image, levels))
-        faces_shown.append(_face_shown(levels, place.subject))
-    still = _best([f.t_utc for f in taken], faces_shown, job.still_utc)
+    hidden = [mosaic.draw(f.frame.image, f.levels) for f in frames]
+    faces_shown = [_face_shown(f.levels, f.place.subject) for f in frames]
+    still = _best([f.frame.t_utc for f in frames], faces_shown, job.still_utc)
     return {
         f"{job.name}.mp4": video.write_clip(hidden, settings.clip_fps),
         f"{job.name}.jpg": _jpeg(hidden[still]),
@@ -54,7 +84,11 @@ def render_picture(
 
 
 def background_of(
-    segments: Sequence[Segment], detectors: Detectors, settings: RedactSettings, tracks: pd.DataFrame | None = None
+    segments: Sequence[Segment],
+    camera: Camera,
+    detectors: Detectors,
+    settings: RedactSettings,
+    tracks: pd.DataFrame | None = None,
 ) -> Background | None:
     """The empty scene from key frames spread over all segments given; None where there are too few.
 
@@ -62,7 +96,7 @@ def background_of(
     in another. `tracks`: the camera's rows of TRACKS; their boxes and fresh detections are left out.
     People found in the median itself make their place unreliable.
     """
-    taken = _spread(segments, settings.background_frames)
+    taken = _spread(segments, camera, settings.background_frames)
     if not taken:
         return None
     pictures, times = [f.image for f in taken], [f.t_utc for f in taken]
@@ -80,9 +114,9 @@ def background_of(
 
 
 def _frames_between(
-    segments: Sequence[Segment], start_utc: datetime, end_utc: datetime, fps: float
+    segments: Sequence[Segment], camera: Camera, start_utc: datetime, end_utc: datetime, fps: float
 ) -> list[video.Frame]:
-    """Decoded frames of [start, end], about `fps` a second; a damaged segment gives what it has."""
+    """Decoded frames of [start, end] as the tracks' boxes see them, about `fps` a second; what a damaged segment has."""
     out: list[video.Frame] = []
     for begin, data in sorted(segments, key=lambda s: s[0]):
         try:
@@ -91,19 +125,21 @@ def _frames_between(
                 if frame.t_utc > end_utc:
                     break
                 if frame.t_utc >= start_utc:
-                    out.append(frame)
+                    out.append(replace(frame, image=fitted(frame.image, camera)))
         except VideoUnreadable:
             continue  # its gap was reported when it was scanned
-    return [f for f in out if f.image.shape == out[0].image.shape]
+    return out
 
 
-def _spread(segments: Sequence[Segment], count: int) -> list[video.Frame]:
-    """About `count` key frames of one size, spread evenly over the segments."""
+def _spread(segments: Sequence[Segment], camera: Camera, count: int) -> list[video.Frame]:
+    """About `count` key frames at the camera's size, spread evenly over the segments."""
     each = max(1, -(-count // max(1, len(segments))))
     out: list[video.Frame] = []
     for begin, data in _spaced(segments, count):
-        out.extend(_spaced(_thinned(video.key_frames(data, begin), each), each))
-    return _spaced([f for f in out if f.image.shape == out[0].image.shape], count)
+        with contextlib.suppress(VideoUnreadable):
+            few = _spaced(_thinned(video.key_frames(data, begin), each), each)
+            out.extend(replace(f, image=fitted(f.image, camera)) for f in few)
+    return _spaced(out, count)
 
 
 def _thinned(frames: Iterator[video.Frame], count: int) -> list[video.Frame]:

@@ -77,8 +77,14 @@ class Mosaic:
         height, width = frame.shape[:2]
         cell = 2**level
         rows, columns = -(-height // cell), -(-width // cell)
-        padded = np.pad(frame, ((0, rows * cell - height), (0, columns * cell - width), (0, 0)), mode="edge")
-        small = cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+        padded = np.zeros((rows * cell, columns * cell, 3), np.float32)
+        padded[:height, :width] = frame
+        small = cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA).reshape(rows, columns, 3)
+        # A cell that the image's edge cuts has the mean of what is in the image: repeating the edge would tell of its pixels.
+        inside = np.minimum(cell, height - cell * np.arange(rows))[:, None] * np.minimum(
+            cell, width - cell * np.arange(columns)
+        )
+        small *= (cell * cell / inside)[..., None].astype(np.float32)
         small = np.round((small + self._field(level, rows, columns)) / _STEP) * _STEP
         coarse = np.clip(small, 0, 255).astype(np.uint8)
         large = cv2.resize(coarse, (columns * cell, rows * cell), interpolation=cv2.INTER_NEAREST)

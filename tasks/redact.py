@@ -20,6 +20,8 @@ from tasks.background import Background, Image, Mask
 from tasks.mosaic import MIN_CELL_PX, Levels, Mosaic, level_of, level_of_head, whole_cells
 
 Boxes = NDArray[np.floating]
+# Height of a head without neck over the stature (Drillis & Contini 1966: chin to vertex 0.13).
+_HEAD_SHARE_OF_HEIGHT = 0.13
 # What a detector says of one image: xyxy (n, 4) px and score (n,).
 Found = tuple[NDArray[np.floating], NDArray[np.floating]]
 
@@ -30,13 +32,14 @@ class RedactSettings(Record):
     person_score: float = Field(default=0.15, gt=0, lt=1, description="detector score that counts as a person to hide")
     sure_score: float = Field(default=0.4, gt=0, lt=1, description="score that counts as another person on the subject")
     face_score: float = Field(default=0.3, gt=0, lt=1, description="face detector score that counts as a face to hide")
-    match_iou: float = Field(default=0.4, gt=0, lt=1, description="overlap at which a detection is the subject's track")
+    match_iou: float = Field(default=0.6, gt=0, lt=1, description="overlap at which a detection is the subject's track")
     margin: float = Field(default=0.12, ge=0, description="growth of other people's boxes, share of their size")
     margin_px: float = Field(default=6.0, ge=0, description="least growth of boxes")
     spread: float = Field(
         default=1 / 60, gt=0, description="growth of what differs from the scene, share of image height"
     )
     neighbours_s: float = Field(default=0.5, ge=0, description="a detection also covers this long before and after")
+    vanished_s: float = Field(default=3.0, ge=0, description="who vanished at the subject may still be there this long")
     differs_levels: float = Field(default=14.0, gt=0, description="grey levels that make a pixel differ from the scene")
     differs_sigmas: float = Field(default=5.0, gt=0, description="the same in deviations of the sensor's noise")
     speck_px: int = Field(default=24, ge=0, description="differing specks smaller than this area are noise")
@@ -72,12 +75,47 @@ def redact(
 def levels_to_hide(
     frame: Image, subject_boxes: Boxes, other_boxes: Boxes, background: Background | None, settings: RedactSettings
 ) -> Levels:
-    """(h, w) mosaic level of each pixel; 0 is shown."""
-    levels = _unexplained(frame, background, settings)
-    levels[outline(subject_boxes, *frame.shape[:2])] = 0
-    for box in np.asarray(other_boxes, float).reshape(-1, 4):
-        hide_box(levels, grown(box, settings))
+    """(h, w) mosaic level of each pixel; 0 is shown.
+
+    A subject beside whom more differs from the empty scene than boxes explain is hidden: someone may reach into the outline.
+    """
+    if background is not None and background.image.shape != frame.shape:
+        background = None
+    differs = _differs(frame, background, settings)
+    levels = _unexplained(frame, differs, background, settings)
+    hide = np.array([grown(box, settings) for box in np.asarray(other_boxes, float).reshape(-1, 4)]).reshape(-1, 4)
+    for box in np.asarray(subject_boxes, float).reshape(-1, 4):
+        if (
+            background is None
+            or background.image.shape != frame.shape
+            or not stranger_beside(differs & background.reliable, box, hide, settings)
+        ):
+            levels[outline(box[None], *frame.shape[:2])] = 0
+    for box in hide:
+        hide_box(levels, box)
     return levels
+
+
+def stranger_beside(differs: Mask, subject: NDArray[np.floating], hidden: Boxes, settings: RedactSettings) -> bool:
+    """Whether something of a head's size beside or above the subject's box (4,) px differs and no hidden box explains it.
+
+    `differs` (h, w): surely not the empty scene; `hidden` (n, 4): others' boxes, grown. The lowest part of the box is not
+    looked beside: shadows and reflections lie there, and a head there would belong to somebody much nearer and larger.
+    """
+    x0, y0, x1, y1 = subject
+    wide, high = x1 - x0, y1 - y0
+    left, top = max(0, int(x0 - wide / 2)), max(0, int(y0 - 0.3 * high))
+    part = differs[top : max(top, int(y1 - 0.2 * high)), left : max(left, int(x1 + wide / 2))].astype(np.uint8)
+    shift = np.array([left, top, left, top])
+    for box in (grown(subject, settings), *hidden):
+        a, b, c, d = np.maximum(np.round(box - shift), 0).astype(int)
+        part[b:d, a:c] = 0
+    # Half a head must fit in; thinner things are limbs, or the box's own jitter.
+    head = max(3.0, _HEAD_SHARE_OF_HEIGHT * high)
+    if min(part.shape) < head / 2:
+        return False
+    core = cv2.erode(part, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(2, round(head / 2)),) * 2), borderValue=0)
+    return bool(core.any())
 
 
 def hide_box(levels: Levels, box: NDArray[np.floating]) -> None:
@@ -117,17 +155,23 @@ def _ellipse(mask: NDArray[np.uint8], x: float, y: float, rx: float, ry: float) 
     cv2.ellipse(mask, (round(x), round(y)), axes, 0, 0, 360, 1, -1)
 
 
-def _unexplained(frame: Image, background: Background | None, settings: RedactSettings) -> Levels:
+def _differs(frame: Image, background: Background | None, settings: RedactSettings) -> Mask:
+    """(h, w): what is not known to be the empty scene; everything without one."""
+    if background is None:
+        return np.ones(frame.shape[:2], bool)
+    return background.differs(frame, settings.differs_levels, settings.differs_sigmas)
+
+
+def _unexplained(frame: Image, differing: Mask, background: Background | None, settings: RedactSettings) -> Levels:
     """Levels of what is not known to be the empty scene, grown."""
     height, width = frame.shape[:2]
     # Nothing is known about the size of who may be there: a head of up to a fifth of the image is covered.
     coarse = level_of_head(height / 5)
-    if background is None or background.image.shape != frame.shape:
+    if background is None:
         return np.full((height, width), coarse, np.uint8)
     levels = np.where(background.reliable, 0, coarse).astype(np.uint8)
-    differs = background.differs(frame, settings.differs_levels, settings.differs_sigmas).astype(np.uint8)
     # Join the fragments of one person before specks are dropped, so that no fragment of a face counts as noise.
-    differs = cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    differs = cv2.morphologyEx(differing.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     least = max(MIN_CELL_PX // 2, round(settings.spread * height))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(differs, connectivity=8)
     for label in range(1, count):

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from data_contracts import object_key
+from data_contracts.camera import read_site
 from data_contracts.tables import TRACKS
 from tasks import video
 from tasks.bystanders import locate
@@ -24,6 +25,7 @@ DEMO = Path(__file__).parents[2] / "demo"
 SETTINGS = RedactSettings(background_frames=13)
 MIN_HEAD_PX = 16
 MAX_SHOWN = 0.1
+CAMERAS = read_site((DEMO / "cameras.geojson").read_bytes()).by_id
 
 
 @lru_cache
@@ -63,7 +65,7 @@ BLIND = Detectors(people=nobody)
 @lru_cache
 def scene(camera: str):
     """The camera's empty scene, people kept out by a third of the true boxes."""
-    return background_of(segments(camera), BLIND, SETTINGS, tracks(camera, 0.33))
+    return background_of(segments(camera), CAMERAS[camera], BLIND, SETTINGS, tracks(camera, 0.33))
 
 
 def head(row, shape: tuple[int, int]) -> np.ndarray:
@@ -161,7 +163,7 @@ def test_the_written_files_hold_no_bystander_s_face() -> None:
     begin = pd.Timestamp(start).to_pydatetime()
     end = begin + timedelta(seconds=2)
     job = PictureJob(name="S-01", camera_id=camera, start_utc=begin, end_utc=end, still_utc=begin, subject_tracks=(0,))
-    made = render_picture(job, segments(camera), tracks(camera, 0.33), scene(camera), BLIND, SETTINGS)
+    made = render_picture(job, CAMERAS[camera], segments(camera), tracks(camera, 0.33), scene(camera), BLIND, SETTINGS)
     source = [f for s, d in segments(camera)[:2] for f in video.frames(d, s) if begin <= f.t_utc <= end]
     written = list(video.frames(made["S-01.mp4"], source[0].t_utc))
     assert len(source) == len(written) == 11

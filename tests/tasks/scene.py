@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from data_contracts.camera import Camera
 from data_contracts.tables import TRACKS
 from tasks.redact import Detectors
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 HEIGHT, WIDTH = 360, 640
+CAMERA = Camera(camera_id="a", image_width=WIDTH, image_height=HEIGHT)
 SUBJECT = np.array([280.0, 100.0, 360.0, 320.0])
 STRANGER = np.array([480.0, 90.0, 560.0, 330.0])
 

@@ -1,18 +1,20 @@
 """Clips and stills: detections, tracks and neighbours in time together, and what is written to the file."""
 
+import io
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from scene import STRANGER, SUBJECT, at, empty_room, head_of, seeing, track, with_person
+from scene import CAMERA, STRANGER, SUBJECT, at, empty_room, head_of, seeing, track, with_person
 
 from data_contracts.tables import TRACKS
 from tasks import video
 from tasks.background import build_background
 from tasks.bystanders import iou, locate
-from tasks.clips import background_of, render_picture
+from tasks.clips import background_of, judged, render_picture
 from tasks.pictures import PictureJob
 from tasks.redact import RedactSettings
 
@@ -103,7 +105,7 @@ def test_writes_a_clip_and_a_still_with_nobody_else() -> None:
     taken = frames()
     background = build_background([empty_room(i) for i in range(20, 29)], [np.zeros((0, 4))] * 9)
     data = video.write_clip([f.image for f in taken], Fraction(5))
-    made = render_picture(job(), [(at(0), data)], track(1, SUBJECT, TIMES), background, NOBODY, SETTINGS)
+    made = render_picture(job(), CAMERA, [(at(0), data)], track(1, SUBJECT, TIMES), background, NOBODY, SETTINGS)
     assert sorted(made) == ["S-01.jpg", "S-01.mp4"]
     still = cv2.imdecode(np.frombuffer(made["S-01.jpg"], np.uint8), cv2.IMREAD_COLOR)
     written = [still, *(f.image for f in video.frames(made["S-01.mp4"], at(0)))]
@@ -125,8 +127,8 @@ def test_no_frames_no_picture() -> None:
     """A time without footage, or a segment that cannot be decoded, gives no picture instead of an error."""
     clip = video.write_clip([f.image for f in frames()], Fraction(5))
     late = job(start_utc=at(100), end_utc=at(102))
-    assert render_picture(late, [(at(0), clip)], TRACKS.empty(), None, NOBODY, SETTINGS) == {}
-    assert render_picture(job(), [(at(0), b"no video")], TRACKS.empty(), None, NOBODY, SETTINGS) == {}
+    assert render_picture(late, CAMERA, [(at(0), clip)], TRACKS.empty(), None, NOBODY, SETTINGS) == {}
+    assert render_picture(job(), CAMERA, [(at(0), b"no video")], TRACKS.empty(), None, NOBODY, SETTINGS) == {}
 
 
 def test_the_empty_scene_comes_from_segments() -> None:
@@ -136,12 +138,92 @@ def test_the_empty_scene_comes_from_segments() -> None:
     segments = [(at(100 * k), data) for k, data in enumerate(away)]
     segments += [(at(-100), video.write_clip(with_stranger, Fraction(5)))]
     tracks = track(2, STRANGER, [-100 + t for t in TIMES])
-    background = background_of(segments, NOBODY, SETTINGS, tracks)
+    background = background_of(segments, CAMERA, NOBODY, SETTINGS, tracks)
     assert background is not None
     assert background.reliable.mean() > 0.98
     gap = np.abs(background.image[head_of(STRANGER)].astype(int) - empty_room(99)[head_of(STRANGER)])
     assert gap.mean() < 6
-    everywhere = background_of(segments, seeing(STRANGER), SETTINGS)
+    everywhere = background_of(segments, CAMERA, seeing(STRANGER), SETTINGS)
     assert everywhere is not None
     assert not everywhere.reliable[head_of(STRANGER)].any()
-    assert background_of([], NOBODY, SETTINGS) is None
+    assert background_of([], CAMERA, NOBODY, SETTINGS) is None
+
+
+def test_sound_and_metadata_of_the_source_are_not_carried_over() -> None:
+    """A segment with an audio track, titles and a location gives a clip that has one video stream and says none of it."""
+    source = with_sound([f.image for f in frames()])
+    with av.open(io.BytesIO(source)) as container:
+        assert [s.type for s in container.streams] == ["video", "audio"], "the source must have what is to be lost"
+        assert "SECRET" in str(container.metadata)
+    background = build_background([empty_room(i) for i in range(20, 29)], [np.zeros((0, 4))] * 9)
+    made = render_picture(job(), CAMERA, [(at(0), source)], track(1, SUBJECT, TIMES), background, NOBODY, SETTINGS)
+    with av.open(io.BytesIO(made["S-01.mp4"])) as container:
+        assert [s.type for s in container.streams] == ["video"]
+        assert container.streams.video[0].frames == 10
+        said = {**container.metadata, **container.streams.video[0].metadata}
+        assert not {"title", "comment", "location", "creation_time", "encoder"} & set(said)
+        notes = [bytes(note) for frame in container.decode(video=0) for note in frame.side_data]
+        assert all(b"x264 - core" in note for note in notes), "the encoder's own name and nothing else"
+    assert all(b"SECRET" not in data for data in made.values())
+    assert made["S-01.jpg"][:4] == b"\xff\xd8\xff\xe0", "JFIF, no Exif segment"
+
+
+def with_sound(images: list[np.ndarray]) -> bytes:
+    """An MP4 at 5 fps with a tone and metadata."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata.update(title="SECRET title", comment="SECRET", location="+37.5+126.8/SECRET")
+        picture, sound = container.add_stream("libx264", rate=5), container.add_stream("aac", rate=8000)
+        picture.height, picture.width, picture.pix_fmt = *images[0].shape[:2], "yuv420p"
+        picture.metadata["handler_name"] = "SECRET handler"
+        for image in images:
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        tone = (np.sin(np.arange(16000) / 8) * 9000).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(sound.encode(frame))
+        for stream in (picture, sound):
+            container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def test_a_recording_of_another_size_is_brought_to_the_boxes() -> None:
+    """Footage at half the calibrated size is enlarged before boxes are drawn on it; one of another shape is not shown."""
+    small = [np.asarray(cv2.resize(f.image, (320, 180), interpolation=cv2.INTER_AREA), np.uint8) for f in frames()]
+    segments = [(at(0), video.write_clip(small, Fraction(5)))]
+    both = pd.concat([track(1, SUBJECT, TIMES), track(2, STRANGER, TIMES)])
+    (first, *_) = judged(job(), CAMERA, segments, both, None, NOBODY, SETTINGS)
+    assert first.levels.shape == (360, 640)
+    assert (first.levels[head_of(SUBJECT)] == 0).all()
+    square = [(at(0), video.write_clip([im[:, :180] for im in small], Fraction(5)))]
+    assert render_picture(job(), CAMERA, square, both, None, NOBODY, SETTINGS) == {}
+
+
+@pytest.mark.parametrize("change", ["flicker", "switched", "moved"])
+def test_a_scene_that_changed_is_hidden_whole(change: str) -> None:
+    """Light that flickers or was switched, or a camera that was moved: nothing outside the subject's outline is shown."""
+    background = build_background([empty_room(i) for i in range(20, 29)], [np.zeros((0, 4))] * 9)
+    taken = [f.image for f in frames()]
+    for i, image in enumerate(taken):
+        if change == "moved":
+            taken[i] = np.roll(image, (9, 40), axis=(0, 1))
+        elif change == "switched" or i % 2:
+            taken[i] = np.clip(image.astype(int) + 45, 0, 255).astype(np.uint8)
+    data = video.write_clip(taken, Fraction(5))
+    found = judged(job(), CAMERA, [(at(0), data)], TRACKS.empty(), background, NOBODY, SETTINGS)
+    changed = [f for i, f in enumerate(found) if change != "flicker" or i % 2]
+    assert all((f.levels > 0).mean() > 0.97 for f in changed)
+    assert all((f.levels[head_of(STRANGER)] > 0).all() for f in found)
+
+
+def test_somebody_who_never_moves_is_hidden() -> None:
+    """A stranger in every frame of all footage: hidden whether a detector knows them or not even the empty scene does."""
+    still = [with_person(empty_room(i), STRANGER, 2) for i in range(20, 30)]
+    segments = [(at(100 * k), video.write_clip(still[k : k + 3], Fraction(5))) for k in range(7)]
+    clip = [(at(0), video.write_clip([f.image for f in frames()], Fraction(5)))]
+    subject = track(1, SUBJECT, TIMES)
+    for eyes, tracks in ((seeing(STRANGER), subject), (NOBODY, pd.concat([subject, track(2, STRANGER, [-50.0, 0.2])]))):
+        everywhere = track(2, STRANGER, [100.0 * k + i / 5 for k in range(7) for i in range(3)])
+        background = background_of(segments, CAMERA, eyes, SETTINGS, pd.concat([tracks, everywhere]))
+        found = judged(job(), CAMERA, clip, tracks, background, eyes, SETTINGS)
+        assert all((f.levels[head_of(STRANGER)] > 0).all() for f in found)

@@ -1,0 +1,276 @@
+"""Redaction measured on a site whose truth is known: what is shown of bystanders, and whether anybody finds them.
+
+python -m benchmarks.redaction demo [--dropout 0.3] [--seed N] [--every N] [--truth-boxes] [--json OUT]
+
+The whole time that the subject is to be seen is cut into clips, which are redacted as the flow redacts pictures, with the
+project's own detections, tracks and sightings. The truth is only compared with. Heads: a bystander's head of 16 px or more
+of which 30 % or more is to be seen; leaked when over a tenth of it (the ellipse in its true box, as far as the person is
+visible) is not mosaiced. The attack (benchmarks/redaction_attack.py) reads the files as written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from benchmarks.redaction_attack import Attack
+from benchmarks.redaction_footage import (
+    Dropout,
+    Eyes,
+    Footage,
+    Tracked,
+    authorised,
+    follow_people,
+    look,
+    read_footage,
+    truth_tracks,
+)
+from benchmarks.truth import discover_subjects, read_truth
+from flows.pictures import detectors
+from models.registry import load
+from tasks import clips
+from tasks.background import Background
+from tasks.pictures import PictureJob
+from tasks.redact import Detectors, RedactSettings
+
+MIN_HEAD_PX = 16
+MAX_SHOWN = 0.1
+SEEABLE = 0.3
+# The truth is at the frames' own times; presentation times are rounded to milliseconds.
+_SAME = pd.Timedelta(milliseconds=60)
+SETTINGS = RedactSettings()
+
+
+class Mode(NamedTuple):
+    """One way in which redaction has to do: whose tracks, which detectors, and whether the empty scene is known."""
+
+    name: str
+    tracked: Tracked
+    eyes: Detectors
+    scene: bool = True
+
+
+@dataclass
+class Figures:
+    """Counts of one mode on one camera."""
+
+    frames: int = 0
+    heads: int = 0
+    leaked: list[str] = field(default_factory=list)
+    subject_frames: int = 0
+    subject_shown: int = 0
+    judge_s: float = 0.0
+    write_s: float = 0.0
+
+    def line(self) -> dict[str, Any]:
+        """The figures as shown and written."""
+        return {
+            "frames": self.frames,
+            "heads": self.heads,
+            "leaked": len(self.leaked),
+            "leak_rate": round(len(self.leaked) / max(self.heads, 1), 4),
+            "subject_shown": round(self.subject_shown / max(self.subject_frames, 1), 3),
+            "cpu_ms_per_frame": round(1e3 * (self.judge_s + self.write_s) / max(self.frames, 1), 1),
+        }
+
+    def plus(self, other: Figures) -> Figures:
+        """Both together."""
+        return Figures(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+def main() -> None:
+    """Print the tables; write them as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "site", type=Path, help="folder with footage/, cameras.geojson, reference/, itinerary.csv, truth/"
+    )
+    parser.add_argument("--dropout", type=float, default=0.3, help="share of detections lost in the mode dropout")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", type=int, default=1, help="redact every n-th clip only")
+    parser.add_argument("--subject", help="name in the truth; the first where left out")
+    parser.add_argument("--truth-boxes", action="store_true", help="tracks from the truth instead of the project's own")
+    parser.add_argument("--no-attack", action="store_true", help="leave out face detection and recognition")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    figures = measure(given)
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measure(given: argparse.Namespace) -> dict[str, Any]:
+    """All modes on all cameras."""
+    footage, truth, models = read_footage(given.site), read_truth(given.site), load()
+    subjects = {s.name: s for s in discover_subjects(given.site)}
+    subject = subjects[given.subject or min(subjects)]
+    case, eyes, drop = (
+        authorised(subject),
+        Eyes(models, lambda m: detectors(m, SETTINGS)),
+        Dropout(given.dropout, given.seed),
+    )
+    if given.truth_boxes:
+        all_tracks, few = truth_tracks(truth.boxes, subject.name), truth_tracks(truth.boxes, subject.name, drop)
+    else:
+        found = look(case, footage, subject, models, lambda text: print(text, flush=True))
+        all_tracks = follow_people(case, footage, found)
+        few = follow_people(case, footage, found[drop.keeps(found[["x0", "y0", "x1", "y1"]].to_numpy())])
+    nobody = Tracked(all_tracks.tracks.iloc[:0], {})
+    modes = [
+        Mode("normal", all_tracks, eyes.through(None)),
+        Mode(f"dropout {given.dropout:g}", few, eyes.through(drop)),
+        Mode("no detections", nobody, eyes.through(None, blind=True)),
+        Mode("no empty scene", all_tracks, eyes.through(None), scene=False),
+        Mode("bystanders unseen", only_subject(all_tracks), eyes.through(None, blind=True)),
+    ]
+    boxes = truth.boxes[truth.boxes["footage"] != "missing"]
+    attack = None if given.no_attack else Attack(footage, boxes, subject.name, models)
+    table: dict[str, dict[str, Figures]] = {mode.name: {} for mode in modes}
+    for camera in footage.cameras:
+        _camera(
+            camera, footage, boxes[boxes["camera"] == camera], subject.name, modes, eyes, attack, table, given.every
+        )
+    return report(given, table, attack)
+
+
+def only_subject(tracked: Tracked) -> Tracked:
+    """The subject's tracks with nobody else's: what a tracker would say that sees bystanders never."""
+    rows = tracked.tracks
+    own = [
+        number in tracked.subject.get(str(camera), ())
+        for camera, number in zip(rows["camera_id"], rows["track_id"], strict=True)
+    ]
+    return Tracked(rows[np.array(own, bool)], tracked.subject)
+
+
+def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) -> None:
+    """Every clip of one camera, in every mode."""
+    scenes = {mode.name: scene_of(camera, footage, mode) if mode.scene else None for mode in modes}
+    for n, job in enumerate(jobs(camera, boxes[boxes["person"] == subject])):
+        if n % every:
+            continue
+        near = footage.near(camera, job.start_utc, job.end_utc)
+        for mode in modes:
+            figures = table[mode.name].setdefault(camera, Figures())
+            ready = job.model_copy(update={"subject_tracks": mode.tracked.subject.get(camera, ())})
+            frames, files = redact_clip(ready, footage, near, mode, scenes[mode.name], figures)
+            for frame in frames:
+                compare(frame, _now(boxes, frame.frame.t_utc), subject, figures)
+            if attack is not None:
+                attack.on(mode.name, camera, [f.frame for f in frames], files)
+        eyes.forget()
+        print(".", end="", flush=True)
+    print(f" {camera}", flush=True)
+
+
+def scene_of(camera: str, footage: Footage, mode: Mode) -> Background | None:
+    """The camera's empty scene as the flow makes it."""
+    tracks = mode.tracked.tracks
+    segments, at = footage.segments[camera], footage.site.by_id[camera]
+    return clips.background_of(segments, at, mode.eyes, SETTINGS, tracks[tracks["camera_id"] == camera])
+
+
+def jobs(camera: str, own: pd.DataFrame) -> Iterator[PictureJob]:
+    """Clips that cover the time in which the subject is in the picture."""
+    span = timedelta(seconds=SETTINGS.clip_s)
+    times = sorted(own["t_utc"])
+    while times:
+        start = times[0].to_pydatetime()
+        inside = [t for t in times if t < start + span]
+        times = times[len(inside) :]
+        end = inside[-1].to_pydatetime()
+        middle = start + (end - start) / 2
+        yield PictureJob(
+            name="S-01", camera_id=camera, start_utc=start, end_utc=end, still_utc=middle, subject_tracks=()
+        )
+
+
+def redact_clip(
+    job: PictureJob, footage: Footage, segments: list, mode: Mode, scene: Background | None, figures: Figures
+) -> tuple[list[clips.Judged], dict[str, bytes]]:
+    """The judged frames and the files of one job, timed."""
+    began = time.process_time()
+    at = footage.site.by_id[job.camera_id]
+    frames = clips.judged(job, at, segments, mode.tracked.tracks, scene, mode.eyes, SETTINGS)
+    judged = time.process_time()
+    files = clips.written(job, frames, SETTINGS)
+    figures.judge_s += judged - began
+    figures.write_s += time.process_time() - judged
+    return frames, files
+
+
+def compare(frame: clips.Judged, rows: pd.DataFrame, subject: str, figures: Figures) -> None:
+    """Count the heads of one frame. `rows`: the truth of its time."""
+    figures.frames += 1
+    for row in rows.itertuples():
+        if row.head_visible < SEEABLE or (row.person != subject and row.head_px < MIN_HEAD_PX):
+            continue
+        mask = head_mask(row, frame.levels.shape)
+        if not mask.any():
+            continue
+        shown = float((frame.levels[mask] == 0).mean())
+        if row.person == subject:
+            figures.subject_frames += 1
+            figures.subject_shown += shown > 0.5
+        else:
+            figures.heads += 1
+            if shown > MAX_SHOWN:
+                figures.leaked.append(f"{row.camera} {frame.frame.t_utc:%H:%M:%S.%f} {row.person} {shown:.2f}")
+
+
+def head_mask(row, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w): the ellipse in a true head box, as far as the person is visible."""
+    mask = np.zeros(shape, np.uint8)
+    centre = (round((row.head_x0 + row.head_x1) / 2), round((row.head_y0 + row.head_y1) / 2))
+    axes = (max(1, round((row.head_x1 - row.head_x0) / 2)), max(1, round((row.head_y1 - row.head_y0) / 2)))
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, 1, -1)
+    seen = np.zeros(shape, bool)
+    seen[max(0, int(row.y0)) : int(row.y1), max(0, int(row.x0)) : int(row.x1)] = True
+    return mask.astype(bool) & seen
+
+
+def _now(boxes: pd.DataFrame, t_utc) -> pd.DataFrame:
+    return boxes[(boxes["t_utc"] - pd.Timestamp(t_utc)).abs() < _SAME]
+
+
+def report(given: argparse.Namespace, table: dict[str, dict[str, Figures]], attack: Attack | None) -> dict[str, Any]:
+    """Print the tables and return what the JSON holds."""
+    out: dict[str, Any] = {}
+    print(
+        f"\n{'mode':20} {'camera':12} {'frames':>6} {'heads':>6} {'leaked':>6} {'rate':>7} {'subject shown':>13} {'ms/frame':>8}"
+    )
+    for name, cameras in table.items():
+        total = Figures()
+        rows = {}
+        for camera, figures in [*cameras.items(), ("all", None)]:
+            figures = figures or total
+            rows[camera] = line = figures.line()
+            total = total.plus(figures) if camera != "all" else total
+            print(
+                f"{name:20} {camera:12} {line['frames']:6} {line['heads']:6} {line['leaked']:6} {line['leak_rate']:7.4f}"
+                f" {line['subject_shown']:13.1%} {line['cpu_ms_per_frame']:8.1f}"
+            )
+        out[name] = {"cameras": rows, "leaks": total.leaked}
+    return {
+        "site": given.site.name,
+        "dropout": given.dropout,
+        "seed": given.seed,
+        "every": given.every,
+        "boxes": "truth" if given.truth_boxes else "own",
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "modes": out,
+        "attack": attack.report() if attack else None,
+    }
+
+
+if __name__ == "__main__":
+    main()
