@@ -75,7 +75,8 @@ class Attack:
         """Print and return the counts by mode."""
         people = len(set(self._gallery.who))
         print(
-            f"\nattack: {people} bystanders with {len(self._gallery.who)} clean faces; by chance 1 in {max(people, 1)} is named right"
+            f"\nattack: {people} bystanders with {len(self._gallery.who)} clean faces;"
+            f" by chance 1 in {max(people, 1)} is named right"
         )
         columns = ("heads", "found", *(f"{name}" for name in self._embedders), "sets", *MERGES)
         print(f"{'':20}" + "".join(f"{c:>14}" for c in columns))

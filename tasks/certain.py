@@ -40,11 +40,9 @@ class Seen(NamedTuple):
 def certain(frames: Sequence[Seen], times: Sequence[datetime], settings: RedactSettings) -> list[bool]:
     """(n,) whether the subject's box is surely the subject in each frame; False where there is none."""
     at = np.array([t.timestamp() for t in times])
-    doubt = (
-        _jumps(frames, at, settings)
-        | _vanished(frames, at, settings)
-        | _vanished(frames[::-1], -at[::-1], settings)[::-1]
-    )
+    doubt = _jumps(frames, at, settings)
+    doubt |= _vanished(frames, at, settings)
+    doubt |= _vanished(frames[::-1], -at[::-1], settings)[::-1]
     return [frame.subject is not None and not doubted for frame, doubted in zip(frames, doubt, strict=True)]
 
 

@@ -112,11 +112,11 @@ GUARDS = (
     Guard("2 runtimes keep no face", "models/runtime.py", "            _forget(infer, blank)", "            pass"),
     Guard("2 runs have salts of their own", "flows/begin.py", "salt=secrets.token_hex(16)", "salt='0' * 32"),
     Guard("2 only overlapping views are joined", "tasks/join.py", "not self._cameras_meet(i, j)", "False"),
-    Guard("3 people are hidden", "tasks/redact.py", "        hide_box(levels, grown(box, settings))", "        pass"),
+    Guard("3 people are hidden", "tasks/redact.py", "        hide_box(levels, box)", "        pass"),
     Guard(
         "3 what differs from the scene is hidden",
         "tasks/redact.py",
-        "    levels = _unexplained(frame, background, settings)",
+        "    levels = _unexplained(frame, differs, background, settings)",
         "    levels = np.zeros(frame.shape[:2], np.uint8)",
     ),
     Guard(
@@ -150,6 +150,36 @@ GUARDS = (
         "flows/destroy.py",
         "    env.store.put(object_key.CASES, key, begun",
         "    env.store.put(object_key.SITE, key, begun",
+    ),
+    Guard(
+        "3 the subject's box may not jump",
+        "tasks/certain.py",
+        "    doubt = _jumps(frames, at, settings)",
+        "    doubt = np.zeros(len(at), bool)",
+    ),
+    Guard(
+        "3 who vanished at the subject is still there",
+        "tasks/certain.py",
+        "            ghosts += [(box, at[i]) for box in frame.others if _at(box, own)]",
+        "            pass",
+    ),
+    Guard(
+        "3 a shape beside the subject is somebody",
+        "tasks/redact.py",
+        "    return bool(core.any())",
+        "    return False",
+    ),
+    Guard(
+        "3 a find covers its neighbours in time",
+        "tasks/bystanders.py",
+        "    return _spread_in_time(own, times, settings)",
+        "    return own",
+    ),
+    Guard(
+        "3 averaging frames gives the same mosaic",
+        "tasks/mosaic.py",
+        "        if key not in self._noise:",
+        "        if True:",
     ),
     Guard("4 a destroyed key ends open handles", "infra/case_store.py", "        self._check(key)", "        pass"),
     Guard(

@@ -1,0 +1,136 @@
+"""Never 3, attacks on who is taken for the subject: somebody covers them, stands behind them, or takes over their track."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scene import STRANGER, SUBJECT, at, empty_room, head_of, seeing, shown, track, with_person
+
+from data_contracts.tables import TRACKS
+from tasks import video
+from tasks.background import build_background
+from tasks.bystanders import locate
+from tasks.mosaic import Mosaic
+from tasks.redact import RedactSettings, redact, stranger_beside
+
+SETTINGS = RedactSettings()
+TIMES = [i / 5 for i in range(30)]
+NOBODY = np.zeros((0, 4))
+# Somebody taller, nearer to the camera, who covers the subject whole.
+COVER = SUBJECT + np.array([-15, -25, 15, 40])
+
+
+def moved(box: np.ndarray, *by: float) -> np.ndarray:
+    """The box with its four edges moved."""
+    return box + np.array(by)
+
+
+def walking(track_id: int, box: np.ndarray, times: list[float], step_px: float, face: bool = False) -> pd.DataFrame:
+    """A track that moves aside by `step_px` a frame; with `face`, its face is proposed as the subject's in every frame."""
+    rows = track(track_id, box, times)
+    moves = step_px * np.arange(len(rows))
+    return TRACKS.shape(rows.assign(x0=rows.x0 + moves, x1=rows.x1 + moves, subject_p=0.95 if face else np.nan))
+
+
+def frames(*boxes: np.ndarray) -> list[video.Frame]:
+    """Six seconds of the room with people."""
+    image = empty_room()
+    for i, box in enumerate(boxes):
+        image = with_person(image, box, i)
+    return [video.Frame(at(t), image) for t in TIMES]
+
+
+def shown_at(places) -> list[bool]:
+    """In which frames anybody is shown as the subject."""
+    return [len(p.subject) == 1 for p in places]
+
+
+def test_a_track_that_swaps_to_a_stranger() -> None:
+    """The subject's track takes over a stranger in the middle of the clip: only the side with the subject's face is shown."""
+    swapped = pd.concat([walking(1, SUBJECT, TIMES[:12], 2, face=True), walking(1, STRANGER, TIMES[12:], 2)])
+    there = shown_at(locate(frames(SUBJECT), swapped, [1], seeing(), SETTINGS))
+    assert all(there[:10])
+    assert not any(there[12:])
+    faceless = swapped.assign(subject_p=np.nan)
+    assert not any(shown_at(locate(frames(SUBJECT), faceless, [1], seeing(), SETTINGS))), "nobody knows which is which"
+
+
+def test_somebody_steps_in_front() -> None:
+    """A nearer, taller person covers the subject and both track and detector take them for the subject: hidden meanwhile."""
+    covered = pd.concat(
+        [
+            walking(1, SUBJECT, TIMES[:10], 0),
+            walking(1, moved(COVER, 0, -10, 0, 20), TIMES[10:18], 0),
+            walking(1, SUBJECT, TIMES[18:], 0),
+        ]
+    )
+    there = shown_at(locate(frames(SUBJECT), covered, [1], seeing(), SETTINGS))
+    assert not any(there[9:19])
+    assert all(there[:8])
+    assert all(there[20:])
+
+
+@pytest.mark.parametrize(
+    "box", [moved(SUBJECT, 6, -4, 6, 4), moved(SUBJECT, -10, -12, -10, -12)], ids=["in front", "behind"]
+)
+def test_somebody_merges_with_the_subject(box: np.ndarray) -> None:
+    """Somebody comes to exactly where the subject is and is lost there: the subject is hidden until they are seen again."""
+    comes = walking(2, moved(box, -40, 0, -40, 0), TIMES[:10], 4)
+    leaves = walking(3, box, TIMES[20:], 6)
+    tracks = pd.concat([walking(1, SUBJECT, TIMES, 0), comes, leaves])
+    settings = SETTINGS.model_copy(update={"neighbours_s": 0.1})
+    there = shown_at(locate(frames(SUBJECT, box), tracks, [1], seeing(), settings))
+    assert not any(there[10:20])
+    assert there[0]
+    assert there[25]
+
+
+def test_somebody_who_came_before_the_clip_counts() -> None:
+    """Who vanished at the subject shortly before the first frame is still there."""
+    comes = walking(2, moved(SUBJECT, -46, 0, -46, 0), [t - 2 for t in TIMES[:10]], 4)
+    places = locate(frames(SUBJECT), pd.concat([walking(1, SUBJECT, TIMES, 0), comes]), [1], seeing(), SETTINGS)
+    there = shown_at(places)
+    assert all(not seen or len(p.others) for seen, p in zip(there[:10], places, strict=False)), "their box, then doubt"
+    assert not any(there[4:10])
+    assert all(there[-5:])
+
+
+def test_an_unknown_shape_beside_the_subject_hides_them() -> None:
+    """Somebody whom nobody detects reaches out from behind the subject: the subject is hidden, the stranger's head too."""
+    background = build_background([empty_room(i) for i in range(10, 20)], [NOBODY] * 10)
+    assert background is not None
+    behind = SUBJECT + np.array([45, -10, 45, -10])
+    frame = with_person(with_person(empty_room(), behind, 2), SUBJECT, 1)
+    out = redact(frame, SUBJECT[None], NOBODY, background, SETTINGS)
+    assert shown(frame, out, head_of(SUBJECT)) < 0.02
+    assert shown(frame, out, head_of(behind)) < 0.02
+    differs = background.differs(frame, SETTINGS.differs_levels, SETTINGS.differs_sigmas)
+    assert stranger_beside(differs, SUBJECT, NOBODY, SETTINGS)
+    assert not stranger_beside(differs, SUBJECT, behind[None], SETTINGS), "a known box explains it"
+
+
+def test_a_frame_without_any_detection() -> None:
+    """In a frame in which the detector finds nobody, who was found before and after is hidden and the subject not guessed."""
+    there = [SUBJECT, STRANGER]
+
+    def people(images):
+        found = seeing(*there).people(images)
+        return [(np.zeros((0, 4)), np.zeros(0)) if i == 5 else f for i, f in enumerate(found)]
+
+    detectors = seeing(*there).__class__(people=people)
+    guessed = track(1, SUBJECT, TIMES, score=0.0)
+    places = locate(frames(SUBJECT, STRANGER)[:8], guessed, [1], detectors, SETTINGS)
+    assert [len(p.subject) for p in places] == [1, 1, 1, 1, 1, 0, 1, 1]
+    assert all(len(p.others) for p in places)
+
+
+def test_averaging_a_clip_tells_no_more_than_one_frame() -> None:
+    """The mean of sixty redacted frames of somebody standing still is as far from their cells' true colours as one frame."""
+    levels = np.full((64, 64), 4, np.uint8)
+    face = np.random.default_rng(3).integers(40, 215, (64, 64, 3)).astype(np.uint8)
+    mosaic, rng = Mosaic(), np.random.default_rng(4)
+    taken = [np.clip(face + rng.normal(0, 4, face.shape), 0, 255).astype(np.uint8) for _ in range(60)]
+    drawn = np.array([mosaic.draw(image, levels) for image in taken], float)
+    truth = face.reshape(4, 16, 4, 16, 3).mean(axis=(1, 3)).repeat(16, axis=0).repeat(16, axis=1)
+    off = [np.abs(image - truth).mean() for image in (drawn[0], drawn.mean(axis=0), np.median(drawn, axis=0))]
+    assert off[0] > 6
+    assert min(off[1:]) > 0.7 * off[0]
