@@ -113,14 +113,11 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     footage, truth, models = read_footage(given.site), read_truth(given.site), load()
     subjects = {s.name: s for s in discover_subjects(given.site)}
     subject = subjects[given.subject or min(subjects)]
-    case, eyes, drop = (
-        authorised(subject),
-        Eyes(models, lambda m: detectors(m, SETTINGS)),
-        Dropout(given.dropout, given.seed),
-    )
+    eyes, drop = Eyes(models, lambda m: detectors(m, SETTINGS)), Dropout(given.dropout, given.seed)
     if given.truth_boxes:
         all_tracks, few = truth_tracks(truth.boxes, subject.name), truth_tracks(truth.boxes, subject.name, drop)
     else:
+        case = authorised(subject)
         found = look(case, footage, subject, models, lambda text: print(text, flush=True))
         all_tracks = follow_people(case, footage, found)
         few = follow_people(case, footage, found[drop.keeps(found[["x0", "y0", "x1", "y1"]].to_numpy())])
@@ -130,6 +127,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         Mode(f"dropout {given.dropout:g}", few, eyes.through(drop)),
         Mode("no detections", nobody, eyes.through(None, blind=True)),
         Mode("no empty scene", all_tracks, eyes.through(None), scene=False),
+        Mode("bystanders untracked", only_subject(all_tracks), eyes.through(None)),
         Mode("bystanders unseen", only_subject(all_tracks), eyes.through(None, blind=True)),
     ]
     boxes = truth.boxes[truth.boxes["footage"] != "missing"]
@@ -169,7 +167,10 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
                 attack.on(mode.name, camera, [f.frame for f in frames], files)
         eyes.forget()
         print(".", end="", flush=True)
-    print(f" {camera}", flush=True)
+    print(f" {camera}")
+    for mode in modes:
+        if camera in table[mode.name]:
+            print_line(mode.name, camera, table[mode.name][camera].line())
 
 
 def scene_of(camera: str, footage: Footage, mode: Mode) -> Background | None:
@@ -242,23 +243,26 @@ def _now(boxes: pd.DataFrame, t_utc) -> pd.DataFrame:
     return boxes[(boxes["t_utc"] - pd.Timestamp(t_utc)).abs() < _SAME]
 
 
-def report(given: argparse.Namespace, table: dict[str, dict[str, Figures]], attack: Attack | None) -> dict[str, Any]:
-    """Print the tables and return what the JSON holds."""
-    out: dict[str, Any] = {}
+def print_line(mode: str, camera: str, line: dict[str, Any]) -> None:
+    """One row of the table."""
     print(
-        f"\n{'mode':20} {'camera':12} {'frames':>6} {'heads':>6} {'leaked':>6} {'rate':>7} {'subject shown':>13} {'ms/frame':>8}"
+        f"{mode:20} {camera:12} {line['frames']:6} {line['heads']:6} {line['leaked']:6} {line['leak_rate']:7.4f}"
+        f" {line['subject_shown']:13.1%} {line['cpu_ms_per_frame']:8.1f}",
+        flush=True,
     )
+
+
+def report(given: argparse.Namespace, table: dict[str, dict[str, Figures]], attack: Attack | None) -> dict[str, Any]:
+    """Print the table and return what the JSON holds."""
+    out: dict[str, Any] = {}
+    print(f"\n{'mode':20} {'camera':12} frames  heads leaked    rate subject shown ms/frame")
     for name, cameras in table.items():
         total = Figures()
-        rows = {}
-        for camera, figures in [*cameras.items(), ("all", None)]:
-            figures = figures or total
-            rows[camera] = line = figures.line()
-            total = total.plus(figures) if camera != "all" else total
-            print(
-                f"{name:20} {camera:12} {line['frames']:6} {line['heads']:6} {line['leaked']:6} {line['leak_rate']:7.4f}"
-                f" {line['subject_shown']:13.1%} {line['cpu_ms_per_frame']:8.1f}"
-            )
+        for camera, figures in cameras.items():
+            print_line(name, camera, figures.line())
+            total = total.plus(figures)
+        print_line(name, "all", total.line())
+        rows = {camera: figures.line() for camera, figures in cameras.items()} | {"all": total.line()}
         out[name] = {"cameras": rows, "leaks": total.leaked}
     return {
         "site": given.site.name,

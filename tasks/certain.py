@@ -70,7 +70,7 @@ def _jumps(frames: Sequence[Seen], at: Floats, settings: RedactSettings) -> NDAr
     The subject's stretch has the most of the subject's faces; without any, it is by far the longest, or there is none.
     """
     chain = np.array(_chains(frames, at))
-    faces = [sum(frames[i].face for i in np.flatnonzero(chain == c)) for c in range(chain.max(initial=-1) + 1)]
+    faces = [sum(frames[int(i)].face for i in np.flatnonzero(chain == c)) for c in range(chain.max(initial=-1) + 1)]
     lengths = np.bincount(chain[chain >= 0], minlength=len(faces))
     if not len(lengths):
         return np.zeros(len(frames), bool)
