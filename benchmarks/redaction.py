@@ -14,7 +14,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -29,14 +29,16 @@ from benchmarks.redaction_footage import (
     Dropout,
     Eyes,
     Footage,
+    People,
     Tracked,
     authorised,
     follow_people,
     look,
     read_footage,
-    truth_tracks,
+    truth_people,
 )
 from benchmarks.truth import discover_subjects, read_truth
+from data_contracts.camera import Camera
 from flows.pictures import detectors
 from models.registry import load
 from tasks import clips
@@ -53,10 +55,10 @@ SETTINGS = RedactSettings()
 
 
 class Mode(NamedTuple):
-    """One way in which redaction has to do: whose tracks, which detectors, and whether the empty scene is known."""
+    """One way in which redaction has to do: whose tracks (by camera), which detectors, whether the empty scene is known."""
 
     name: str
-    tracked: Tracked
+    people: Callable[[Camera], People]
     eyes: Detectors
     scene: bool = True
 
@@ -115,20 +117,20 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     subject = subjects[given.subject or min(subjects)]
     eyes, drop = Eyes(models, lambda m: detectors(m, SETTINGS)), Dropout(given.dropout, given.seed)
     if given.truth_boxes:
-        all_tracks, few = truth_tracks(truth.boxes, subject.name), truth_tracks(truth.boxes, subject.name, drop)
+        known, few = (truth_people(truth, footage.site, subject.name, d) for d in (None, drop))
     else:
         case = authorised(subject)
         found = look(case, footage, subject, models, lambda text: print(text, flush=True))
-        all_tracks = follow_people(case, footage, found)
+        known = follow_people(case, footage, found)
         few = follow_people(case, footage, found[drop.keeps(found[["x0", "y0", "x1", "y1"]].to_numpy())])
-    nobody = Tracked(all_tracks.tracks.iloc[:0], {})
     modes = [
-        Mode("normal", all_tracks, eyes.through(None)),
-        Mode(f"dropout {given.dropout:g}", few, eyes.through(drop)),
-        Mode("no detections", nobody, eyes.through(None, blind=True)),
-        Mode("no empty scene", all_tracks, eyes.through(None), scene=False),
-        Mode("bystanders untracked", only_subject(all_tracks), eyes.through(None)),
-        Mode("bystanders unseen", only_subject(all_tracks), eyes.through(None, blind=True)),
+        Mode("normal", lambda _: known, eyes.through(None)),
+        Mode(f"dropout {given.dropout:g}", lambda _: few, eyes.through(drop)),
+        Mode("no detections", lambda _: known.nobody(), eyes.through(None, blind=True)),
+        Mode("no empty scene", lambda _: known, eyes.through(None), scene=False),
+        Mode("untracked here", lambda at: known.without_bystanders(at, footage.site), eyes.through(None)),
+        Mode("untracked anywhere", lambda _: known.alone(), eyes.through(None)),
+        Mode("unseen by all", lambda _: known.alone(), eyes.through(None, blind=True)),
     ]
     boxes = truth.boxes[truth.boxes["footage"] != "missing"]
     attack = None if given.no_attack else Attack(footage, boxes, subject.name, models)
@@ -140,27 +142,20 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     return report(given, table, attack)
 
 
-def only_subject(tracked: Tracked) -> Tracked:
-    """The subject's tracks with nobody else's: what a tracker would say that sees bystanders never."""
-    rows = tracked.tracks
-    own = [
-        number in tracked.subject.get(str(camera), ())
-        for camera, number in zip(rows["camera_id"], rows["track_id"], strict=True)
-    ]
-    return Tracked(rows[np.array(own, bool)], tracked.subject)
-
-
 def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) -> None:
     """Every clip of one camera, in every mode."""
-    scenes = {mode.name: scene_of(camera, footage, mode) if mode.scene else None for mode in modes}
+    at = footage.site.by_id[camera]
+    tracked = {mode.name: mode.people(at).on(at, SETTINGS) for mode in modes}
+    scenes = {mode.name: scene_of(at, footage, mode, tracked[mode.name]) for mode in modes}
     for n, job in enumerate(jobs(camera, boxes[boxes["person"] == subject])):
         if n % every:
             continue
         near = footage.near(camera, job.start_utc, job.end_utc)
         for mode in modes:
             figures = table[mode.name].setdefault(camera, Figures())
-            ready = job.model_copy(update={"subject_tracks": mode.tracked.subject.get(camera, ())})
-            frames, files = redact_clip(ready, footage, near, mode, scenes[mode.name], figures)
+            who = tracked[mode.name]
+            ready = job.model_copy(update={"subject_tracks": who.subject})
+            frames, files = redact_clip(ready, at, near, who.tracks, scenes[mode.name], mode.eyes, figures)
             for frame in frames:
                 compare(frame, _now(boxes, frame.frame.t_utc), subject, figures)
             if attack is not None:
@@ -173,11 +168,11 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
             print_line(mode.name, camera, table[mode.name][camera].line())
 
 
-def scene_of(camera: str, footage: Footage, mode: Mode) -> Background | None:
+def scene_of(camera: Camera, footage: Footage, mode: Mode, tracked: Tracked) -> Background | None:
     """The camera's empty scene as the flow makes it."""
-    tracks = mode.tracked.tracks
-    segments, at = footage.segments[camera], footage.site.by_id[camera]
-    return clips.background_of(segments, at, mode.eyes, SETTINGS, tracks[tracks["camera_id"] == camera])
+    if not mode.scene:
+        return None
+    return clips.background_of(footage.segments[camera.camera_id], camera, mode.eyes, SETTINGS, tracked.tracks)
 
 
 def jobs(camera: str, own: pd.DataFrame) -> Iterator[PictureJob]:
@@ -196,12 +191,17 @@ def jobs(camera: str, own: pd.DataFrame) -> Iterator[PictureJob]:
 
 
 def redact_clip(
-    job: PictureJob, footage: Footage, segments: list, mode: Mode, scene: Background | None, figures: Figures
+    job: PictureJob,
+    camera: Camera,
+    segments: list,
+    tracks: pd.DataFrame,
+    scene: Background | None,
+    eyes: Detectors,
+    figures: Figures,
 ) -> tuple[list[clips.Judged], dict[str, bytes]]:
     """The judged frames and the files of one job, timed."""
     began = time.process_time()
-    at = footage.site.by_id[job.camera_id]
-    frames = clips.judged(job, at, segments, mode.tracked.tracks, scene, mode.eyes, SETTINGS)
+    frames = clips.judged(job, camera, segments, tracks, scene, eyes, SETTINGS)
     judged = time.process_time()
     files = clips.written(job, frames, SETTINGS)
     figures.judge_s += judged - began

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.truth import Subject
+from benchmarks.truth import Subject, Truth
 from data_contracts import object_key
 from data_contracts.authorisation import AuthorisedCase, TrustedKeys
-from data_contracts.camera import Site, read_site
+from data_contracts.camera import Camera, Site, read_site
 from data_contracts.case import CaseRequest
 from data_contracts.errors import BadInput
 from data_contracts.policy import SearchSettings
@@ -25,9 +25,11 @@ from data_contracts.tables import DETECTIONS, TRACKS
 from data_contracts.time import now_utc
 from models.registry import Models
 from tasks.authorise import authorise
+from tasks.elsewhere import with_unseen
 from tasks.follow import follow_segment
 from tasks.join import join
-from tasks.redact import Detectors, Found
+from tasks.pictures import surely
+from tasks.redact import Detectors, Found, RedactSettings
 from tasks.sight import sight
 from tasks.template import build_template
 from tasks.token import generate_key, sign_grant
@@ -57,10 +59,44 @@ class Footage:
 
 
 class Tracked(NamedTuple):
-    """TRACKS of all cameras, and on each camera the tracks that are surely the subject's, likeliest first."""
+    """TRACKS of one camera as redaction gets them, and those that are surely the subject's, likeliest first."""
 
     tracks: pd.DataFrame
-    subject: dict[str, tuple[int, ...]]
+    subject: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class People:
+    """TRACKS, PERSONS and MEMBERS of all cameras, and the sure rows of SIGHTINGS (camera_id and track_id at least)."""
+
+    tracks: pd.DataFrame
+    persons: pd.DataFrame
+    members: pd.DataFrame
+    sure: pd.DataFrame
+
+    def on(self, camera: Camera, settings: RedactSettings) -> Tracked:
+        """What redaction gets of one camera, as the flow makes it (flows/pictures.py)."""
+        rows = with_unseen(self.tracks, camera, self.persons, self.members, self.sure, settings)
+        own = self.sure.loc[self.sure["camera_id"] == camera.camera_id, "track_id"]
+        return Tracked(rows, tuple(int(t) for t in own))
+
+    def without_bystanders(self, camera: Camera, site: Site) -> People:
+        """The same where one camera tracks nobody but the subject; persons are joined anew from the other cameras."""
+        mine = self.tracks["camera_id"] == camera.camera_id
+        own = self.sure.loc[self.sure["camera_id"] == camera.camera_id, "track_id"]
+        tracks = self.tracks[~mine | self.tracks["track_id"].isin(own)]
+        persons, members = join(tracks, site, np.random.default_rng(0))
+        return People(tracks, persons, members, self.sure)
+
+    def alone(self) -> People:
+        """The same where no camera tracks anybody but the subject."""
+        own = set(zip(self.sure["camera_id"], self.sure["track_id"], strict=True))
+        rows = [key in own for key in zip(self.tracks["camera_id"], self.tracks["track_id"], strict=True)]
+        return People(self.tracks[np.array(rows, bool)], self.persons.iloc[:0], self.members.iloc[:0], self.sure)
+
+    def nobody(self) -> People:
+        """The same where nothing was ever detected."""
+        return People(*(table.iloc[:0] for table in (self.tracks, self.persons, self.members, self.sure)))
 
 
 def read_footage(folder: Path) -> Footage:
@@ -126,28 +162,36 @@ def look(
     return DETECTIONS.shape(pd.concat(tables, ignore_index=True))
 
 
-def follow_people(case: AuthorisedCase, footage: Footage, detections: pd.DataFrame) -> Tracked:
-    """Tracks and the subject's among them, as the flow makes them (flows/people.py)."""
+def follow_people(case: AuthorisedCase, footage: Footage, detections: pd.DataFrame) -> People:
+    """Tracks, persons and the subject's sightings, as the flow makes them (flows/people.py)."""
     by_camera = [
         track(rows.reset_index(drop=True), footage.site.by_id[str(camera)])
         for camera, rows in detections.groupby("camera_id")
     ]
     tracks = pd.concat([t for t in by_camera if len(t)] or [TRACKS.empty()], ignore_index=True)
-    _, members = join(tracks, footage.site, np.random.default_rng(0))
-    sightings, _ = sight(case, tracks, members, SearchSettings())
-    sure = sightings[sightings["band"] == "high"].sort_values("probability", ascending=False, kind="stable")
-    own = {str(c): tuple(int(t) for t in rows["track_id"]) for c, rows in sure.groupby("camera_id")}
-    return Tracked(tracks, own)
+    persons, members = join(tracks, footage.site, np.random.default_rng(0))
+    sightings, members = sight(case, tracks, members, SearchSettings())
+    sure = surely(sightings).sort_values("probability", ascending=False, kind="stable")
+    return People(tracks, persons, members, sure)
 
 
-def truth_tracks(boxes: pd.DataFrame, subject: str, dropout: Dropout | None = None) -> Tracked:
-    """The true boxes as tracks, everybody's number unrelated to the name; some lost where a dropout is given."""
+def truth_people(truth: Truth, site: Site, subject: str, dropout: Dropout | None = None) -> People:
+    """The true boxes as tracks, everybody's number unrelated to the name; some lost where a dropout is given.
+
+    Tracks have the true positions, so that persons are joined from them as from any.
+    """
+    boxes = truth.boxes[truth.boxes["footage"] == "ok"]
     numbers = {name: i + 1 for i, name in enumerate(sorted(set(boxes["person"])))}
-    fixed = {"score": 0.8, "foot_hidden": False}
+    at = truth.people[["t_utc", "person", "x_m", "y_m"]]
+    fixed = {"score": 0.8, "foot_hidden": False, "cov_xx": 0.01, "cov_xy": 0.0, "cov_yy": 0.01}
     rows = boxes.assign(camera_id=boxes["camera"], track_id=boxes["person"].map(numbers), **fixed)
+    rows = rows.merge(at, on=["t_utc", "person"], how="left")
     if dropout is not None:
         rows = rows[dropout.keeps(rows[["x0", "y0", "x1", "y1"]].to_numpy())]
-    return Tracked(TRACKS.shape(rows), {str(c): (numbers[subject],) for c in set(boxes["camera"])})
+    tracks = TRACKS.shape(rows)
+    persons, members = join(tracks, site, np.random.default_rng(0))
+    sure = pd.DataFrame({"camera_id": sorted(set(boxes["camera"])), "track_id": numbers[subject]})
+    return People(tracks, persons, members, sure)
 
 
 class Dropout:

@@ -19,7 +19,8 @@ from flows.people import People
 from flows.refs import Run, TableRef, load
 from models.registry import Models
 from tasks.clips import background_of, render_picture
-from tasks.pictures import PictureJob, plan_pictures
+from tasks.elsewhere import with_unseen
+from tasks.pictures import PictureJob, plan_pictures, surely
 from tasks.redact import Detectors, Found, RedactSettings
 
 # Segments read for a camera's empty scene: enough spread in time for people who stand still to have left.
@@ -32,7 +33,7 @@ class PictureUnit(Record):
     run: Run
     camera_id: str
     jobs: tuple[PictureJob, ...]
-    tracks: TableRef
+    people: People
     segments: tuple[tuple[str, Utc], ...]
 
 
@@ -47,7 +48,7 @@ def make_pictures(run: Run, followed: Looks, people: People, meetings: Meetings,
         tracks,
         load(case.vault, people.members),
     )
-    units = [_unit(run, camera, jobs, people.tracks, _segments(case, followed, camera)) for camera in _cameras(jobs)]
+    units = [_unit(run, camera, jobs, people, _segments(case, followed, camera)) for camera in _cameras(jobs)]
     # The camera with the most pictures first: its worker finishes last.
     units.sort(key=lambda unit: len(unit.jobs), reverse=True)
     names: list[str] = []
@@ -67,7 +68,7 @@ def _segments(case: OpenCase, followed: Looks, camera: str) -> pd.DataFrame:
     return reports[(reports["camera_id"] == camera) & (reports["n_frames"] > 0)].sort_values("start_utc")
 
 
-def _unit(run: Run, camera: str, jobs: list[PictureJob], tracks: TableRef, segments: pd.DataFrame) -> PictureUnit:
+def _unit(run: Run, camera: str, jobs: list[PictureJob], people: People, segments: pd.DataFrame) -> PictureUnit:
     own = tuple(job for job in jobs if job.camera_id == camera)
     needed = segments[[any(s < j.end_utc and e > j.start_utc for j in own) for s, e in _spans(segments)]]
     spread = segments.iloc[np.unique(np.linspace(0, len(segments) - 1, BACKGROUND_SEGMENTS).astype(int))]
@@ -75,7 +76,7 @@ def _unit(run: Run, camera: str, jobs: list[PictureJob], tracks: TableRef, segme
     rows = tuple(
         (str(k), pd.Timestamp(s).to_pydatetime()) for k, s in zip(wanted["key"], wanted["start_utc"], strict=True)
     )
-    return PictureUnit(run=run, camera_id=camera, jobs=own, tracks=tracks, segments=rows)
+    return PictureUnit(run=run, camera_id=camera, jobs=own, people=people, segments=rows)
 
 
 def _spans(segments: pd.DataFrame) -> list[tuple[datetime, datetime]]:
@@ -98,15 +99,23 @@ def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
     allowed = StillAllowed(env, unit.run.case_id)
     seen = detectors(looking_only_while(allowed, models(env)), settings)
     segments = [(start, env.store.get(object_key.FOOTAGE, key)) for key, start in unit.segments]
-    tracks = load(case.vault, unit.tracks)
-    tracks = tracks[tracks["camera_id"] == unit.camera_id]
     camera = case.site.by_id[unit.camera_id]
+    tracks = _everybody(case, unit, settings)
     background = background_of(segments, camera, seen, settings, tracks)
     for job in jobs:
         made = render_picture(job, camera, segments, tracks, background, seen, settings)
         # The still is written last: its presence says that the clip is there.
         for name in sorted(made, reverse=True):
             case.vault.put(_key(unit.run, name), made[name])
+
+
+def _everybody(case: OpenCase, unit: PictureUnit, settings: RedactSettings) -> pd.DataFrame:
+    """Tracks of the unit's camera, and who other cameras place in its view."""
+    people = unit.people
+    tracks, persons, members, sightings = (
+        load(case.vault, ref) for ref in (people.tracks, people.persons, people.members, people.sightings)
+    )
+    return with_unseen(tracks, case.site.by_id[unit.camera_id], persons, members, surely(sightings), settings)
 
 
 def _key(run: Run, name: str) -> str:

@@ -23,6 +23,8 @@ from tasks.redact import Boxes, Detectors, Found, RedactSettings
 NONE: Boxes = np.zeros((0, 4))
 # One track is one person: a hole of this long is drawn through, and hides too much rather than too little.
 _BRIDGE_S = 10.0
+# How far around a clip tracks are looked at for who came and who left: longer than most talks in a corridor.
+_CONTEXT_S = 120.0
 # Frames looked at together: bounds memory (a 1080p frame is 6 MB).
 _BATCH = 8
 
@@ -50,69 +52,78 @@ def locate(
     if not taken:
         return []
     times = [f.t_utc for f in taken]
-    before, after = _around(times, settings)
+    before, after = _around(times, tracks, list(subject_tracks), settings)
     tracked = _tracked([*before, *times, *after], tracks, list(subject_tracks), settings)
-    here = tracked[len(before) : len(before) + len(times)]
+    clip = slice(len(before), len(before) + len(times))
     people = _batched([f.image for f in taken], detectors.people)
-    own, seen = [], []
-    for frame, known, found in zip(taken, here, people, strict=True):
-        faces = _faces_at(frame.image, known.subject, detectors)
-        place, sure = _merge(known, found, faces, settings)
-        own.append(place)
-        seen.append(sure)
+    own = []
+    for frame, known, found in zip(taken, tracked[clip], people, strict=True):
+        own.append(_merge(known, found, _faces_at(frame.image, known.subject, detectors), settings))
     context = [_seen(known) for known in tracked]
-    context[len(before) : len(before) + len(times)] = seen
-    sure_of = certain(context, [*before, *times, *after], settings)[len(before) : len(before) + len(times)]
-    own = [p if sure else p._replace(subject=NONE) for p, sure in zip(own, sure_of, strict=True)]
+    # A fresh detection may confirm what the track only interpolates.
+    context[clip] = [
+        Seen(p.subject[0] if len(p.subject) else None, k.others, k.track, k.face)
+        for p, k in zip(own, tracked[clip], strict=True)
+    ]
+    sure = certain(context, [*before, *times, *after], settings)[clip]
+    own = [p if yes else p._replace(subject=NONE) for p, yes in zip(own, sure, strict=True)]
     return _spread_in_time(own, times, settings)
 
 
 class _Known(NamedTuple):
-    """What the tracks say of an instant: the subject's box and score (5,), everybody else (n, 4), a proposed face."""
+    """What the tracks say of an instant: the subject's box and score (5,), everybody else (n, 4), the subject's track,
+    and whether its face was proposed then."""
 
     subject: NDArray[np.floating] | None
     others: Boxes
+    track: int
     face: bool
 
 
-def _around(times: Sequence[datetime], settings: RedactSettings) -> tuple[list[datetime], list[datetime]]:
+def _around(
+    times: Sequence[datetime], tracks: pd.DataFrame, subject_ids: list[int], settings: RedactSettings
+) -> tuple[list[datetime], list[datetime]]:
     """Instants before and after, at the clip's rate, in which somebody may have come to the subject or have left."""
-    steps = [
-        timedelta(seconds=(i + 1) / settings.clip_fps) for i in range(round(settings.vanished_s * settings.clip_fps))
-    ]
-    return [times[0] - s for s in reversed(steps)], [times[-1] + s for s in steps]
+    own = tracks.loc[tracks["track_id"].isin(subject_ids), "t_utc"]
+    spare = timedelta(seconds=settings.vanished_s)
+    first, last = (own.min() - spare, own.max() + spare) if len(own) else (times[0], times[-1])
+    counts = [max(0.0, min(_CONTEXT_S, s.total_seconds())) for s in (times[0] - first, last - times[-1])]
+    before, after = (round(s * settings.clip_fps) for s in counts)
+    step = timedelta(seconds=1 / settings.clip_fps)
+    return [times[0] - step * i for i in range(before, 0, -1)], [times[-1] + step * (i + 1) for i in range(after)]
 
 
 def _tracked(
     times: Sequence[datetime], tracks: pd.DataFrame, subject_ids: list[int], settings: RedactSettings
 ) -> list[_Known]:
     """What the tracks say at each time."""
-    by_track = {k: box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
+    by_track = {int(k): box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
     faces = tracks[tracks["track_id"].isin(subject_ids) & tracks["subject_p"].notna()]
     proposed = np.array([t.timestamp() for t in faces["t_utc"]])
     out = []
     for i, time in enumerate(times):
-        rows = [r for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
+        rows = [(k, r) for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
         others = [r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None]
         # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
-        others += [r[:4] for r in rows[1:] if iou(r, rows[0][None, :4])[0] < settings.match_iou]
+        others += [r[:4] for _, r in rows[1:] if iou(r, rows[0][1][None, :4])[0] < settings.match_iou]
         face = bool((np.abs(proposed - time.timestamp()) <= 0.5 / settings.clip_fps).any())
-        out.append(_Known(rows[0] if rows else None, _boxes(others), face))
+        track, box = rows[0] if rows else (0, None)
+        out.append(_Known(box, _boxes(others), track, face))
     return out
 
 
 def _seen(known: _Known) -> Seen:
     own = known.subject if known.subject is not None and known.subject[4] > 0 else None
-    return Seen(None if own is None else own[:4], known.others, known.face)
+    return Seen(None if own is None else own[:4], known.others, known.track, known.face)
 
 
 def _boxes(boxes: Sequence[NDArray[np.floating]]) -> Boxes:
     return np.array(list(boxes), float).reshape(-1, 4)
 
 
-def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings) -> tuple[Place, Seen]:
+def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings) -> Place:
     """One frame: fresh detections that are not the subject join the others; an unconfirmed subject is dropped."""
-    subject, others, sure = known.subject, list(known.others), list(known.others)
+    subject, others = known.subject, list(known.others)
     boxes, scores = people
     keep = scores >= settings.person_score
     boxes, scores = boxes[keep], scores[keep]
@@ -125,12 +136,10 @@ def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings)
     for i, box in enumerate(boxes):
         if subject is None or (i != mine and not _is_part(box, scores[i], subject, settings)):
             others.append(box)
-            if scores[i] >= settings.sure_score:
-                sure.append(box)
     own_face = _own_face(subject, *faces)
     others.extend(f for i, f in enumerate(faces[0]) if faces[1][i] >= settings.face_score and i != own_face)
     shown = NONE if subject is None else subject[None, :4]
-    return Place(shown, _boxes(others)), Seen(None if subject is None else subject[:4], _boxes(sure), known.face)
+    return Place(shown, _boxes(others))
 
 
 def _is_part(box: NDArray[np.floating], score: float, subject: NDArray[np.floating], settings: RedactSettings) -> bool:
@@ -168,20 +177,16 @@ def box_at(
     rows = rows.sort_values("t_utc")
     at = np.array([t.timestamp() for t in rows["t_utc"]])
     boxes = rows[["x0", "y0", "x1", "y1"]].to_numpy(float)
-    score = rows["score"].to_numpy(float)
-    out: list[NDArray[np.floating] | None] = []
-    for time in times:
-        t = time.timestamp()
-        near = np.abs(at - t)
-        nearest = int(near.argmin())
-        after = int(np.searchsorted(at, t))
-        inside = 0 < after < len(at) and at[after] - at[after - 1] <= _BRIDGE_S
-        if not inside and near[nearest] > settings.neighbours_s:
-            out.append(None)
-            continue
-        box = [np.interp(t, at, boxes[:, i]) for i in range(4)]
-        out.append(np.array([*box, score[nearest] if near[nearest] <= 0.5 / settings.clip_fps else 0.0]))
-    return out
+    t = np.array([time.timestamp() for time in times])
+    after = np.searchsorted(at, t)
+    low, high = np.maximum(after - 1, 0), np.minimum(after, len(at) - 1)
+    nearest = np.where(np.abs(at[low] - t) <= np.abs(at[high] - t), low, high)
+    near = np.abs(at[nearest] - t)
+    inside = (after > 0) & (after < len(at)) & (at[high] - at[low] <= _BRIDGE_S)
+    held = inside | (near <= settings.neighbours_s)
+    score = np.where(near <= 0.5 / settings.clip_fps, rows["score"].to_numpy(float)[nearest], 0.0)
+    drawn = np.column_stack([*(np.interp(t, at, boxes[:, i]) for i in range(4)), score])
+    return [row if kept else None for row, kept in zip(drawn, held, strict=True)]
 
 
 def _spread_in_time(own: list[Place], times: Sequence[datetime], settings: RedactSettings) -> list[Place]:

@@ -9,6 +9,7 @@ the box (`tasks.redact.stranger_beside`). All are judged with what came before a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,17 +29,27 @@ _TURN = 0.15
 
 
 class Seen(NamedTuple):
-    """One instant before anything is spread in time: the subject's box (4,) or None, sure boxes (n, 4) of others, and
-    whether the face in the subject's box was compared and proposed as the subject's then.
+    """One instant as the tracks have it: the subject's box (4,) or None, others' boxes (n, 4), the number of the track
+    that the subject's box is of, and whether a face in it was compared and proposed as the subject's then.
     """
 
     subject: Floats | None
     others: Floats
+    track: int = 0
     face: bool = False
 
 
+@dataclass
+class _Other:
+    """Somebody as last seen, and the subject's box then where they stood at the subject."""
+
+    box: Floats
+    seen: float
+    subject: Floats | None
+
+
 def certain(frames: Sequence[Seen], times: Sequence[datetime], settings: RedactSettings) -> list[bool]:
-    """(n,) whether the subject's box is surely the subject in each frame; False where there is none."""
+    """(n,) whether the subject's box is surely the subject at each instant; False where there is none."""
     at = np.array([t.timestamp() for t in times])
     doubt = _jumps(frames, at, settings)
     doubt |= _vanished(frames, at, settings)
@@ -65,36 +76,34 @@ def follows(before: Floats, after: Floats, apart_s: float) -> bool:
 
 
 def _jumps(frames: Sequence[Seen], at: Floats, settings: RedactSettings) -> NDArray[np.bool_]:
-    """(n,) frames outside the one stretch of continuous motion that is the subject's, and those next to a jump.
+    """(n,) instants outside the one stretch of continuous motion of each track that is the subject's, and next to a jump.
 
     The subject's stretch has the most of the subject's faces; without any, it is by far the longest, or there is none.
+    Which tracks are the subject's was judged for each by `tasks.sight`.
     """
-    chain = np.array(_chains(frames, at))
-    faces = [sum(frames[int(i)].face for i in np.flatnonzero(chain == c)) for c in range(chain.max(initial=-1) + 1)]
-    lengths = np.bincount(chain[chain >= 0], minlength=len(faces))
-    if not len(lengths):
-        return np.zeros(len(frames), bool)
-    best = max(range(len(faces)), key=lambda c: (faces[c], lengths[c]))
-    rival = max((lengths[c] for c in range(len(faces)) if c != best), default=0)
-    if not faces[best] and rival > lengths[best] / 2:
-        return np.ones(len(frames), bool)
-    strange = (chain >= 0) & (chain != best)
+    strange = np.zeros(len(frames), bool)
+    for track in {frame.track for frame in frames if frame.subject is not None}:
+        rows = np.array([i for i, f in enumerate(frames) if f.subject is not None and f.track == track])
+        own = [frames[int(i)] for i in rows]
+        chain = np.array(_chains(own, at[rows]))
+        faces = [sum(f.face for f, k in zip(own, chain, strict=True) if k == c) for c in range(chain.max() + 1)]
+        lengths = np.bincount(chain, minlength=len(faces))
+        best = max(range(len(faces)), key=lambda c: (faces[c], lengths[c]))
+        rival = max((lengths[c] for c in range(len(faces)) if c != best), default=0)
+        unsure = not faces[best] and rival > lengths[best] / 2
+        strange[rows] = (chain != best) | unsure
     near = np.abs(at[:, None] - at[strange][None]) <= settings.neighbours_s / 2
     return near.any(axis=1)
 
 
 def _chains(frames: Sequence[Seen], at: Floats) -> list[int]:
-    """A number for each frame: frames of one number are one person's boxes, as far as motion tells; -1 without a box."""
-    ends: list[int] = []  # the last frame of each chain
+    """A number for each instant: those of one number are one person's boxes, as far as motion tells."""
+    ends: list[int] = []  # the last instant of each chain
     out = []
     for i, frame in enumerate(frames):
-        box = frame.subject
-        if box is None:
-            out.append(-1)
-            continue
         # The latest end that this box can follow; a glitch of a frame or two opens a chain of its own, and is left.
         fitting = [
-            (ends[c], c) for c in range(len(ends)) if follows(_box(frames[ends[c]]), box, min(at[i] - at[ends[c]], 1.0))
+            (end, c) for c, end in enumerate(ends) if follows(_box(frames[end]), _box(frame), min(at[i] - at[end], 1.0))
         ]
         number = max(fitting)[1] if fitting else len(ends)
         if not fitting:
@@ -110,21 +119,43 @@ def _box(frame: Seen) -> Floats:
 
 
 def _vanished(frames: Sequence[Seen], at: Floats, settings: RedactSettings) -> NDArray[np.bool_]:
-    """(n,) frames after somebody at the subject's box was lost, until somebody is seen where they may have got to."""
+    """(n,) instants after somebody at the subject's box was lost, until they may have been seen again.
+
+    They are taken to be there as long as the subject stays, and `vanished_s` longer.
+    """
     doubt = np.zeros(len(frames), bool)
-    ghosts: list[tuple[Floats, float]] = []
     subject = _filled([frame.subject for frame in frames])
+    around: list[_Other] = []
     for i, frame in enumerate(frames):
-        ghosts = [
-            (box, seen)
-            for box, seen in ghosts
-            if at[i] - seen <= settings.vanished_s and not any(_reached(box, o, at[i] - seen) for o in frame.others)
-        ]
-        doubt[i] = bool(ghosts)
         own = subject[i]
-        if own is not None:
-            ghosts += [(box, at[i]) for box in frame.others if _at(box, own)]
+        seen_again = _matched(around, frame.others, at[i])
+        lost = [o for k, o in enumerate(around) if k not in seen_again and _still(o, own, at[i], settings)]
+        doubt[i] = any(o.subject is not None for o in lost)
+        around = lost + [_Other(b, at[i], own if own is not None and _at(b, own) else None) for b in frame.others]
     return doubt
+
+
+def _matched(around: Sequence[_Other], boxes: Floats, now: float) -> set[int]:
+    """Who of those around is seen now: one box a person, the nearest pairs first, so that no passer-by stands in."""
+    people: set[int] = set()
+    if not around or not len(boxes):
+        return people
+    away = _away(np.array([o.box for o in around]), boxes)
+    reach = np.array([_HEIGHTS_PER_S * min(now - o.seen, 1.0) + _TURN for o in around])
+    taken: set[int] = set()
+    rows, columns = np.nonzero(away <= reach[:, None])
+    for i in np.argsort(away[rows, columns], kind="stable"):
+        k, j = int(rows[i]), int(columns[i])
+        if k not in people and j not in taken:
+            people.add(k)
+            taken.add(j)
+    return people
+
+
+def _still(other: _Other, own: Floats | None, now: float, settings: RedactSettings) -> bool:
+    """Whether somebody lost may still be where they were: not for long, but as long as the subject stays beside them."""
+    stayed = other.subject is not None and own is not None and follows(other.subject, own, 0.0)
+    return stayed or now - other.seen <= settings.vanished_s
 
 
 def _filled(boxes: Sequence[Floats | None]) -> list[Floats | None]:
@@ -144,8 +175,8 @@ def _at(other: Floats, subject: Floats) -> bool:
     return bool(wide > 0.25 * min(other[2] - other[0], subject[2] - subject[0]) and high > 0)
 
 
-def _reached(ghost: Floats, other: Floats, apart_s: float) -> bool:
-    """Whether a box may be somebody's who was last seen at `ghost`."""
-    height = max(ghost[3] - ghost[1], other[3] - other[1], 1.0)
-    middles = np.abs((other[:2] + other[2:]) - (ghost[:2] + ghost[2:])) / 2 / height
-    return bool(middles.max() <= _HEIGHTS_PER_S * min(apart_s, 1.0) + _TURN)
+def _away(a: Floats, b: Floats) -> Floats:
+    """(n, m) distances of boxes' middles in the larger one's heights, along the axis on which it is larger."""
+    height = np.maximum((a[:, 3] - a[:, 1])[:, None], (b[:, 3] - b[:, 1])[None]).clip(1.0)
+    middles = [(x[:, :2] + x[:, 2:]) / 2 for x in (a, b)]
+    return np.asarray(np.abs(middles[0][:, None] - middles[1][None]).max(-1) / height)

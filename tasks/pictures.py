@@ -41,11 +41,18 @@ def plan_pictures(
     own picture.
     """
     asked = sightings[sightings["review"] != "rejected"]
-    sure = asked[(asked["band"] == "high") | (asked["review"] == "confirmed")]
+    sure = surely(asked)
     jobs = [_of_sighting(row, sure, tracks, clip_s) for row in asked.to_dict("records")]
     wanted = contacts[contacts["review"] != "rejected"]
     jobs += [_of_contact(row, sure, encounter_points, tracks, members, clip_s) for row in wanted.to_dict("records")]
     return [job for job in jobs if job is not None]
+
+
+def surely(sightings: pd.DataFrame) -> pd.DataFrame:
+    """The SIGHTINGS that may be shown as the subject in every picture."""
+    return sightings[
+        (sightings["review"] != "rejected") & ((sightings["band"] == "high") | (sightings["review"] == "confirmed"))
+    ]
 
 
 def _of_sighting(row: dict[Any, Any], sure: pd.DataFrame, tracks: pd.DataFrame, clip_s: float) -> PictureJob | None:

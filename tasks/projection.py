@@ -42,6 +42,16 @@ class Projection:
         matrix, coefficients = self._lens
         return cv2.undistortPoints(px.reshape(-1, 1, 2), matrix, coefficients, P=matrix).reshape(-1, 2)
 
+    def distort(self, px: Array) -> Array:
+        """(n, 2) pixels of the picture for undistorted ones: the way back of `undistort`."""
+        if self._lens is None or not len(px):
+            return px
+        matrix, coefficients = self._lens
+        rays = np.c_[px, np.ones(len(px))] @ np.linalg.inv(matrix).T
+        return cv2.projectPoints(rays.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), matrix, coefficients)[0].reshape(
+            -1, 2
+        )
+
     def at_height(self, px: Array, height_m: Array | float) -> Array:
         """(n, 2) ground positions below the points at `height_m` seen in undistorted `px`; NaN beyond the horizon."""
         height = np.broadcast_to(np.asarray(height_m, float), (len(px),))

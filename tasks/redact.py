@@ -39,7 +39,9 @@ class RedactSettings(Record):
         default=1 / 60, gt=0, description="growth of what differs from the scene, share of image height"
     )
     neighbours_s: float = Field(default=0.5, ge=0, description="a detection also covers this long before and after")
-    vanished_s: float = Field(default=3.0, ge=0, description="who vanished at the subject may still be there this long")
+    vanished_s: float = Field(
+        default=3.0, ge=0, description="who vanished where the subject was may walk with them this long"
+    )
     differs_levels: float = Field(default=14.0, gt=0, description="grey levels that make a pixel differ from the scene")
     differs_sigmas: float = Field(default=5.0, gt=0, description="the same in deviations of the sensor's noise")
     speck_px: int = Field(default=24, ge=0, description="differing specks smaller than this area are noise")

@@ -160,8 +160,8 @@ GUARDS = (
     Guard(
         "3 who vanished at the subject is still there",
         "tasks/certain.py",
-        "            ghosts += [(box, at[i]) for box in frame.others if _at(box, own)]",
-        "            pass",
+        "        doubt[i] = any(o.subject is not None for o in lost)",
+        "        doubt[i] = False",
     ),
     Guard(
         "3 a shape beside the subject is somebody",
