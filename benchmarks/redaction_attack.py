@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.redaction_footage import Footage
+from benchmarks.redaction_heads import MIN_HEAD_PX, SEEABLE, now
 from models.centerface import CenterFace
 from models.interface import FaceDetector, FaceEmbedder
 from models.registry import Models, ModelSettings, load
@@ -25,13 +26,10 @@ from tasks import video
 
 # A detector's usual threshold is 0.35 to 0.5; below 0.2 empty walls have faces.
 LOW_SCORE = 0.2
-MIN_HEAD_PX = 16
-SEEABLE = 0.3
 # Faces of each bystander that the attacker has for comparison, and how wide they must be.
 _REFERENCES, _REFERENCE_PX, _MAX_ANGLE = 8, 32, 60
 _CROP_HEADS = 2.5
 _SIDE = 128
-_SAME = pd.Timedelta(milliseconds=60)
 # Frames of one person that are put together.
 _LEAST = 8
 MERGES = ("mean", "median", "max")
@@ -134,8 +132,7 @@ class Attack:
         return str(self._gallery.who[int(score.argmax())])
 
     def _heads(self, camera: str, t: Any) -> list:
-        rows = self._boxes[(self._boxes["camera"] == camera)]
-        return list(rows[(rows["t_utc"] - pd.Timestamp(t)).abs() < _SAME].itertuples())
+        return list(now(self._boxes[self._boxes["camera"] == camera], t).itertuples())
 
     def _collect(self, footage: Footage) -> Gallery:
         """The widest frontal faces of each bystander, from key frames of the clean footage."""
@@ -144,9 +141,7 @@ class Attack:
         for camera in footage.cameras:
             for start, data in footage.segments[camera]:
                 for frame in _readable(data, start):
-                    rows = good[
-                        (good["camera"] == camera) & ((good["t_utc"] - pd.Timestamp(frame.t_utc)).abs() < _SAME)
-                    ]
+                    rows = now(good[good["camera"] == camera], frame.t_utc)
                     for row in rows.itertuples():
                         crop = head_crop(frame.image, row)
                         marks = face_in(self._eyes, crop)

@@ -5,6 +5,8 @@ The case is authorised in memory with throw-away keys. The truth is not read her
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -149,15 +151,14 @@ def look(
     case: AuthorisedCase, footage: Footage, subject: Subject, models: Models, say: Callable[[str], None]
 ) -> pd.DataFrame:
     """DETECTIONS of the whole footage by the project's own following."""
-    template = build_template(case, subject.references, models)
+    key = secrets.token_bytes(32)  # the case's key of a case that is nowhere stored
+    template = build_template(case, subject.references, models, lambda salt: hmac.digest(key, salt, "sha256"))
     tables = []
     for camera in footage.cameras:
         say(f"looking at {camera}")
         for start, data in footage.segments[camera]:
-            key = f"{camera}/{start:%H%M%S}"
-            seen = follow_segment(
-                case, footage.site.by_id[camera], key, start, data, template, models, SearchSettings()
-            )
+            at, name = footage.site.by_id[camera], f"{camera}/{start:%H%M%S}"
+            seen = follow_segment(case, at, name, start, data, template, models, SearchSettings())
             tables.append(seen.detections)
     return DETECTIONS.shape(pd.concat(tables, ignore_index=True))
 

@@ -97,7 +97,7 @@ def _tracked(
     times: Sequence[datetime], tracks: pd.DataFrame, subject_ids: list[int], settings: RedactSettings
 ) -> list[_Known]:
     """What the tracks say at each time."""
-    by_track = {int(k): box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
+    by_track = {k: box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
     faces = tracks[tracks["track_id"].isin(subject_ids) & tracks["subject_p"].notna()]
     proposed = np.array([t.timestamp() for t in faces["t_utc"]])
     out = []

@@ -93,7 +93,7 @@ def _jumps(frames: Sequence[Seen], at: Floats, settings: RedactSettings) -> NDAr
         unsure = not faces[best] and rival > lengths[best] / 2
         strange[rows] = (chain != best) | unsure
     near = np.abs(at[:, None] - at[strange][None]) <= settings.neighbours_s / 2
-    return near.any(axis=1)
+    return np.asarray(near.any(axis=1))
 
 
 def _chains(frames: Sequence[Seen], at: Floats) -> list[int]:

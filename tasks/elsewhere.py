@@ -44,7 +44,8 @@ def with_unseen(
     for number, (person, path) in enumerate(rows.groupby("person_id", sort=True), start=1):
         mine = members[(members["person_id"] == person) & (members["camera_id"] == camera.camera_id)]
         known = own.loc[own["track_id"].isin(mine["track_id"]), "t_utc"]
-        parts.append(_drawn(path[~_near(path["t_utc"], known, settings.neighbours_s)], camera, -number))
+        away = path[~_near(path["t_utc"], known, settings.neighbours_s)]
+        parts.append(_drawn(away, camera, -number))
     return pd.concat([part for part in parts if len(part)] or [own], ignore_index=True)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from demo_frames import DEMO, frames_at
 
-from benchmarks.redaction import Figures, compare, jobs
+from benchmarks.redaction import jobs
 from benchmarks.redaction_attack import face_in, head_crop, low_threshold
 from benchmarks.redaction_footage import Dropout
+from benchmarks.redaction_heads import Figures, compare
 from models.registry import load
 from tasks.bystanders import NONE, Place
 from tasks.clips import Judged

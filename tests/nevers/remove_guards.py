@@ -164,6 +164,12 @@ GUARDS = (
         "        doubt[i] = False",
     ),
     Guard(
+        "3 who another camera sees is hidden",
+        "tasks/elsewhere.py",
+        "        parts.append(_drawn(away, camera, -number))",
+        "        pass",
+    ),
+    Guard(
         "3 a shape beside the subject is somebody",
         "tasks/redact.py",
         "    return bool(core.any())",

@@ -3,14 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from demo_frames import DEMO
 from scene import STRANGER, SUBJECT, at, empty_room, head_of, seeing, shown, track, with_person
 
-from data_contracts.tables import TRACKS
+from data_contracts.camera import read_site
+from data_contracts.tables import MEMBERS, PERSONS, TRACKS
 from tasks import video
 from tasks.background import build_background
 from tasks.bystanders import locate
+from tasks.elsewhere import boxes_at, with_unseen
 from tasks.mosaic import Mosaic
-from tasks.redact import RedactSettings, redact, stranger_beside
+from tasks.projection import Projection
+from tasks.redact import RedactSettings, levels_to_hide, redact, stranger_beside
 
 SETTINGS = RedactSettings()
 TIMES = [i / 5 for i in range(30)]
@@ -135,3 +139,28 @@ def test_averaging_a_clip_tells_no_more_than_one_frame() -> None:
     off = [np.abs(image - truth).mean() for image in (drawn[0], drawn.mean(axis=0), np.median(drawn, axis=0))]
     assert off[0] > 6
     assert min(off[1:]) > 0.7 * off[0]
+
+
+def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
+    """Two people one behind the other are one box here for the whole time; the camera at their side sees two: hidden."""
+    camera = read_site((DEMO / "cameras.geojson").read_bytes()).by_id["corridor"]
+    subject_m, other_m = np.array([18.0, 4.3]), np.array([18.9, 4.3])  # the camera looks along x
+    box = boxes_at(Projection(camera), subject_m[None], np.zeros((1, 2)))[0]
+    own = TRACKS.shape(track(1, box, TIMES).assign(camera_id="corridor"))
+    fixed = {"cov_xx": 0.01, "cov_xy": 0.0, "cov_yy": 0.01, "seen": True, "cameras": "a"}
+    places = {"S": subject_m, "A": other_m}
+    rows = [
+        fixed | {"person_id": n, "x_m": m[0], "y_m": m[1], "t_utc": at(t)} for n, m in places.items() for t in TIMES
+    ]
+    members = [
+        {"person_id": "S", "camera_id": "corridor", "track_id": 1},
+        {"person_id": "A", "camera_id": "a", "track_id": 3},
+    ]
+    subject = pd.DataFrame({"camera_id": ["corridor"], "track_id": [1]})
+    known = with_unseen(own, camera, PERSONS.shape(rows), MEMBERS.shape(members), subject, SETTINGS)
+    taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES[:5]]
+    head = (round(box[1] + 0.08 * (box[3] - box[1])), round((box[0] + box[2]) / 2))
+    for frame, place in zip(taken, locate(taken, known, [1], seeing(), SETTINGS), strict=True):
+        assert levels_to_hide(frame.image, place.subject, place.others, None, SETTINGS)[head] > 0
+    (alone, *_) = locate(taken, own, [1], seeing(), SETTINGS)
+    assert levels_to_hide(taken[0].image, alone.subject, alone.others, None, SETTINGS)[head] == 0, "or it shows nothing"
