@@ -1,6 +1,7 @@
 """Redaction measured on a site whose truth is known: what is shown of bystanders, and whether anybody finds them.
 
-python -m benchmarks.redaction demo [--dropout 0.3] [--seed N] [--every N] [--truth-boxes] [--json OUT]
+python -m benchmarks.redaction demo [--modes normal dropout] [--dropout 0.3] [--seed N] [--every N] [--truth-boxes]
+    [--no-attack] [--json OUT]
 
 The whole time that the subject is to be seen is cut into clips, which are redacted as the flow redacts pictures, with the
 project's own detections, tracks and sightings. The truth is only compared with. Heads: a bystander's head of 16 px or more
@@ -64,6 +65,7 @@ def main() -> None:
     )
     parser.add_argument("--dropout", type=float, default=0.3, help="share of detections lost in the mode dropout")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--modes", nargs="+", default=[""], help="beginnings of the modes' names; all where left out")
     parser.add_argument("--every", type=int, default=1, help="redact every n-th clip only")
     parser.add_argument("--subject", help="name in the truth; the first where left out")
     parser.add_argument("--truth-boxes", action="store_true", help="tracks from the truth instead of the project's own")
@@ -97,6 +99,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         Mode("untracked anywhere", lambda _: known.alone(), eyes.through(None)),
         Mode("unseen by all", lambda _: known.alone(), eyes.through(None, blind=True)),
     ]
+    modes = [mode for mode in modes if mode.name.startswith(tuple(given.modes))]
     boxes = truth.boxes[truth.boxes["footage"] != "missing"]
     attack = None if given.no_attack else Attack(footage, boxes, subject.name, models)
     table: dict[str, dict[str, Figures]] = {mode.name: {} for mode in modes}

@@ -97,17 +97,19 @@ def _tracked(
     times: Sequence[datetime], tracks: pd.DataFrame, subject_ids: list[int], settings: RedactSettings
 ) -> list[_Known]:
     """What the tracks say at each time."""
-    by_track = {k: box_at(g, times, settings) for k, g in tracks.groupby("track_id")}
-    faces = tracks[tracks["track_id"].isin(subject_ids) & tracks["subject_p"].notna()]
-    proposed = np.array([t.timestamp() for t in faces["t_utc"]])
+    reach = timedelta(seconds=_BRIDGE_S)
+    near = tracks[(tracks["t_utc"] >= times[0] - reach) & (tracks["t_utc"] <= times[-1] + reach)]
+    by_track = {k: box_at(g, times, settings) for k, g in near.groupby("track_id")}
+    faces = near[near["subject_p"].notna()]
+    proposed = {k: np.array([t.timestamp() for t in faces.loc[faces["track_id"] == k, "t_utc"]]) for k in subject_ids}
     out = []
     for i, time in enumerate(times):
         rows = [(k, r) for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
         others = [r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None]
         # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
         others += [r[:4] for _, r in rows[1:] if iou(r, rows[0][1][None, :4])[0] < settings.match_iou]
-        face = bool((np.abs(proposed - time.timestamp()) <= 0.5 / settings.clip_fps).any())
         track, box = rows[0] if rows else (0, None)
+        face = bool(rows and (np.abs(proposed[track] - time.timestamp()) <= 0.5 / settings.clip_fps).any())
         out.append(_Known(box, _boxes(others), track, face))
     return out
 

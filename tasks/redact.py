@@ -87,11 +87,7 @@ def levels_to_hide(
     levels = _unexplained(frame, differs, background, settings)
     hide = np.array([grown(box, settings) for box in np.asarray(other_boxes, float).reshape(-1, 4)]).reshape(-1, 4)
     for box in np.asarray(subject_boxes, float).reshape(-1, 4):
-        if (
-            background is None
-            or background.image.shape != frame.shape
-            or not stranger_beside(differs & background.reliable, box, hide, settings)
-        ):
+        if background is None or not stranger_beside(differs & background.reliable, box, hide, settings):
             levels[outline(box[None], *frame.shape[:2])] = 0
     for box in hide:
         hide_box(levels, box)

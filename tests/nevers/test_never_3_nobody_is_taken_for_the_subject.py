@@ -58,6 +58,18 @@ def test_a_track_that_swaps_to_a_stranger() -> None:
     assert not any(shown_at(locate(frames(SUBJECT), faceless, [1], seeing(), SETTINGS))), "nobody knows which is which"
 
 
+def test_another_track_s_faces_do_not_vouch_for_a_stranger() -> None:
+    """The first track goes over to a stranger while the subject gets a new one: faces of the new track say nothing of it."""
+    both = pd.concat(
+        [
+            walking(1, SUBJECT, TIMES[:12], 2),
+            walking(1, STRANGER, TIMES[12:], 2),
+            walking(2, moved(SUBJECT, 24, 0, 24, 0), TIMES[12:], 2, face=True),
+        ]
+    )
+    assert not any(shown_at(locate(frames(SUBJECT), both, [1, 2], seeing(), SETTINGS))[12:])
+
+
 def test_somebody_steps_in_front() -> None:
     """A nearer, taller person covers the subject and both track and detector take them for the subject: hidden meanwhile."""
     covered = pd.concat(
