@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from data_contracts.time import Record
-from tasks.background import Background, Image, Mask
+from tasks.background import Background, Image, Mask, box_mask
 from tasks.mosaic import MIN_CELL_PX, Levels, Mosaic, level_of, level_of_head, whole_cells
 
 Boxes = NDArray[np.floating]
@@ -145,7 +145,8 @@ def outline(boxes: Boxes, height: int, width: int) -> Mask:
         lower = np.array([[x0 + 0.1 * w, y0 + 0.55 * h], [x1 - 0.1 * w, y0 + 0.55 * h]])
         corners = np.vstack([lower, [[x1 - 0.1 * w, y1], [x0 + 0.1 * w, y1]]])
         cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
-    return mask.astype(bool)
+    # Ellipses of whole pixels reach a pixel too far.
+    return mask.astype(bool) & box_mask(boxes, height, width)
 
 
 def _ellipse(mask: NDArray[np.uint8], x: float, y: float, rx: float, ry: float) -> None:

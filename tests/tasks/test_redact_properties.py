@@ -2,13 +2,13 @@
 
 import cv2
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tasks.background import Background
 from tasks.mosaic import MIN_CELL_PX, Mosaic
-from tasks.redact import RedactSettings, grown, levels_to_hide, redact
+from tasks.redact import RedactSettings, grown, levels_to_hide, outline, redact
 
 SETTINGS = RedactSettings()
 HEIGHT, WIDTH = 96, 144
@@ -59,6 +59,15 @@ def test_other_people_s_boxes_are_hidden(frame, subject, others, scene) -> None:
     levels = levels_to_hide(frame, subject, others, scene, SETTINGS)
     for box in others:
         assert (levels[rectangle(grown(box, SETTINGS))] > 0).all()
+
+
+@settings(max_examples=300, deadline=None)
+@given(boxes(least=1))
+@example(np.array([[0.0, 0.0, 15.0, 8.0]]))
+def test_the_outline_stays_in_the_box(subject) -> None:
+    """However small or flat the subject's box is, not a pixel beside it is taken for the subject."""
+    inside = np.any([rectangle([*np.floor(box[:2]), *np.ceil(box[2:])]) for box in subject], axis=0)
+    assert not (outline(subject, HEIGHT, WIDTH) & ~inside).any()
 
 
 @EXAMPLES
