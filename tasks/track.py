@@ -1,9 +1,9 @@
 """Detections of one camera to tracks: the same anonymous person through consecutive frames.
 
-ByteTrack (Zhang et al., ECCV 2022; `trackers`) associates boxes. Where the camera is calibrated, the boxes' overlap is
-weighed with the distance on the ground: two people who cross in the picture are seldom at one place on the floor.
-Where two boxes merged all the same, the tracks are cut: joining again is decided on the ground plane by `tasks.join`,
-with the other cameras' help. Nothing about anyone's looks is used.
+ByteTrack (Zhang et al., ECCV 2022; `trackers`) associates boxes by their overlap. Where the camera is calibrated, the
+distance on the ground decides between boxes that overlap alike: two people who cross in the picture are seldom at one
+place on the floor. What is lost is joined again on the ground plane by `tasks.join`, with the other cameras' help. Nothing
+about anyone's looks is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import Field
 from data_contracts.camera import Camera
 from data_contracts.tables import TRACKS
 from data_contracts.time import Record
-from tasks.locate import BODY_HEIGHT_M, Locator, hidden_by_others
+from tasks.locate import BODY_HEIGHT_M, EDGE_SD_PX, EDGE_SD_SHARE, Locator, hidden_by_others
 from tasks.place import bridged, placed, seconds
 
 with warnings.catch_warnings():
@@ -29,51 +29,73 @@ with warnings.catch_warnings():
 
 Array = NDArray[np.float64]
 _BOX = ["x0", "y0", "x1", "y1"]
+# How far a walker is from where the last steps lead, a frame or two later: half a step.
+STEP_SD_M = 0.5
 
 
 class TrackSettings(Record):
-    """Tracker parameters. The first four are ByteTrack's (score thresholds as measured for the detector on PETS).
+    """Tracker parameters.
 
-    A track needs `min_frames` detections and one of at least `sure_score`; gaps up to `bridge_s` are interpolated.
-    Tracks whose boxes overlap by `merged_iou` are cut; a doubtful box of which `explained_share` lies in sure ones is
-    dropped.
+    The first five are ByteTrack's. A box of at least `high_score` (.5 in its authors' demo, .6 in the paper) goes on as the
+    track that it overlaps by `min_similarity` (the default of `trackers`), or starts one. A doubtful box, down to `low_score`,
+    goes on as the track that it overlaps by `doubtful_similarity`: the authors take .5, but NanoDet has many doubtful boxes
+    on limbs and furniture: at .55 and .6 fewer tracks are carried away by them, at .7 people half hidden are lost
+    (docs/accuracy.md). A track ends when nothing was seen for `lost_s`, as long as gaps are bridged.
+
+    A track needs `min_frames` detections and one of at least `sure_score`; gaps up to `bridge_s` are interpolated. A doubtful
+    box of which `explained_share` lies in sure ones is dropped.
     """
 
     high_score: float = Field(default=0.5, gt=0, lt=1)
     low_score: float = Field(default=0.1, gt=0, lt=1)
     min_similarity: float = Field(default=0.1, gt=0, lt=1)
-    lost_s: float = Field(default=1.0, gt=0)
+    doubtful_similarity: float = Field(default=0.6, gt=0, lt=1)
+    lost_s: float = Field(default=2.0, gt=0)
     min_frames: int = Field(default=3, ge=1)
     sure_score: float = Field(default=0.5, gt=0, lt=1)
     typical_score: float = Field(default=0.25, gt=0, lt=1)
     bridge_s: float = Field(default=2.0, ge=0)
-    ground_scale_m: float = Field(default=0.5, gt=0)
-    merged_iou: float = Field(default=0.5, gt=0, lt=1)
     explained_share: float = Field(default=0.85, gt=0, le=1)
 
 
 class GroundIoU(BaseIoU):
     """Overlap of boxes, less where their feet and heads would be apart on the ground.
 
-    IoU / (1 + d² / s²), with d² the mean of the squared distances of the foot points and of the head points (at the
-    population's height) on the ground, and s `scale_m`. The heavy tail keeps people whose feet vanish behind something.
+    IoU (1 + w) / 2 with w = 1 / (1 + m²), and m² the mean of the squared distances of the foot points and of the head points
+    (at the population's height) on the ground, in units of their deviation. It halves an overlap at most: this orders boxes
+    that compete for a track, while a place that jumps (feet that vanish behind something) still does not end one. Overlaps
+    with the frame's `doubtful` boxes (m, 4) count from `least` on; `trackers` has one limit for both associations.
     """
 
-    def __init__(self, locator: Locator, scale_m: float) -> None:
-        self._locator, self._scale, self._plain = locator, scale_m, IoU()
+    def __init__(self, locator: Locator | None, least: float) -> None:
+        self._locator, self._least, self._plain = locator, least, IoU()
+        self.doubtful = np.zeros((0, 4), np.float32)
 
     def _compute(self, boxes_1: np.ndarray, boxes_2: np.ndarray) -> np.ndarray:
-        feet = self._apart(boxes_1, boxes_2, 3, 0.0)
-        heads = self._apart(boxes_1, boxes_2, 1, BODY_HEIGHT_M)
-        return self._plain.compute(boxes_1, boxes_2) / (1 + (feet + heads) / 2 / self._scale**2)
+        overlap = self._plain.compute(boxes_1, boxes_2)
+        if np.array_equal(boxes_2, self.doubtful):
+            overlap = np.where(overlap >= self._least, overlap, 0.0)
+        if self._locator is None or not overlap.size:
+            return overlap
+        away = (self._apart(boxes_1, boxes_2, 3, 0.0) + self._apart(boxes_1, boxes_2, 1, BODY_HEIGHT_M)) / 2
+        return overlap * (1 + 1 / (1 + away)) / 2
 
     def _apart(self, boxes_1: Array, boxes_2: Array, row: int, height_m: float) -> Array:
-        """Squared distances (n, m) in m², 0 where a point lies beyond the horizon."""
-        at = []
-        for boxes in (boxes_1, boxes_2):
-            px = np.c_[(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, row]].astype(float)
-            at.append(self._locator.projection.at_height(self._locator.projection.undistort(px), height_m))
-        return np.nan_to_num(((at[0][:, None] - at[1][None]) ** 2).sum(-1), nan=0.0)
+        """(n, m) squared distances over variances, 0 where a point lies beyond the horizon.
+
+        The variance is what a box edge's jitter makes of the distance from the camera, and STEP_SD_M.
+        """
+        assert self._locator is not None
+        at, variance = [], []
+        for boxes in (np.asarray(boxes_1, float), np.asarray(boxes_2, float)):
+            x, sd_px = (boxes[:, 0] + boxes[:, 2]) / 2, EDGE_SD_PX + EDGE_SD_SHARE * (boxes[:, 3] - boxes[:, 1])
+            rows = np.concatenate([boxes[:, row] + k * sd_px for k in (0, 1, -1)])
+            px = self._locator.projection.undistort(np.c_[np.tile(x, 3), rows])
+            middle, nearer, further = np.split(self._locator.projection.at_height(px, height_m), 3)
+            at.append(middle)
+            variance.append(((nearer - further) ** 2).sum(1) / 4)
+        squared = ((at[0][:, None] - at[1][None]) ** 2).sum(-1)
+        return np.nan_to_num(squared / (STEP_SD_M**2 + variance[0][:, None] + variance[1][None]), nan=0.0)
 
 
 def track(detections: pd.DataFrame, camera: Camera, settings: TrackSettings | None = None) -> pd.DataFrame:
@@ -90,7 +112,6 @@ def track(detections: pd.DataFrame, camera: Camera, settings: TrackSettings | No
         return TRACKS.empty()
     locator = None if camera.homography is None else Locator(camera)
     ids = _associate(own, locator, settings)
-    ids = _cut_merged(own, ids, settings)
     hidden = _hidden(own)
     parts: list[pd.DataFrame] = []
     for number in np.unique(ids[ids >= 0]):
@@ -110,73 +131,24 @@ def _associate(own: pd.DataFrame, locator: Locator | None, settings: TrackSettin
     at = seconds(own["t_utc"])
     frames, index = np.unique(at, return_inverse=True)
     step = float(np.median(np.diff(frames))) if len(frames) > 1 else 0.2
+    similarity = GroundIoU(locator, settings.doubtful_similarity)
     tracker = ByteTrackTracker(
         lost_track_buffer=round(30 * settings.lost_s),
         frame_rate=1.0 / max(step, 1e-3),
         track_activation_threshold=settings.high_score,
         high_conf_det_threshold=settings.high_score,
         minimum_iou_threshold=settings.min_similarity,
-        iou=_similarity(locator, settings),
+        iou=similarity,
     )
     boxes, score = own[_BOX].to_numpy(np.float32), own["score"].to_numpy(np.float32)
     out = np.full(len(own), -1, np.intp)
     for k, t in enumerate(frames):
         rows = np.flatnonzero(index == k)
+        similarity.doubtful = boxes[rows[score[rows] < settings.high_score]]
         # class_id carries the row through the tracker, which reorders detections.
         found = tracker.update(sv.Detections(xyxy=boxes[rows], confidence=score[rows], class_id=rows), timestamp=t)
         if len(found) and found.tracker_id is not None:
             out[found.class_id] = found.tracker_id
-    return out
-
-
-def _similarity(locator: Locator | None, settings: TrackSettings) -> BaseIoU:
-    return IoU() if locator is None else GroundIoU(locator, settings.ground_scale_m)
-
-
-def _cut_merged(own: pd.DataFrame, ids: NDArray[np.intp], settings: TrackSettings) -> NDArray[np.intp]:
-    """New numbers, cut where two tracks' boxes had merged: what comes after may be the other person."""
-    boxes, at = own[_BOX].to_numpy(float), seconds(own["t_utc"])
-    cuts: dict[int, set[float]] = {}
-    last: dict[int, int] = {}
-    for t in np.unique(at):
-        rows = [int(i) for i in np.flatnonzero((at == t) & (ids >= 0))]
-        present = {int(ids[i]): i for i in rows}
-        # A track that has no detection now stands where it was last seen.
-        ghosts = {k: i for k, i in last.items() if k not in present and t - at[i] <= settings.lost_s}
-        around = present | ghosts
-        alike = IoU().compute(boxes[list(present.values())], boxes[list(around.values())])
-        for a, b in zip(*np.nonzero(alike >= settings.merged_iou), strict=True):
-            k, other = list(present)[a], list(around)[b]
-            if k != other:
-                cuts.setdefault(k, set()).add(t)
-                cuts.setdefault(other, set()).add(t)
-        last |= present
-    return _renumber(ids, at, cuts, settings)
-
-
-def _renumber(
-    ids: NDArray[np.intp], at: Array, cuts: dict[int, set[float]], settings: TrackSettings
-) -> NDArray[np.intp]:
-    """Split each track at its cut times: rows in a merged stretch belong to no one, those after it get a new number."""
-    out, fresh = ids.copy(), int(ids.max(initial=0)) + 1
-    for number, times in cuts.items():
-        rows = np.flatnonzero(ids == number)
-        for stretch in _stretches(sorted(times), settings.lost_s / 2):
-            after = rows[at[rows] > stretch[1]]
-            out[rows[(at[rows] >= stretch[0]) & (at[rows] <= stretch[1])]] = -1
-            if len(after):
-                out[after] = fresh
-                fresh += 1
-    return out
-
-
-def _stretches(times: list[float], within_s: float) -> list[tuple[float, float]]:
-    out: list[tuple[float, float]] = []
-    for t in times:
-        if out and t - out[-1][1] <= within_s:
-            out[-1] = (out[-1][0], t)
-        else:
-            out.append((t, t))
     return out
 
 

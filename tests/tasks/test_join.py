@@ -70,17 +70,17 @@ def test_a_long_talk_does_not_swap(seed):
 
 
 def test_short_occlusion_is_bridged():
-    """Someone hidden from both cameras for a second and a half is one person; the bridged rows say `seen` False."""
+    """Someone hidden from both cameras for two and a half seconds is one person; the bridged rows say `seen` False."""
     path = straight((2, 2), (8, 6), 0.0, 1.0)
 
     def hidden(t):
-        return None if 3.0 < t < 4.4 else path(t)
+        return None if 3.0 < t < 5.4 else path(t)
 
     tracks, persons, members, _ = joined({"p": (1.7, hidden)}, 7)
     assert tracks["track_id"].nunique() >= 2
     assert members["person_id"].nunique() == 1
     at = (persons["t_utc"] - pd.Timestamp(T0)).dt.total_seconds()
-    assert not persons["seen"][(at > 3.3) & (at < 4.1)].any()
+    assert not persons["seen"][(at > 3.3) & (at < 5.1)].any()
     assert error_of(persons, path).max() < 0.5
 
 
