@@ -6,7 +6,8 @@ python -m benchmarks.redaction demo [--modes normal dropout] [--dropout 0.3] [--
 The whole time that the subject is to be seen is cut into clips, which are redacted as the flow redacts pictures, with the
 project's own detections, tracks and sightings. The truth is only compared with. Heads: a bystander's head of 16 px or more
 of which 30 % or more is to be seen; leaked when over a tenth of it (the ellipse in its true box, as far as the person is
-visible) is not mosaiced. The attack (benchmarks/redaction_attack.py) reads the files as written.
+visible) is not mosaiced. Subject shown: over half of their head, of the frames in which they are tracked; in clips: of the
+clips with such frames, those with one that shows them. The attack (benchmarks/redaction_attack.py) reads the files as written.
 """
 
 from __future__ import annotations
@@ -124,8 +125,7 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
             who = tracked[mode.name]
             ready = job.model_copy(update={"subject_tracks": who.subject})
             frames, files = redact_clip(ready, at, near, who.tracks, scenes[mode.name], mode.eyes, figures)
-            for frame in frames:
-                compare(frame, now(boxes, frame.frame.t_utc), subject, figures)
+            count(frames, boxes, subject, who, figures)
             if attack is not None:
                 attack.on(mode.name, camera, [f.frame for f in frames], files)
         eyes.forget()
@@ -134,6 +134,18 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
     for mode in modes:
         if camera in table[mode.name]:
             print_line(mode.name, camera, table[mode.name][camera].line())
+
+
+def count(frames: list[clips.Judged], boxes: pd.DataFrame, subject: str, who: Tracked, figures: Figures) -> None:
+    """Compare one clip with the truth. The subject can be shown only while they are tracked: other frames do not count."""
+    before = figures.subject_frames, figures.subject_shown
+    own = who.tracks.loc[who.tracks["track_id"].isin(who.subject), "t_utc"]
+    reach = timedelta(seconds=SETTINGS.neighbours_s)
+    for frame in frames:
+        tracked = own.between(frame.frame.t_utc - reach, frame.frame.t_utc + reach).any()
+        compare(frame, now(boxes, frame.frame.t_utc), subject, figures, bool(tracked))
+    figures.clips += figures.subject_frames > before[0]
+    figures.clips_shown += figures.subject_shown > before[1]
 
 
 def scene_of(camera: Camera, footage: Footage, mode: Mode, tracked: Tracked) -> Background | None:
@@ -181,7 +193,7 @@ def print_line(mode: str, camera: str, line: dict[str, Any]) -> None:
     """One row of the table."""
     print(
         f"{mode:20} {camera:12} {line['frames']:6} {line['heads']:6} {line['leaked']:6} {line['leak_rate']:7.4f}"
-        f" {line['subject_shown']:13.1%} {line['cpu_ms_per_frame']:8.1f}",
+        f" {line['subject_shown']:13.1%} {line['clips_shown']:4}/{line['clips']:<4} {line['cpu_ms_per_frame']:8.1f}",
         flush=True,
     )
 
@@ -189,7 +201,7 @@ def print_line(mode: str, camera: str, line: dict[str, Any]) -> None:
 def report(given: argparse.Namespace, table: dict[str, dict[str, Figures]], attack: Attack | None) -> dict[str, Any]:
     """Print the table and return what the JSON holds."""
     out: dict[str, Any] = {}
-    print(f"\n{'mode':20} {'camera':12} frames  heads leaked    rate subject shown ms/frame")
+    print(f"\n{'mode':20} {'camera':12} frames  heads leaked    rate subject shown in clips ms/frame")
     for name, cameras in table.items():
         total = Figures()
         for camera, figures in cameras.items():

@@ -27,6 +27,8 @@ class Figures:
     leaked: list[str] = field(default_factory=list)
     subject_frames: int = 0
     subject_shown: int = 0
+    clips: int = 0
+    clips_shown: int = 0
     judge_s: float = 0.0
     write_s: float = 0.0
 
@@ -37,7 +39,10 @@ class Figures:
             "heads": self.heads,
             "leaked": len(self.leaked),
             "leak_rate": round(len(self.leaked) / max(self.heads, 1), 4),
+            "subject_frames": self.subject_frames,
             "subject_shown": round(self.subject_shown / max(self.subject_frames, 1), 3),
+            "clips": self.clips,
+            "clips_shown": self.clips_shown,
             "cpu_ms_per_frame": round(1e3 * (self.judge_s + self.write_s) / max(self.frames, 1), 1),
         }
 
@@ -46,8 +51,8 @@ class Figures:
         return Figures(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
-def compare(frame: Judged, rows: pd.DataFrame, subject: str, figures: Figures) -> None:
-    """Count the heads of one frame. `rows`: the truth of its time."""
+def compare(frame: Judged, rows: pd.DataFrame, subject: str, figures: Figures, tracked: bool = True) -> None:
+    """Count the heads of one frame. `rows`: the truth of its time; `tracked`: whether a sure sighting of the subject is on."""
     figures.frames += 1
     for row in rows.itertuples():
         if row.head_visible < SEEABLE or (row.person != subject and row.head_px < MIN_HEAD_PX):
@@ -57,8 +62,8 @@ def compare(frame: Judged, rows: pd.DataFrame, subject: str, figures: Figures) -
             continue
         shown = float((frame.levels[mask] == 0).mean())
         if row.person == subject:
-            figures.subject_frames += 1
-            figures.subject_shown += shown > 0.5
+            figures.subject_frames += tracked
+            figures.subject_shown += tracked and shown > 0.5
         else:
             figures.heads += 1
             if shown > MAX_SHOWN:
