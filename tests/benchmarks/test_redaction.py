@@ -1,15 +1,16 @@
 """The redaction benchmark measures what it says: heads, leaks, dropouts, and an attack that does find what is shown."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from demo_frames import DEMO, frames_at
 
-from benchmarks.redaction import jobs
+from benchmarks.redaction import count, jobs
 from benchmarks.redaction_attack import face_in, head_crop, low_threshold
-from benchmarks.redaction_footage import Dropout
+from benchmarks.redaction_footage import Dropout, Tracked
 from benchmarks.redaction_heads import Figures, compare
+from data_contracts.tables import TRACKS
 from models.registry import load
 from tasks.bystanders import NONE, Place
 from tasks.clips import Judged
@@ -40,6 +41,21 @@ def test_a_head_leaks_when_over_a_tenth_is_shown() -> None:
     assert counted(fifth, head_visible=0.1).heads == 0
     own = counted(np.zeros((100, 100), np.uint8), person="S")
     assert (own.heads, own.subject_frames, own.subject_shown) == (0, 1, 1)
+
+
+def test_the_subject_s_share_is_of_the_time_in_which_they_are_tracked() -> None:
+    """A frame without a sighting near is not counted as one that hides the subject; a clip counts once it shows them."""
+    times = [T0 + timedelta(seconds=s) for s in (0, 0.2, 5)]
+    truth = pd.DataFrame([ROW | {"person": "S", "t_utc": pd.Timestamp(t)} for t in times])
+    frames = [
+        Judged(Frame(t, np.zeros((1, 1, 3), np.uint8)), Place(NONE, NONE), np.zeros((99, 99), np.uint8)) for t in times
+    ]
+    frames[1].levels[:] = 4
+    tracks = TRACKS.shape(pd.DataFrame([{"camera_id": "a", "track_id": 7, "t_utc": pd.Timestamp(T0)}]))
+    figures = Figures()
+    count(frames, truth, "S", Tracked(tracks, (7,)), figures)
+    assert (figures.subject_frames, figures.subject_shown) == (2, 1)
+    assert (figures.clips, figures.clips_shown) == (1, 1)
 
 
 def test_a_dropout_has_one_fate_for_each_detection() -> None:
