@@ -25,7 +25,7 @@ def main() -> None:
     following.add_options(parser)
     given = parser.parse_args()
     site = read_site_file(given.folder / "cameras.geojson")
-    found, cost = following.detections(given, site, lambda: _frames(given.folder))
+    found, cost = following.detections(given, site, lambda: frames(given.folder))
     following.report({"detecting": cost, **following.measure(found, site, truth_of(given.folder))}, given.json)
 
 
@@ -37,7 +37,8 @@ def truth_of(folder: Path) -> pd.DataFrame:
     return table.assign(ignore=table["visible"] < SEEABLE)
 
 
-def _frames(folder: Path) -> following.Frames:
+def frames(folder: Path) -> following.Frames:
+    """Every frame of every readable segment."""
     for frame in footage.frames(folder, every=1):
         yield frame.camera, frame.t_utc, frame.image
 

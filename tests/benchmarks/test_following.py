@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import average_precision, detection_figures
+from benchmarks.accuracy.feet import figures, pair_figures
 from benchmarks.accuracy.ground import ground_figures, reported_figures
 from benchmarks.accuracy.tracking import tracking_figures
 from data_contracts.errors import BadInput
@@ -86,6 +87,23 @@ def test_what_is_reported_is_matched_by_position() -> None:
     truth = seen({"p": [(1, 1)] * 3, "q": [(2, 1)] * 3})
     assert reported_figures(truth, truth) == {"instants": 3, "precision": 1, "recall": 1}
     assert reported_figures(truth.assign(y_m=truth["y_m"] + 1.5), truth) == {"instants": 3, "precision": 0, "recall": 0}
+
+
+def test_toes_shorten_distances_only_face_to_face() -> None:
+    """Two people located 7 cm ahead of themselves: 14 cm too near face to face, right one behind the other."""
+    table = pd.DataFrame(
+        {"t_utc": [0, 0, 1, 1], "x_m": [0, 1.5] * 2, "y_m": 0.0, "face_x": [1, -1, 1, 1], "face_y": 0.0}
+    )
+    table = table.assign(camera_id="a", at_x_m=table["x_m"] + 0.07 * table["face_x"], at_y_m=0.0)
+    stances = pair_figures(table)
+    assert stances["face to face"] == {"pairs": 1, "error_m": pytest.approx(-0.14)}
+    assert stances["one behind the other"] == {"pairs": 1, "error_m": pytest.approx(0)}
+
+
+def test_facing_is_told_by_the_angle_to_the_camera() -> None:
+    """Someone turned by 30 degrees faces the camera, by 90 is aside, by 180 away."""
+    rows = pd.DataFrame({"turned_deg": [30, 90, 180], "exact_m": [1, 2, 3], "detected_m": 0.0, "located_m": 0.0})
+    assert [part["exact_m"] for part in figures(rows).values()] == [1, 2, 3]
 
 
 def test_pets_camera_and_truth_agree_on_the_floor(tmp_path: Path) -> None:
