@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from data_contracts import object_key
 from data_contracts.deletion import DeletionPlan, Kind
 from data_contracts.errors import EncounterError, KeyMissing, StackError
 from flows import forget
 from flows.context import Environment
-from infra import local_traces, prefect_database, weed
+from infra import local_traces, prefect_database, store_index, weed
 from infra.stack_record import StackRecord, read_record
 from infra.store import ObjectInfo
 
@@ -154,13 +155,21 @@ def remains(env: Environment) -> tuple[str, ...]:
     ]
     if _local_store(env):
         out.append(
-            "names of deleted objects (case id, stages, digests) in the local store's index until it rewrites itself"
+            "names of deleted objects (case id, stages, digests) in the local store's log of changes, for ten minutes at most"
+            if index_of_store(env)
+            else "names of deleted objects (case id, stages, digests) in the local store's index until it rewrites itself"
         )
     else:
         out.append("bytes that the object store keeps of deleted objects: sealed under the destroyed key")
     if forget.known(env.settings) and prefect_database.local_database(env.settings) is None:
         out.append("events of the case's runs at the orchestrator, with the case id, until its own retention ends")
     return tuple(out)
+
+
+def index_of_store(env: Environment) -> Path | None:
+    """The index of the local store, where there is one that can be rewritten."""
+    record = _local_store(env)
+    return store_index.local_index(record) if record else None
 
 
 def _versions(env: Environment, case_id: str) -> list[ObjectInfo]:

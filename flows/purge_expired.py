@@ -16,7 +16,9 @@ from flows.destroy import destroy_case, sweep
 from flows.old_pictures import delete_old_pictures
 from flows.stage import plain
 from infra import weed
+from infra.sqlite_file import compact
 from infra.stack_record import read_record
+from infra.store_index import local_index
 from tasks.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 
 # The filer writes its log of changes a minute late.
@@ -80,7 +82,7 @@ def _sweep() -> int:
 
 
 def _tidy_store() -> None:
-    """What the local store keeps of deleted objects: their names in its log of changes, their bytes in its volumes."""
+    """What the local store keeps of deleted objects: their names in its log of changes and its index, their bytes."""
     settings = environment().settings
     record, due = read_record(settings.paths), settings.paths.tidy_due_file
     if record is None or record.s3_endpoint != settings.s3.endpoint or not due.exists():
@@ -88,6 +90,9 @@ def _tidy_store() -> None:
     late = time.time() - due.stat().st_mtime > _CHANGES_ARE_WRITTEN_AFTER_S
     weed.forget_names(settings, record)
     weed.compact(record)
+    index = local_index(record)
+    if index is not None:
+        compact(index)
     if late:
         due.unlink()
 

@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 from data_contracts.errors import NotFound, StackError, StoreError
 from data_contracts.object_key import SITE
 from data_contracts.time import now_utc
-from infra import process
+from infra import process, store_index
 from infra.home import Home
 from infra.settings import S3Settings, Settings
 from infra.stack_record import ProcessRecord, StackRecord, write_private
@@ -72,6 +72,7 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
     home = settings.paths
     _write_security(home.store)
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
     argv = [str(binary()), "-logtostderr=true", "mini", f"-dir={data_dir}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     argv += [f"-{name}.port={ports[name]}" for name in PORTS]
     argv += [f"-{name}.port.grpc={ports[name] + _GRPC_OFFSET}" for name in PORTS]
@@ -183,6 +184,14 @@ def _write_security(folder: Path) -> None:
     sections += [f'[grpc.{name}]\ncert = "{tls}"\nkey = "{tls}"\n' for name in _GRPC_SERVICES]
     sections.append("[filer.expose_directory_metadata]\nenabled = false\n")
     write_private(folder / "security.toml", "\n".join(sections))
+
+
+def _write_index(path: Path, configuration: str | None) -> None:
+    """The filer's own configuration, which the program reads from its working folder; none means its default."""
+    if configuration is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_private(path, configuration)
 
 
 def _certificate() -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.errors import StackError
 from data_contracts.mention import mention
-from infra import prefect_database
+from infra import sqlite_file
 from infra.prefect_database import compact, delete_rows, names, run_ids
 
 RUN = "178a0f6b-5442-4d87-8d30-791d3a2c0d62"
@@ -54,7 +54,7 @@ def test_a_locked_database_is_said_to_be_busy(
 ) -> None:
     """While the server writes for longer than we wait, one line says so and what happens next."""
     path, db = server
-    monkeypatch.setattr(prefect_database, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(sqlite_file, "_LOCK_WAIT_S", 0.1)
     db.execute("BEGIN IMMEDIATE")
     with pytest.raises(StackError, match="purge goes on"):
         delete_rows(path, "K-1")
