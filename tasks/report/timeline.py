@@ -90,7 +90,7 @@ class _Rows:
         labels = ["says", *names, "contacts"]
         general = _within(self.gaps[self.gaps["camera_id"] == ""], span)
         if len(general):
-            labels.append("not about one camera")
+            labels.append("any camera")
         height = _ROW * len(labels) + 30
         parts: list[Markup] = [element("title", "Timeline")]
         parts += _axis(span, at, height, self.clock)
