@@ -79,7 +79,7 @@ def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise BadInput(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} is missing")
     for column in ("t_utc", "start_utc", "end_utc"):
         if column in table.columns:
-            table[column] = pd.to_datetime(table[column], utc=True)
+            table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601")
     return table
 
 
@@ -93,7 +93,7 @@ def _footage(folder: Path) -> tuple[pd.DataFrame, float]:
     if not rows:
         raise BadInput(f"{folder}: expected segments <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4, found none")
     table = pd.DataFrame(rows, columns=["camera", "start_utc", "state"])
-    table["start_utc"] = pd.to_datetime(table["start_utc"], utc=True)
+    table["start_utc"] = pd.to_datetime(table["start_utc"], utc=True, format="ISO8601")
     gaps = table.groupby("camera")["start_utc"].diff().dropna().dt.total_seconds()
     length_s = float(gaps.median()) if len(gaps) else 0.0
     holes = []

@@ -142,7 +142,7 @@ def _itinerary(site: Path, out: Path, variant: Variant) -> None:
 def _truth(table: pd.DataFrame, variant: Variant, widths: dict[str, int]) -> pd.DataFrame:
     out = table.copy()
     for column in set(_TIMES) & set(out.columns):
-        moved = pd.to_datetime(out[column], utc=True) + pd.Timedelta(seconds=variant.later_s)
+        moved = pd.to_datetime(out[column], utc=True, format="ISO8601") + pd.Timedelta(seconds=variant.later_s)
         out[column] = moved.dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str[:-3] + "Z"
     if {"x_m", "y_m"} <= set(out.columns):
         out[["x_m", "y_m"]] = (out[["x_m", "y_m"]].to_numpy(float) @ variant.ground.T).round(4)

@@ -72,7 +72,7 @@ class TableContract:
 
 def _cast(values: pd.Series, column: Column) -> pd.Series:
     if column.kind == "time":
-        return pd.to_datetime(values, utc=True).astype("datetime64[us, UTC]")
+        return pd.to_datetime(values, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
     if column.kind == "list":
         return values.astype("object")
     if column.kind in ("int", "bool") and column.nullable:

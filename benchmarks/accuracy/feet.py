@@ -41,7 +41,7 @@ def main() -> None:
     site = read_site_file(given.folder / "cameras.geojson")
     found, _ = following.detections(given, site, lambda: site_tracks.frames(given.folder))
     people = pd.read_csv(given.folder / "truth" / "people.csv", usecols=["t_utc", "person", "heading_deg"])
-    people["t_utc"] = pd.to_datetime(people["t_utc"], utc=True)
+    people["t_utc"] = pd.to_datetime(people["t_utc"], utc=True, format="ISO8601")
     truth = site_tracks.truth_of(given.folder).merge(people, on=["t_utc", "person"])
     rows = pd.concat([_offsets(found, truth, camera) for camera in site.cameras])
     following.report({"machine": following.machine(), **figures(rows), **pair_figures(rows)}, given.json)

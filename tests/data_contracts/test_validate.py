@@ -115,6 +115,25 @@ def test_shape_faults_are_named(change, words: str) -> None:
     assert NAME not in str(caught.value)
 
 
+def test_times_with_and_without_fractions_are_one_column() -> None:
+    """Times that came as text (a unit's report is JSON) are read one by one: a segment may end on a whole second, or not."""
+    rows = [
+        {
+            "key": str(n),
+            "camera_id": "a",
+            "start_utc": "2026-11-16T09:00:00+00:00",
+            "end_utc": end,
+            "n_frames": 1,
+            "fault": "",
+        }
+        for n, end in enumerate(
+            ("2026-11-16T09:00:10+00:00", "2026-11-16T09:00:10.600000+00:00", "2026-11-16T18:00:11+09:00")
+        )
+    ]
+    ends = tables.SEGMENT_REPORTS.shape(rows)["end_utc"]
+    assert [f"{t:%H:%M:%S.%f}" for t in ends] == ["09:00:10.000000", "09:00:10.600000", "09:00:11.000000"]
+
+
 def test_validated_shapes_first() -> None:
     """`validated` orders and casts columns, and names a missing one."""
     frame = good(tables.GAPS).iloc[:, ::-1]
