@@ -48,7 +48,9 @@ SHORT, SHORT_START = "entrance/2026-11-15/10/00.00.mp4", datetime(2026, 11, 15, 
 
 def test_prints_are_found_wherever_they_are() -> None:
     """The test's own instrument: a vector is found in any form that it could get out in, and nothing else is."""
-    rng = np.random.default_rng(0x2E4E2)  # a seed of its own: another test's vector from the same seed would be this one
+    rng = np.random.default_rng(
+        0x2E4E2
+    )  # a seed of its own: another test's vector from the same seed would be this one
     vector, other = rng.normal(size=(1, 1024)).astype(np.float32), rng.normal(size=(1, 1024)).astype(np.float32)
     prints = Prints()
     prints.add(vector)
