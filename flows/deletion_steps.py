@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from data_contracts import object_key
 from data_contracts.deletion import DeletionPlan, Kind
@@ -89,7 +88,7 @@ def _clean_machine(env: Environment, plan: DeletionPlan) -> Counts:
 
 
 def _compact_store(env: Environment, plan: DeletionPlan) -> Counts:
-    record = _local_store(env)
+    record = local_store(env)
     if record is not None:
         time.sleep(_DELETED_AFTER_S)
         weed.compact(record)
@@ -153,10 +152,11 @@ def remains(env: Environment) -> tuple[str, ...]:
         "the footage, which is the recorder's and is never deleted by this system",
         "decrypted copies on other machines, and backups of the bucket made before: not known here",
     ]
-    if _local_store(env):
+    record = local_store(env)
+    if record is not None:
         out.append(
             "names of deleted objects (case id, stages, digests) in the local store's log of changes, for ten minutes at most"
-            if index_of_store(env)
+            if store_index.local_index(record)
             else "names of deleted objects (case id, stages, digests) in the local store's index until it rewrites itself"
         )
     else:
@@ -166,18 +166,13 @@ def remains(env: Environment) -> tuple[str, ...]:
     return tuple(out)
 
 
-def index_of_store(env: Environment) -> Path | None:
-    """The index of the local store, where there is one that can be rewritten."""
-    record = _local_store(env)
-    return store_index.local_index(record) if record else None
-
-
 def _versions(env: Environment, case_id: str) -> list[ObjectInfo]:
     """Every version and delete marker of the case but the purge's own plan."""
     journal = object_key.purge_journal(case_id)
     return [v for v in env.store.list_versions(object_key.CASES, f"{case_id}/") if v.key != journal]
 
 
-def _local_store(env: Environment) -> StackRecord | None:
+def local_store(env: Environment) -> StackRecord | None:
+    """The record of the stack whose store this is; None for a store of someone else's."""
     record = read_record(env.settings.paths)
     return record if record is not None and record.s3_endpoint == env.settings.s3.endpoint else None

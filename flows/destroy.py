@@ -17,10 +17,9 @@ from flows import forget
 from flows.audit import audit, who_acts
 from flows.case_facts import case_facts, shared
 from flows.context import Environment, environment
-from flows.deletion_steps import IN_THE_STORE, STEPS, Counts, StillThere, count_all, index_of_store, remains, verify
-from infra import local_traces, prefect_database
+from flows.deletion_steps import IN_THE_STORE, STEPS, Counts, StillThere, count_all, local_store, remains, verify
+from infra import local_traces, prefect_database, store_index
 from infra.signing import ensure_signing_key
-from infra.sqlite_file import compact
 from tasks.purge import plan_deletion
 from tasks.receipt import verify_receipt
 
@@ -127,9 +126,9 @@ def _close(env: Environment, case_id: str) -> None:
     """The plan itself goes last, with what the store still lists of it and the pages of the index that named it."""
     env.store.remove_all_versions(object_key.CASES, f"{case_id}/")
     env.store.remove_folders(object_key.CASES, f"{case_id}/")
-    index = index_of_store(env)
-    if index is not None:
-        compact(index)
+    record = local_store(env)
+    if record is not None:
+        store_index.rewrite(record)
     local_traces.overwrite_mentions(env.settings.paths, case_id)
 
 

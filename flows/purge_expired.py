@@ -12,13 +12,11 @@ from data_contracts.errors import KeyMissing, NotFound
 from data_contracts.time import now_utc
 from flows.audit import acting, service
 from flows.context import Environment, environment, read_request
+from flows.deletion_steps import local_store
 from flows.destroy import destroy_case, sweep
 from flows.old_pictures import delete_old_pictures
 from flows.stage import plain
-from infra import weed
-from infra.sqlite_file import compact
-from infra.stack_record import read_record
-from infra.store_index import local_index
+from infra import store_index, weed
 from tasks.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 
 # The filer writes its log of changes a minute late.
@@ -83,16 +81,14 @@ def _sweep() -> int:
 
 def _tidy_store() -> None:
     """What the local store keeps of deleted objects: their names in its log of changes and its index, their bytes."""
-    settings = environment().settings
-    record, due = read_record(settings.paths), settings.paths.tidy_due_file
-    if record is None or record.s3_endpoint != settings.s3.endpoint or not due.exists():
+    env = environment()
+    record, due = local_store(env), env.settings.paths.tidy_due_file
+    if record is None or not due.exists():
         return
     late = time.time() - due.stat().st_mtime > _CHANGES_ARE_WRITTEN_AFTER_S
-    weed.forget_names(settings, record)
+    weed.forget_names(env.settings, record)
     weed.compact(record)
-    index = local_index(record)
-    if index is not None:
-        compact(index)
+    store_index.rewrite(record)
     if late:
         due.unlink()
 

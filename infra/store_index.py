@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infra.sqlite_file import compact
 from infra.stack_record import StackRecord
 
 FILE = "filer.db"
@@ -19,6 +20,13 @@ def configuration(data_dir: Path) -> str | None:
     if (data_dir / _LEVELDB).exists():
         return None
     return f'[sqlite]\nenabled = true\ndbFile = "{data_dir / FILE}"\n'
+
+
+def rewrite(record: StackRecord) -> None:
+    """Take what was deleted out of the index's pages, where there is one that can be rewritten. Raises StackError."""
+    path = local_index(record)
+    if path is not None:
+        compact(path)
 
 
 def local_index(record: StackRecord) -> Path | None:

@@ -10,8 +10,6 @@ distance between two people nearer than 3 m. Only people of whom 70 % or more ar
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from benchmarks.accuracy import following, site_tracks
 from benchmarks.accuracy.detection import BOX, frames_of
 from benchmarks.accuracy.footage import iou
 from benchmarks.accuracy.ground import NEAR_M
-from data_contracts.camera import Camera, read_site_file
+from data_contracts.camera import Camera
 from tasks.locate import Locator
 from tasks.track import TrackSettings
 
@@ -34,12 +32,7 @@ IN_LINE_DEG = 45
 
 def main() -> None:
     """Print one table for each way of facing; write the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder with cameras.geojson, footage/ and truth/")
-    following.add_options(parser)
-    given = parser.parse_args()
-    site = read_site_file(given.folder / "cameras.geojson")
-    found, _ = following.detections(given, site, lambda: site_tracks.frames(given.folder))
+    given, site, found, _ = site_tracks.asked(__doc__)
     people = pd.read_csv(given.folder / "truth" / "people.csv", usecols=["t_utc", "person", "heading_deg"])
     people["t_utc"] = pd.to_datetime(people["t_utc"], utc=True, format="ISO8601")
     truth = site_tracks.truth_of(given.folder).merge(people, on=["t_utc", "person"])

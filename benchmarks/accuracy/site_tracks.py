@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from benchmarks.accuracy import following, footage
 from benchmarks.truth import SEEABLE, read_truth
-from data_contracts.camera import read_site_file
+from data_contracts.camera import Site, read_site_file
 
 
 def main() -> None:
     """Print a table for each stage; write the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given, site, found, cost = asked(__doc__)
+    following.report({"detecting": cost, **following.measure(found, site, truth_of(given.folder))}, given.json)
+
+
+def asked(about: str | None) -> tuple[argparse.Namespace, Site, pd.DataFrame, dict[str, Any]]:
+    """What the command line says, the site of its folder, and what `following.detections` finds there."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder with cameras.geojson, footage/ and truth/")
     following.add_options(parser)
     given = parser.parse_args()
     site = read_site_file(given.folder / "cameras.geojson")
-    found, cost = following.detections(given, site, lambda: frames(given.folder))
-    following.report({"detecting": cost, **following.measure(found, site, truth_of(given.folder))}, given.json)
+    return given, site, *following.detections(given, site, lambda: frames(given.folder))
 
 
 def truth_of(folder: Path) -> pd.DataFrame:

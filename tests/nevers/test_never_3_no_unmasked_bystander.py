@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.redaction_heads import head_mask
 from data_contracts import object_key
 from data_contracts.camera import read_site
 from data_contracts.tables import TRACKS
@@ -68,17 +69,6 @@ def scene(camera: str):
     return background_of(segments(camera), CAMERAS[camera], BLIND, SETTINGS, tracks(camera, 0.33))
 
 
-def head(row, shape: tuple[int, int]) -> np.ndarray:
-    """Mask (h, w) of a head: the ellipse in its true box, as far as the person is visible."""
-    mask = np.zeros(shape, np.uint8)
-    centre = (round((row.head_x0 + row.head_x1) / 2), round((row.head_y0 + row.head_y1) / 2))
-    axes = (max(1, round((row.head_x1 - row.head_x0) / 2)), max(1, round((row.head_y1 - row.head_y0) / 2)))
-    cv2.ellipse(mask, centre, axes, 0, 0, 360, 1, -1)
-    seen = np.zeros(shape, bool)
-    seen[row.y0 : row.y1, row.x0 : row.x1] = True
-    return mask.astype(bool) & seen
-
-
 def now(camera: str, time) -> pd.DataFrame:
     """True boxes at a frame's time."""
     table = boxes(camera)
@@ -92,7 +82,7 @@ def leaked(camera: str, time, levels: np.ndarray) -> list[str]:
     for row in rows:
         if row.person == "S" or row.head_px < MIN_HEAD_PX or row.head_visible < 0.3:
             continue
-        mask = head(row, levels.shape)
+        mask = head_mask(row, levels.shape)
         if mask.sum() >= 50 and (levels[mask] == 0).mean() > MAX_SHOWN:
             out.append(f"{camera} {time:%H:%M:%S.%f} {row.person}")
     return out
@@ -172,7 +162,7 @@ def test_the_written_files_hold_no_bystander_s_face() -> None:
         for row in now(camera, before.t_utc).itertuples():
             if row.head_px < MIN_HEAD_PX or row.head_visible < 0.5:
                 continue
-            alike = _alike(before.image, after.image, head(row, before.image.shape[:2]))
+            alike = _alike(before.image, after.image, head_mask(row, before.image.shape[:2]))
             if row.person == "S":
                 own += alike > 0.8
             else:
