@@ -63,7 +63,8 @@ def publish(
     say(f"{len(keys)} keys are trusted now")
 
 
-@app.command("revoke")
+# A thumbprint in base64url may begin with a hyphen, as an option does.
+@app.command("revoke", context_settings={"ignore_unknown_options": True})
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The key, or its first characters; see encounter keys list.")],
     at: Annotated[str | None, typer.Option(help="From when on, ISO 8601 with offset; default now.")] = None,

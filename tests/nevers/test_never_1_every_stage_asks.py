@@ -156,6 +156,16 @@ def test_a_revoked_key_keeps_its_entry_and_counts_until_then(env: Environment) -
         open_case(case_id, env)
 
 
+def test_a_key_whose_id_begins_with_a_hyphen_is_revoked_like_any(env: Environment) -> None:
+    """One thumbprint in 64 begins as an option does."""
+    key = next(k for _ in range(10_000) if (k := generate_key("person", ("consent",))[1]).key_id.startswith("-"))
+    filed(env)
+    published = TrustedKeys(keys=(*trusted_keys(env).keys, key)).model_dump_json().encode()
+    env.store.put(object_key.SITE, object_key.TRUSTED_KEYS, published)
+    assert CliRunner().invoke(app, ["keys", "revoke", key.key_id]).exit_code == 0
+    assert next(k for k in trusted_keys(env).keys if k.key_id == key.key_id).revoked_utc is not None
+
+
 def test_revocation_moves_only_forward_and_names_one_key() -> None:
     """A later revocation does not undo an earlier one; a short or unknown id revokes nothing."""
     keys = TrustedKeys(keys=tuple(generate_key(f"person {i}", ("consent",))[1] for i in range(3)))
