@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data_contracts.camera import Camera
 from tasks.projection import Projection
 from tasks.redact import RedactSettings
+from tasks.strayed import without_strayed
 
 Array = NDArray[np.float64]
 # A tall adult, and half of the breadth of shoulders with the arms (ANSUR: 0.51 m at the 50th percentile), in metres.
@@ -33,9 +34,10 @@ def with_unseen(
     """TRACKS of one camera with more rows: people of PERSONS who are in its view but have no track in it then.
 
     Their track ids are negative and their score 0. `subject_tracks` has camera_id and track_id of all that may be the
-    subject, on any camera: whoever owns one of them is left out. A camera without homography gets its tracks back.
+    subject, on any camera: whoever owns one of them is left out; where one of this camera's strayed to somebody else, that
+    stretch is no longer its own (`tasks.strayed`). A camera without homography gets its tracks back.
     """
-    own = tracks[tracks["camera_id"] == camera.camera_id]
+    own = without_strayed(tracks[tracks["camera_id"] == camera.camera_id], tracks, subject_tracks)
     if camera.homography is None or persons.empty:
         return own
     subject = members.merge(subject_tracks[["camera_id", "track_id"]], on=["camera_id", "track_id"])["person_id"]
