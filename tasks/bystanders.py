@@ -19,6 +19,7 @@ from tasks import video
 from tasks.background import Image
 from tasks.certain import Seen, certain
 from tasks.redact import Boxes, Detectors, Found, RedactSettings
+from tasks.strayed import STRAYED
 
 NONE: Boxes = np.zeros((0, 4))
 # One track is one person: a hole of this long is drawn through, and hides too much rather than too little.
@@ -72,12 +73,13 @@ def locate(
 
 class _Known(NamedTuple):
     """What the tracks say of an instant: the subject's box and score (5,), everybody else (n, 4), the subject's track,
-    and whether its face was proposed then."""
+    whether its face was proposed then, and the boxes (m, 4) of subject's tracks that strayed to somebody else."""
 
     subject: NDArray[np.floating] | None
     others: Boxes
     track: int
     face: bool
+    strayed: Boxes
 
 
 def _around(
@@ -99,18 +101,20 @@ def _tracked(
     """What the tracks say at each time."""
     reach = timedelta(seconds=_BRIDGE_S)
     near = tracks[(tracks["t_utc"] >= times[0] - reach) & (tracks["t_utc"] <= times[-1] + reach)]
-    by_track = {k: box_at(g, times, settings) for k, g in near.groupby("track_id")}
+    by_track = {int(g["track_id"].iloc[0]): box_at(g, times, settings) for _, g in near.groupby("track_id")}
     faces = near[near["subject_p"].notna()]
     proposed = {k: np.array([t.timestamp() for t in faces.loc[faces["track_id"] == k, "t_utc"]]) for k in subject_ids}
     out = []
     for i, time in enumerate(times):
         rows = [(k, r) for k in subject_ids if k in by_track and (r := by_track[k][i]) is not None]
-        others = [r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None]
+        now = {k: r[:4] for k, b in by_track.items() if k not in subject_ids and (r := b[i]) is not None}
+        others = [r for k, r in now.items() if k > STRAYED]
         # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
         others += [r[:4] for _, r in rows[1:] if iou(r, rows[0][1][None, :4])[0] < settings.match_iou]
         track, box = rows[0] if rows else (0, None)
         face = bool(rows and (np.abs(proposed[track] - time.timestamp()) <= 0.5 / settings.clip_fps).any())
-        out.append(_Known(box, _boxes(others), track, face))
+        # A strayed stretch is hidden, but it is no third person who comes out of the subject and vanishes in them.
+        out.append(_Known(box, _boxes(others), track, face, _boxes([r for k, r in now.items() if k < STRAYED])))
     return out
 
 
@@ -125,7 +129,7 @@ def _boxes(boxes: Sequence[NDArray[np.floating]]) -> Boxes:
 
 def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings) -> Place:
     """One frame: fresh detections that are not the subject join the others; an unconfirmed subject is dropped."""
-    subject, others = known.subject, list(known.others)
+    subject, others = known.subject, [*known.others, *known.strayed]
     boxes, scores = people
     keep = scores >= settings.person_score
     boxes, scores = boxes[keep], scores[keep]

@@ -17,8 +17,8 @@ _APART_M = 0.5
 _SIGMAS = 2.0
 # Rows of two cameras at most this far apart in time are one moment: half of the frames' interval at 5 a second, and jitter.
 _SAME_MOMENT = pd.Timedelta(milliseconds=150)
-# Numbers of strayed stretches lie below those of people drawn from other cameras (`tasks.elsewhere`: -1, -2 and on).
-_FIRST = -1_000_000
+# Strayed stretches have smaller numbers than this; people drawn from other cameras have -1, -2 and on (`tasks.elsewhere`).
+STRAYED = -1_000_000
 
 
 def without_strayed(own: pd.DataFrame, tracks: pd.DataFrame, subject_tracks: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def without_strayed(own: pd.DataFrame, tracks: pd.DataFrame, subject_tracks: pd.
     for strayed, track in enumerate(sorted(t for c, t in keys if c == camera), start=1):
         rows = np.flatnonzero(own["track_id"].to_numpy() == track)
         rows = rows[np.argsort(own["t_utc"].to_numpy()[rows], kind="stable")]
-        number[rows[_strayed(own.iloc[rows], elsewhere)]] = _FIRST - strayed
+        number[rows[_strayed(own.iloc[rows], elsewhere)]] = STRAYED - strayed
     return own.assign(track_id=number)
 
 

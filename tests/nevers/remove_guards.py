@@ -170,6 +170,12 @@ GUARDS = (
         "        pass",
     ),
     Guard(
+        "3 a track that another camera contradicts is nobody's",
+        "tasks/elsewhere.py",
+        '    own = without_strayed(tracks[tracks["camera_id"] == camera.camera_id], tracks, subject_tracks)',
+        '    own = tracks[tracks["camera_id"] == camera.camera_id]',
+    ),
+    Guard(
         "3 a shape beside the subject is somebody",
         "tasks/redact.py",
         "    return bool(core.any())",

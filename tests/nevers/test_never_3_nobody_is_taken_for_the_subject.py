@@ -176,3 +176,27 @@ def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
         assert levels_to_hide(frame.image, place.subject, place.others, None, SETTINGS)[head] > 0
     (alone, *_) = locate(taken, own, [1], seeing(), SETTINGS)
     assert levels_to_hide(taken[0].image, alone.subject, alone.others, None, SETTINGS)[head] == 0, "or it shows nothing"
+
+
+def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
+    """The subject's track goes off with a bystander, as smoothly as anybody walks; the camera at the side kept them apart."""
+    camera = read_site((DEMO / "cameras.geojson").read_bytes()).by_id["corridor"]
+    moves = np.array([[0.0, max(0.0, 0.25 * (i - 10))] for i in range(len(TIMES))])
+    middle = np.array([18.0, 4.3])
+    strays, leaves = middle + moves * 0.6, middle - moves * 0.6
+    boxes = boxes_at(Projection(camera), strays, np.zeros((len(TIMES), 2)))
+    place = {"cov_xx": 0.01, "cov_xy": 0.0, "cov_yy": 0.01}
+
+    def rows(name: str, number: int, xy: np.ndarray) -> pd.DataFrame:
+        given = pd.concat([track(number, box, [t]) for box, t in zip(boxes, TIMES, strict=True)])
+        return TRACKS.shape(given.assign(camera_id=name, x_m=xy[:, 0], y_m=xy[:, 1], **place))
+
+    own, side = rows("corridor", 1, strays), rows("a", 3, leaves)
+    subject = pd.DataFrame({"camera_id": ["corridor", "a"], "track_id": [1, 3]})
+    taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES]
+    tracks = pd.concat([own, side], ignore_index=True)
+    known = with_unseen(tracks, camera, PERSONS.empty(), MEMBERS.empty(), subject, SETTINGS)
+    there = shown_at(locate(taken, known, [1], seeing(), SETTINGS))
+    assert all(there[:8])
+    assert not any(there[12:])
+    assert all(shown_at(locate(taken, own, [1], seeing(), SETTINGS))), "without the other camera nothing tells"

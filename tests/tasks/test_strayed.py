@@ -1,0 +1,73 @@
+"""A subject's track that another camera contradicts is somebody else's for as long as it does."""
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.tables import TRACKS
+from tasks.strayed import without_strayed
+
+T0 = pd.Timestamp("2026-11-16T00:00:20Z")
+SUBJECT = pd.DataFrame({"camera_id": ["a", "b", "b"], "track_id": [1, 4, 6]})
+
+
+def path(camera: str, number: int, x_m: list[float], sd_m: float = 0.15, **columns: object) -> pd.DataFrame:
+    """TRACKS of somebody at (x, 3) m, five a second from T0 on; NaN where they have no position."""
+    fixed = {"camera_id": camera, "track_id": number, "score": 0.8, "foot_hidden": False}
+    box = {"x0": 100.0, "y0": 100.0, "x1": 160.0, "y1": 300.0}
+    cov = {"cov_xx": sd_m**2, "cov_xy": 0.0, "cov_yy": sd_m**2, "y_m": 3.0}
+    times = [T0 + pd.Timedelta(milliseconds=200 * i) for i in range(len(x_m))]
+    rows = [fixed | box | cov | {"t_utc": t, "x_m": x} for t, x in zip(times, x_m, strict=True)]
+    return TRACKS.shape(pd.DataFrame(rows).assign(**columns))
+
+
+def strayed(own: pd.DataFrame, *others: pd.DataFrame, subject: pd.DataFrame = SUBJECT) -> list[int]:
+    """The rows of `own`, by number, that are no longer the subject's."""
+    out = without_strayed(own, pd.concat([own, *others], ignore_index=True), subject)
+    assert (out.drop(columns="track_id").to_numpy(str) == own.drop(columns="track_id").to_numpy(str)).all()
+    return [int(i) for i in np.flatnonzero(out["track_id"].to_numpy() != own["track_id"].to_numpy())]
+
+
+# Beside each other for two seconds, then the subject walks off one way and the track the other.
+TOGETHER, APART = [5.0] * 10, [5.0 + 0.3 * i for i in range(1, 11)]
+LEAVES, STRAYS = TOGETHER + [10 - x for x in APART], TOGETHER + APART
+
+
+def test_a_track_that_leaves_the_subject_is_somebody_else_s_from_the_last_agreeing_place_on() -> None:
+    """Already the first steps apart count, although they alone would not: no place after them agrees."""
+    assert strayed(path("a", 1, STRAYS), path("b", 4, LEAVES)) == list(range(10, 20))
+    assert strayed(path("a", 1, LEAVES), path("b", 4, LEAVES)) == []
+
+
+def test_it_is_the_subject_s_again_where_the_cameras_agree_again() -> None:
+    """A track that goes over to somebody and comes back is kept at both ends."""
+    there = [5.0] * 10 + [7.0] * 5 + [5.0] * 10
+    assert strayed(path("a", 1, there), path("b", 4, [5.0] * 25)) == list(range(10, 15))
+
+
+def test_a_doubtful_place_contradicts_nobody() -> None:
+    """Places known to a metre do not tell a step apart; places known to a hand do."""
+    assert strayed(path("a", 1, [6.2] * 10, sd_m=1.0), path("b", 4, [5.0] * 10)) == []
+    assert strayed(path("a", 1, [6.2] * 10), path("b", 4, [5.0] * 10)) == list(range(10))
+
+
+def test_only_the_subject_s_own_tracks_of_other_cameras_speak() -> None:
+    """Neither a bystander elsewhere, nor a drawn-through row, nor a track without position contradicts."""
+    own = path("a", 1, [5.0] * 10)
+    assert strayed(own, path("b", 9, [9.0] * 10)) == []
+    assert strayed(own, path("b", 4, [9.0] * 10, score=0.0)) == []
+    assert strayed(own, path("b", 4, [np.nan] * 10)) == []
+    assert strayed(path("a", 2, [5.0] * 10), path("b", 4, [9.0] * 10)) == [], "a bystander's track is left as it is"
+
+
+def test_of_two_tracks_of_the_subject_elsewhere_the_nearer_one_speaks() -> None:
+    """Tracks overlap for a moment where one ends and the next begins."""
+    assert strayed(path("a", 1, [5.0] * 10), path("b", 4, [9.0] * 10), path("b", 6, [5.0] * 10)) == []
+
+
+def test_the_subject_s_own_face_ends_a_doubt() -> None:
+    """The face was seen in the fourth frame, and the contradiction begins in the eighth: before the face nothing is doubted."""
+    own = path("a", 1, [5.0] * 8 + [9.0] * 4, subject_p=[None, None, None, 0.99] + [None] * 8)
+    other = path("b", 4, [5.0] * 4, score=0.0)
+    late = path("b", 4, [5.0] * 12)
+    late = late[late["t_utc"] >= T0 + pd.Timedelta(seconds=1.6)]
+    assert strayed(own, other, late) == list(range(4, 12))
