@@ -34,10 +34,11 @@ def with_unseen(
     """TRACKS of one camera with more rows: people of PERSONS who are in its view but have no track in it then.
 
     Their track ids are negative and their score 0. `subject_tracks` has camera_id and track_id of all that may be the
-    subject, on any camera: whoever owns one of them is left out; where one of this camera's strayed to somebody else, that
-    stretch is no longer its own (`tasks.strayed`). A camera without homography gets its tracks back.
+    subject, on any camera: whoever owns one of them is left out; stretches of them that strayed to somebody else are tracks of
+    their own (`tasks.strayed`). A camera without homography gets its tracks back.
     """
-    own = without_strayed(tracks[tracks["camera_id"] == camera.camera_id], tracks, subject_tracks)
+    everybody = without_strayed(tracks, subject_tracks)
+    own = everybody[everybody["camera_id"] == camera.camera_id]
     if camera.homography is None or persons.empty:
         return own
     subject = members.merge(subject_tracks[["camera_id", "track_id"]], on=["camera_id", "track_id"])["person_id"]

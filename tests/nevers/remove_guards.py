@@ -172,8 +172,8 @@ GUARDS = (
     Guard(
         "3 a track that another camera contradicts is nobody's",
         "tasks/elsewhere.py",
-        '    own = without_strayed(tracks[tracks["camera_id"] == camera.camera_id], tracks, subject_tracks)',
-        '    own = tracks[tracks["camera_id"] == camera.camera_id]',
+        "    everybody = without_strayed(tracks, subject_tracks)",
+        "    everybody = tracks",
     ),
     Guard(
         "3 a shape beside the subject is somebody",

@@ -192,6 +192,7 @@ def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
         return TRACKS.shape(given.assign(camera_id=name, x_m=xy[:, 0], y_m=xy[:, 1], **place))
 
     own, side = rows("corridor", 1, strays), rows("a", 3, leaves)
+    own.loc[:2, "subject_p"] = 0.95
     subject = pd.DataFrame({"camera_id": ["corridor", "a"], "track_id": [1, 3]})
     taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES]
     tracks = pd.concat([own, side], ignore_index=True)
