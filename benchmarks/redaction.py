@@ -1,6 +1,6 @@
 """Redaction measured on a site whose truth is known: what is shown of bystanders, and whether anybody finds them.
 
-python -m benchmarks.redaction demo [--modes normal dropout] [--dropout 0.3] [--seed N] [--every N] [--truth-boxes]
+python -m benchmarks.redaction demo [--modes normal dropout] [--dropout 0.3] [--seeds N ...] [--every N] [--truth-boxes]
     [--no-attack] [--json OUT]
 
 The whole time that the subject is to be seen is cut into clips, which are redacted as the flow redacts pictures, with the
@@ -18,6 +18,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +66,7 @@ def main() -> None:
         "site", type=Path, help="folder with footage/, cameras.geojson, reference/, itinerary.csv, truth/"
     )
     parser.add_argument("--dropout", type=float, default=0.3, help="share of detections lost in the mode dropout")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the mode dropout: one mode each")
     parser.add_argument("--modes", nargs="+", default=[""], help="beginnings of the modes' names; all where left out")
     parser.add_argument("--every", type=int, default=1, help="redact every n-th clip only")
     parser.add_argument("--subject", help="name in the truth; the first where left out")
@@ -83,17 +84,20 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     footage, truth, models = read_footage(given.site), read_truth(given.site), load()
     subjects = {s.name: s for s in discover_subjects(given.site)}
     subject = subjects[given.subject or min(subjects)]
-    eyes, drop = Eyes(models, lambda m: detectors(m, SETTINGS)), Dropout(given.dropout, given.seed)
+    eyes = Eyes(models, lambda m: detectors(m, SETTINGS))
+    drops = {f"dropout {given.dropout:g} seed {seed}": Dropout(given.dropout, seed) for seed in given.seeds}
     if given.truth_boxes:
-        known, few = (truth_people(truth, footage.site, subject.name, d) for d in (None, drop))
+        known = truth_people(truth, footage.site, subject.name)
+        few = {name: truth_people(truth, footage.site, subject.name, drop) for name, drop in drops.items()}
     else:
         case = authorised(subject)
         found = look(case, footage, subject, models, lambda text: print(text, flush=True))
         known = follow_people(case, footage, found)
-        few = follow_people(case, footage, found[drop.keeps(found[["x0", "y0", "x1", "y1"]].to_numpy())])
+        at = found[["x0", "y0", "x1", "y1"]].to_numpy()
+        few = {name: follow_people(case, footage, found[drop.keeps(at)]) for name, drop in drops.items()}
     modes = [
         Mode("normal", lambda _: known, eyes.through(None)),
-        Mode(f"dropout {given.dropout:g}", lambda _: few, eyes.through(drop)),
+        *(Mode(name, partial(_always, few[name]), eyes.through(drop)) for name, drop in drops.items()),
         Mode("no detections", lambda _: known.nobody(), eyes.through(None, blind=True)),
         Mode("no empty scene", lambda _: known, eyes.through(None), scene=False),
         Mode("untracked here", lambda at: known.without_bystanders(at, footage.site), eyes.through(None)),
@@ -109,6 +113,10 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             camera, footage, boxes[boxes["camera"] == camera], subject.name, modes, eyes, attack, table, given.every
         )
     return report(given, table, attack)
+
+
+def _always(people: People, _: Camera) -> People:
+    return people
 
 
 def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) -> None:
@@ -213,7 +221,7 @@ def report(given: argparse.Namespace, table: dict[str, dict[str, Figures]], atta
     return {
         "site": given.site.name,
         "dropout": given.dropout,
-        "seed": given.seed,
+        "seeds": given.seeds,
         "every": given.every,
         "boxes": "truth" if given.truth_boxes else "own",
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
