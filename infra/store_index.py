@@ -6,6 +6,7 @@ default, keeps names of deleted objects in its journal and cannot be asked.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from infra.sqlite_file import compact
@@ -19,7 +20,8 @@ def configuration(data_dir: Path) -> str | None:
     """The filer's configuration (filer.toml); None for a data folder of before, which keeps its LevelDB."""
     if (data_dir / _LEVELDB).exists():
         return None
-    return f'[sqlite]\nenabled = true\ndbFile = "{data_dir / FILE}"\n'
+    # A JSON string is a basic string of TOML, whatever is in the path.
+    return f"[sqlite]\nenabled = true\ndbFile = {json.dumps(str(data_dir / FILE), ensure_ascii=False)}\n"
 
 
 def rewrite(record: StackRecord) -> None:

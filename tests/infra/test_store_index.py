@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,12 @@ def test_the_store_serves_while_its_index_is_rewritten(settings: Settings, store
         worker.join()
     assert [store.get(CASES, f"{CASE}/x/{number}.bin") for number in range(40)] == [bytes([n]) for n in range(40)]
     store.remove_all_versions(CASES, f"{CASE}/")
+
+
+def test_any_path_can_be_configured(tmp_path: Path) -> None:
+    """A folder's name may have quotes, backslashes and letters of any script."""
+    folder = tmp_path / 'ward "7\\B" \u8bca\U0001f3e5'
+    assert tomllib.loads(store_index.configuration(folder) or "")["sqlite"]["dbFile"] == str(folder / store_index.FILE)
 
 
 def test_a_folder_of_before_keeps_its_index(tmp_path: Path) -> None:
