@@ -71,7 +71,7 @@ def _measurements(at: Array, ground: Ground, measured: NDArray[np.bool_]) -> tup
     firm = np.asarray(np.isfinite(xy).all(1) & ~ground.at_odds, bool)
     if not firm.any():
         return xy, cov
-    rows = np.flatnonzero(measured & ground.at_odds & _near_measurement(at, firm))
+    rows = np.flatnonzero(np.isfinite(xy).all(1) & ground.at_odds & _near_measurement(at, firm))
     path, spread = smooth(at, np.where(firm[:, None], xy, np.nan), cov)
     foot = _away(ground.foot_m, ground.foot_cov_m2 + spread[:, :2, :2], path[:, :2])
     head = _away(xy, cov + spread[:, :2, :2], path[:, :2])
