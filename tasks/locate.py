@@ -8,7 +8,7 @@ Hartley & Zisserman, Multiple View Geometry, 2nd ed., section 5.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,13 +49,18 @@ COVERAGE_MARGIN_M = 1.0
 class Ground:
     """Positions of n boxes: `xy_m` (n, 2) and `cov_m2` (n, 2, 2), NaN where unknown; `foot_hidden` (n,).
 
-    `height_m` (n,) is the body height that foot and head imply together, NaN where it cannot be told.
+    `height_m` (n,) is the body height that foot and head imply together, NaN where it cannot be told. `at_odds` (n,):
+    the feet count as hidden only because foot and head imply no body of this height; the head may as well be wrong, and
+    `foot_m`, `foot_cov_m2` are what the foot alone says (of every box).
     """
 
     xy_m: Array
     cov_m2: Array
     foot_hidden: NDArray[np.bool_]
     height_m: Array
+    at_odds: NDArray[np.bool_]
+    foot_m: Array
+    foot_cov_m2: Array
 
 
 class Locator:
@@ -88,13 +93,14 @@ class Locator:
         crowded = 1 + CROWDED_FACTOR * np.minimum(share / COVERED_SHARE, 1.0)
         foot, foot_cov = self._measure(foot_px, np.zeros(n), np.zeros(n), sd_px * crowded, TOE_OFFSET_M)
         implied = self.projection.height_of(foot, head_px)
-        hidden = self.cut_at_bottom(boxes) | (share > COVERED_SHARE)
-        hidden |= self._too_short(implied, height, height_sd, foot, head_px, sd_px) | np.isnan(foot[:, 0])
+        explained = self.cut_at_bottom(boxes) | (share > COVERED_SHARE) | np.isnan(foot[:, 0])
+        hidden = explained | self._too_short(implied, height, height_sd, foot, head_px, sd_px)
         head_cut = boxes[:, 1] <= _border_px(boxes)
         head, head_cov = self._measure(head_px, height, height_sd, sd_px, 0.0)
         head = np.where(head_cut[:, None], np.nan, head)
         xy, cov = _choose(foot, foot_cov, head, head_cov, hidden)
-        return self._within(xy, cov, hidden, np.where(hidden | head_cut | (share > 0), np.nan, implied))
+        implied = np.where(hidden | head_cut | (share > 0), np.nan, implied)
+        return self._within(Ground(xy, cov, hidden, implied, hidden & ~explained, foot, foot_cov))
 
     def cut_at_bottom(self, boxes_px: Array) -> NDArray[np.bool_]:
         """(n,) whether a box reaches the image's lower edge."""
@@ -133,16 +139,21 @@ class Locator:
         odd = np.abs(np.nan_to_num(implied, nan=0.0) - height) > HEIGHT_GATE_SD * sd
         return odd & (self.projection.vertical is not None)
 
-    def _within(self, xy: Array, cov: Array, hidden: NDArray[np.bool_], implied: Array) -> Ground:
+    def _within(self, ground: Ground) -> Ground:
         """Forget positions beyond the coverage: they are extrapolations of the homography."""
+        xy, cov = ground.xy_m, ground.cov_m2
         bad = np.asarray(~(np.isfinite(xy).all(1) & np.isfinite(cov).all((1, 2))), bool)
         if self.camera.polygon is not None:
             safe = np.where(bad[:, None], 0.0, xy)
             spread = np.sqrt(np.where(bad, 0.0, np.trace(cov, axis1=1, axis2=2)))
             away = np.array([self.camera.polygon.distance(Point(x, y)) for x, y in safe])
             bad = bad | (away.reshape(-1) > np.clip(spread, COVERAGE_MARGIN_M, 3 * COVERAGE_MARGIN_M))
-        xy = np.where(bad[:, None], np.nan, xy)
-        return Ground(xy, np.where(bad[:, None, None], np.nan, cov), hidden, np.where(bad, np.nan, implied))
+        return replace(
+            ground,
+            xy_m=np.where(bad[:, None], np.nan, xy),
+            cov_m2=np.where(bad[:, None, None], np.nan, cov),
+            height_m=np.where(bad, np.nan, ground.height_m),
+        )
 
 
 def _border_px(boxes_px: Array) -> Array:
