@@ -6,12 +6,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interface import Floats, Image
+from models.interface import Boxes, Floats, Image
 
 # The 112 x 112 template of the ArcFace code (deepinsight/insightface, `face_align.py`), px.
 ARCFACE_112 = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float64
 )
+
+# Boxes that overlap more may be one person twice. Trackers want one box a person: with the doubles up to 0.6, which a
+# detector may keep, tracks break on real footage (docs/accuracy.md).
+ONE_PERSON_OVERLAP = 0.5
 
 
 def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -49,8 +53,14 @@ def warp(image: Image, landmarks: NDArray[np.floating], template: NDArray[np.flo
     return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression: indices of the boxes kept, best first; a kept pair has IoU <= `overlap`."""
+def suppress(
+    boxes: Floats, scores: Floats, overlap: float, always: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression: indices of the boxes kept, best first; a kept pair has IoU <= `overlap`.
+
+    Boxes flagged in `always` (n,) are kept whatever they overlap.
+    """
+    spared = np.zeros(len(scores), bool) if always is None else always
     order = np.argsort(-scores, kind="stable")
     area = np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
     keep: list[int] = []
@@ -59,8 +69,14 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
         keep.append(int(best))
         size = np.minimum(boxes[best, 2:], boxes[rest, 2:]) - np.maximum(boxes[best, :2], boxes[rest, :2])
         inter = np.maximum(size, 0).prod(1)
-        order = rest[inter <= overlap * (area[best] + area[rest] - inter)]
+        order = rest[(inter <= overlap * (area[best] + area[rest] - inter)) | spared[rest]]
     return np.array(keep, np.intp)
+
+
+def best_of_each(people: Boxes) -> Boxes:
+    """One box a person: without those that overlap a better one by more than ONE_PERSON_OVERLAP."""
+    keep = suppress(people.xyxy, people.score, ONE_PERSON_OVERLAP)
+    return Boxes(people.xyxy[keep], people.score[keep])
 
 
 def shrink_filter(ratio: float) -> int:

@@ -54,7 +54,10 @@ class PersonDetector(Protocol):
     """Finds people."""
 
     def detect(self, frames: Sequence[Image]) -> list[Boxes]:
-        """One `Boxes` a frame; frames of any size. Boxes may reach past the image border by a few px."""
+        """One `Boxes` a frame; frames of any size. Boxes may reach past the image border by a few px.
+
+        Two people close together may be told apart at the price of a person who has two boxes (`models.align.best_of_each`).
+        """
         ...
 
 

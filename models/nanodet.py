@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.align import shrink_filter, suppress
+from models.align import ONE_PERSON_OVERLAP, shrink_filter, suppress
 from models.interface import Boxes, Floats, Image
 from models.manifest import ModelInput
 from models.runtime import Session
@@ -42,10 +42,13 @@ class NanoDet:
         batch = ((canvas - self._mean) * self._scale).transpose(2, 0, 1)[None]
         outputs = self._session.run(np.ascontiguousarray(batch, np.float32))
         found = [self._decode(outputs[i], outputs[i + 3], i) for i in range(len(_STRIDES))]
-        boxes = np.concatenate([b for b, _ in found]) / np.float32(ratio)
-        scores = np.concatenate([s for _, s in found])
-        keep = suppress(boxes.astype(np.float32), scores, self._overlap)
-        return Boxes(boxes[keep].astype(np.float32), scores[keep].astype(np.float32))
+        boxes = np.concatenate([b for b, _ in found]).astype(np.float32) / np.float32(ratio)
+        scores = np.concatenate([s for _, s in found]).astype(np.float32)
+        # What `best_of_each` picks is there whatever it overlaps: a double must not suppress somebody's only box.
+        each = np.zeros(len(scores), bool)
+        each[suppress(boxes, scores, ONE_PERSON_OVERLAP)] = True
+        keep = suppress(boxes, scores, self._overlap, each)
+        return Boxes(boxes[keep], scores[keep].astype(np.float32))
 
     def _decode(self, classes: NDArray[np.float32], sides: NDArray[np.float32], level: int) -> tuple[Floats, Floats]:
         scores = classes[0, :, _PERSON]

@@ -16,6 +16,7 @@ from data_contracts.errors import VideoUnreadable
 from data_contracts.policy import SearchSettings
 from data_contracts.tables import DETECTIONS
 from data_contracts.time import Record
+from models.align import best_of_each
 from tasks.authorise import require
 from tasks.heads import find_faces
 from tasks.locate import Ground, Locator, hidden_by_others
@@ -98,7 +99,7 @@ def detect_people(
     camera: Camera, t_utc: datetime, image: NDArray[np.uint8], person: PersonDetector, locator: Locator | None
 ) -> list[dict[str, Any]]:
     """One row of DETECTIONS a person in a frame of the camera's size, without faces. Recognises nobody."""
-    people = person.detect([image])[0]
+    people = best_of_each(person.detect([image])[0])
     boxes = np.clip(np.asarray(people.xyxy, float).reshape(-1, 4), 0, [camera.image_width, camera.image_height] * 2)
     ground = None
     if locator is not None:

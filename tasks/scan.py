@@ -17,6 +17,7 @@ from data_contracts.errors import VideoUnreadable
 from data_contracts.policy import SearchSettings
 from data_contracts.tables import CANDIDATES
 from data_contracts.time import Record
+from models.align import best_of_each
 from tasks.authorise import require
 from tasks.heads import Face, expected_face_px, find_faces
 from tasks.match import match
@@ -109,7 +110,7 @@ def _look(
     search: SearchSettings,
     settings: ScanSettings,
 ) -> list[dict[str, Any]]:
-    people = models.person.detect([frame.image])[0]
+    people = best_of_each(models.person.detect([frame.image])[0])
     boxes = np.asarray(people.xyxy, float)[people.score >= settings.person_score]
     least = models.calibration.min_face_px
     if not np.any(expected_face_px(boxes) >= 0.75 * least):

@@ -32,11 +32,11 @@ IN_LINE_DEG = 45
 
 def main() -> None:
     """Print one table for each way of facing; write the figures as JSON."""
-    given, site, found, _ = site_tracks.asked(__doc__)
+    given, site, looked = site_tracks.asked(__doc__)
     people = pd.read_csv(given.folder / "truth" / "people.csv", usecols=["t_utc", "person", "heading_deg"])
     people["t_utc"] = pd.to_datetime(people["t_utc"], utc=True, format="ISO8601")
     truth = site_tracks.truth_of(given.folder).merge(people, on=["t_utc", "person"])
-    rows = pd.concat([_offsets(found, truth, camera) for camera in site.cameras])
+    rows = pd.concat([_offsets(looked.found, truth, camera) for camera in site.cameras])
     following.report({"machine": following.machine(), **figures(rows), **pair_figures(rows)}, given.json)
 
 

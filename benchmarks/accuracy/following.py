@@ -11,10 +11,10 @@ import os
 import platform
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from benchmarks.accuracy.ground import ground_figures, reported_figures
 from benchmarks.accuracy.tracking import tracking_figures
 from data_contracts.camera import Site
 from data_contracts.tables import DETECTIONS
+from models.interface import Boxes, PersonDetector
 from models.registry import ModelSettings, load_person
 from tasks.follow import detect_people
 from tasks.join import join
@@ -47,23 +48,51 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write the figures here")
 
 
-def detections(given: Namespace, site: Site, frames: Callable[[], Frames]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """DETECTIONS of all frames, and how many were looked at with how much CPU time (nothing where read from a file)."""
+class Looked(NamedTuple):
+    """`found`: DETECTIONS of all frames. `cost`: how many were looked at with how much CPU time. `answers`: every box that the
+    detector gave, people with two boxes among them. Cost and answers are empty where the detections were read from a file.
+    """
+
+    found: pd.DataFrame
+    cost: dict[str, Any]
+    answers: pd.DataFrame
+
+
+def detections(given: Namespace, site: Site, frames: Callable[[], Frames]) -> Looked:
+    """Everyone in all frames, by the detector that is asked for or from the file."""
     if given.detections and given.detections.is_file():
-        return DETECTIONS.shape(pd.read_parquet(given.detections)), {}
+        return Looked(DETECTIONS.shape(pd.read_parquet(given.detections)), {}, DETECTIONS.empty())
     size = tuple(int(v) for v in given.size.split("x")) if given.size else None
-    person = load_person(ModelSettings(person_size=size, runtime=given.runtime))
+    person = _Overheard(load_person(ModelSettings(person_size=size, runtime=given.runtime)))
     cameras = {c.camera_id: (c, None if c.homography is None else Locator(c)) for c in site.cameras}
-    rows, spent, n = [], 0.0, 0
+    rows, answers, spent, n = [], [], 0.0, 0
     for name, t_utc, image in frames():
         began = time.process_time()
         camera, locator = cameras[name]
         rows += detect_people(camera, t_utc, image, person, locator)
         spent, n = spent + time.process_time() - began, n + 1
+        boxes = pd.DataFrame(person.last.xyxy.astype(float), columns=["x0", "y0", "x1", "y1"])
+        answers.append(boxes.assign(score=person.last.score.astype(float), camera_id=name, t_utc=t_utc))
     found = DETECTIONS.shape(rows)
     if given.detections:
         found.to_parquet(given.detections)
-    return found, {"frames": n, "cpu_ms_a_frame": 1e3 * spent / max(n, 1)}
+    cost = {"frames": n, "cpu_ms_a_frame": 1e3 * spent / max(n, 1)}
+    return Looked(found, cost, pd.concat(answers or [DETECTIONS.empty()], ignore_index=True))
+
+
+class _Overheard:
+    """A person detector whose last answer can be asked for."""
+
+    last: Boxes
+
+    def __init__(self, person: PersonDetector) -> None:
+        self._person = person
+
+    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Boxes]:
+        """As the detector answers."""
+        answers = self._person.detect(frames)
+        self.last = answers[-1]
+        return answers
 
 
 def measure(found: pd.DataFrame, site: Site, truth: pd.DataFrame) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -21,18 +20,19 @@ from data_contracts.camera import Site, read_site_file
 
 def main() -> None:
     """Print a table for each stage; write the figures as JSON."""
-    given, site, found, cost = asked(__doc__)
-    following.report({"detecting": cost, **following.measure(found, site, truth_of(given.folder))}, given.json)
+    given, site, looked = asked(__doc__)
+    measured = following.measure(looked.found, site, truth_of(given.folder))
+    following.report({"detecting": looked.cost, **measured}, given.json)
 
 
-def asked(about: str | None) -> tuple[argparse.Namespace, Site, pd.DataFrame, dict[str, Any]]:
+def asked(about: str | None) -> tuple[argparse.Namespace, Site, following.Looked]:
     """What the command line says, the site of its folder, and what `following.detections` finds there."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder with cameras.geojson, footage/ and truth/")
     following.add_options(parser)
     given = parser.parse_args()
     site = read_site_file(given.folder / "cameras.geojson")
-    return given, site, *following.detections(given, site, lambda: frames(given.folder))
+    return given, site, following.detections(given, site, lambda: frames(given.folder))
 
 
 def truth_of(folder: Path) -> pd.DataFrame:

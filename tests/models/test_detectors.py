@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import ModelUnavailable
+from models.align import best_of_each, suppress
 from models.centerface import CenterFace
-from models.interface import FaceDetector, Faces, Image, PersonDetector
+from models.interface import Boxes, FaceDetector, Faces, Image, PersonDetector
 from models.manifest import ModelInput
 from models.nanodet import NanoDet, letterbox
 from models.pull import pull, sha256
@@ -72,6 +73,15 @@ def test_centerface_decodes_by_hand() -> None:
     assert faces.landmarks[0, 0] == pytest.approx(np.array([18 + 0.5 * 8, 6 + 0.25 * 16]) / 4)
 
 
+def test_a_double_suppresses_nobody_s_only_box() -> None:
+    """The second box is the first person again, and overlaps the third, a second person's, by more still: that one stays."""
+    boxes = np.array([[0, 0, 100, 300], [28, 0, 128, 300], [50, 0, 150, 300]], np.float32)
+    scores = np.array([0.9, 0.6, 0.5], np.float32)
+    assert suppress(boxes, scores, 0.6).tolist() == [0, 1]
+    assert suppress(boxes, scores, 0.6, np.array([True, False, True])).tolist() == [0, 1, 2]
+    assert best_of_each(Boxes(boxes, scores)).score.tolist() == pytest.approx([0.9, 0.5])
+
+
 @pytest.fixture(scope="module")
 def scene() -> tuple[Image, pd.DataFrame]:
     """A frame of the demo and its true boxes."""
@@ -107,6 +117,16 @@ class PersonDetectorContract:
 
 class TestNanoDet(PersonDetectorContract):
     """The default person detector."""
+
+    def test_doubles_cost_nobody_their_only_box(
+        self, detector: NanoDet, scene: tuple[Image, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One box a person is the same choice whether the detector lists its doubles or everything."""
+        (listed,) = detector.detect([scene[0]])
+        monkeypatch.setattr(detector, "_overlap", 1.0)
+        (everything,) = detector.detect([scene[0]])
+        assert len(best_of_each(listed)) < len(listed) < len(everything)
+        assert (best_of_each(listed).xyxy == best_of_each(everything).xyxy).all()
 
     @pytest.fixture
     def detector(self, models: Models) -> PersonDetector:

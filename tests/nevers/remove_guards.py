@@ -170,6 +170,12 @@ GUARDS = (
         "        pass",
     ),
     Guard(
+        "3 a sure box on another is a second person",
+        "flows/pictures.py",
+        "ONE_PERSON_OVERLAP, b.score >= settings.sure_score)",
+        "ONE_PERSON_OVERLAP)",
+    ),
+    Guard(
         "3 a track that another camera contradicts is nobody's",
         "tasks/elsewhere.py",
         "    everybody = without_strayed(tracks, subject_tracks)",

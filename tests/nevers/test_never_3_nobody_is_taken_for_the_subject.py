@@ -1,5 +1,7 @@
 """Never 3, attacks on who is taken for the subject: somebody covers them, stands behind them, or takes over their track."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,13 +10,15 @@ from scene import STRANGER, SUBJECT, at, empty_room, head_of, seeing, shown, tra
 
 from data_contracts.camera import read_site
 from data_contracts.tables import MEMBERS, PERSONS, TRACKS
+from flows.pictures import detectors
+from models.interface import Boxes
 from tasks import video
 from tasks.background import build_background
 from tasks.bystanders import locate
 from tasks.elsewhere import boxes_at, with_unseen
 from tasks.mosaic import Mosaic
 from tasks.projection import Projection
-from tasks.redact import RedactSettings, levels_to_hide, redact, stranger_beside
+from tasks.redact import Detectors, RedactSettings, levels_to_hide, redact, stranger_beside
 
 SETTINGS = RedactSettings()
 TIMES = [i / 5 for i in range(30)]
@@ -201,3 +205,21 @@ def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
     assert all(there[:8])
     assert not any(there[12:])
     assert all(shown_at(locate(taken, own, [1], seeing(), SETTINGS))), "without the other camera nothing tells"
+
+
+@pytest.mark.parametrize(("score", "people"), [(0.45, 2), (0.35, 1)], ids=["sure", "unsure"])
+def test_a_sure_box_on_the_subject_s_is_somebody(score: float, people: int) -> None:
+    """Two people in line are two boxes that overlap by half: the second hides the subject unless it is unsure."""
+    both = np.array([SUBJECT, moved(SUBJECT, 20, 0, 24, 0)], np.float32)
+
+    class Person:
+        def detect(self, images: list) -> list[Boxes]:
+            return [Boxes(both, np.array([0.9, score], np.float32)) for _ in images]
+
+    models = SimpleNamespace(person=Person(), face=None)
+    found = detectors(models, SETTINGS)  # type: ignore[arg-type]
+    ((boxes, _),) = found.people([np.zeros((360, 640, 3), np.uint8)])
+    assert len(boxes) == people
+    eyes = Detectors(people=found.people)
+    places = locate(frames(SUBJECT), track(1, SUBJECT, TIMES), [1], eyes, SETTINGS)
+    assert {len(place.others) > 0 for place in places} == {people == 2}

@@ -13,8 +13,9 @@ from data_contracts.errors import BadInput, ModelUnavailable, NotAuthorised, Vid
 from data_contracts.policy import SearchSettings
 from data_contracts.tables import CANDIDATES, DETECTIONS, SEGMENT_REPORTS
 from data_contracts.validate import validate
+from models.interface import Boxes
 from models.registry import load
-from tasks.follow import follow_segment
+from tasks.follow import detect_people, follow_segment
 from tasks.heads import find_faces, turn_of
 from tasks.match import match
 from tasks.scan import MotionGate, ScanSettings, scan_segment
@@ -105,6 +106,20 @@ def test_unreadable_segment_is_a_fault_and_no_traceback(models, template):
         assert found.empty
         assert "MP4" in report["fault"].iloc[0]
         assert report["end_utc"].iloc[0] == report["start_utc"].iloc[0]
+
+
+def test_a_person_with_two_boxes_is_one():
+    """The detector may answer twice to one person; what is tracked and compared is their best box."""
+    camera = SITE.by_id["lobby-a"]
+    boxes = np.array([[300, 200, 400, 500], [328, 200, 428, 500], [600, 200, 700, 500]], np.float32)
+
+    class Twice:
+        def detect(self, frames):
+            return [Boxes(boxes, np.array([0.9, 0.6, 0.5], np.float32)) for _ in frames]
+
+    image = np.zeros((camera.image_height, camera.image_width, 3), np.uint8)
+    rows = detect_people(camera, START, image, Twice(), None)
+    assert [(row["x0"], round(row["score"], 1)) for row in rows] == [(300.0, 0.9), (600.0, 0.5)]
 
 
 def test_cameras_that_were_not_granted_are_not_opened(models, template):
