@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.footage import iou
+from models.align import ONE_PERSON_OVERLAP, suppress
 
 BOX = ["x0", "y0", "x1", "y1"]
 # A box is the person's from this overlap on (PASCAL VOC, Everingham et al. 2010, section 4.2).
@@ -36,6 +37,16 @@ def detection_figures(found: pd.DataFrame, truth: pd.DataFrame, sure: float) -> 
         "precision": float(taken.mean()) if len(taken) else float("nan"),
         "recall": float(taken.sum() / max(wanted, 1)),
     }
+
+
+def second_boxes(found: pd.DataFrame, truth: pd.DataFrame, sure: float) -> dict[str, int]:
+    """How many boxes of at least `sure` lie on a better one (`models.align.best_of_each`), and how many of them are somebody."""
+    n = people = 0
+    for boxes, rows in frames_of(found, truth):
+        best = suppress(boxes[BOX].to_numpy(np.float32), boxes["score"].to_numpy(np.float32), ONE_PERSON_OVERLAP)
+        second = (boxes["score"].to_numpy(float) >= sure) & ~np.isin(np.arange(len(boxes)), best)
+        n, people = n + int(second.sum()), people + int((_hits(boxes, rows)[second] > 0).sum())
+    return {"second_boxes": n, "second_people": people}
 
 
 def average_precision(score: NDArray[np.floating], hit: NDArray[np.bool_], wanted: int) -> float:

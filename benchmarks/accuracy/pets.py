@@ -17,8 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.accuracy import following, pets_data
-from benchmarks.accuracy.detection import detection_figures
+from benchmarks.accuracy.detection import detection_figures, second_boxes
 from data_contracts.camera import Origin, Site
+from tasks.redact import RedactSettings
 from tasks.track import TrackSettings
 
 
@@ -37,13 +38,14 @@ def main() -> None:
 
 
 def _detector(looked: following.Looked, truth: pd.DataFrame) -> dict[str, float]:
-    """Average precision of the detector's boxes on all frames and on every fifth."""
+    """Average precision of the detector's boxes on all frames and on every fifth; second boxes that are sure to redaction."""
     sampled = [pets_data.time_of(frame) for frame in range(0, looked.cost["frames"], 5)]
     parts = [table[table["t_utc"].isin(sampled)] for table in (looked.answers, truth)]
     sure = TrackSettings().high_score
     return {
         "ap": detection_figures(looked.answers, truth, sure)["ap"],
         "ap_every_fifth": detection_figures(*parts, sure)["ap"],
+        **second_boxes(looked.answers, truth, RedactSettings().sure_score),
     }
 
 

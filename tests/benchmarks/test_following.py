@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.accuracy import pets_data
-from benchmarks.accuracy.detection import average_precision, detection_figures
+from benchmarks.accuracy.detection import average_precision, detection_figures, second_boxes
 from benchmarks.accuracy.feet import figures, pair_figures
 from benchmarks.accuracy.ground import ground_figures, reported_figures
 from benchmarks.accuracy.tracking import tracking_figures
@@ -53,6 +53,15 @@ def test_a_box_on_somebody_ignored_counts_neither_way() -> None:
         truth, truth, 0.5
     )
     assert detection_figures(found, truth, 0.5)["precision"] == 0.5
+
+
+def test_a_second_box_is_somebody_or_the_first_again() -> None:
+    """Two people 0.1 m apart and a third alone, who has two boxes like them: two second boxes, of which one is a person."""
+    truth = seen({"p": [(1, 1)], "q": [(1.1, 1)], "r": [(5, 1)]})
+    found = seen({"p": [(1, 1)], "q": [(1.1, 1)], "r": [(5, 1)], "again": [(5.1, 1)]})
+    found = found.assign(score=[0.9, 0.5, 0.9, 0.5])
+    assert second_boxes(found, truth, 0.4) == {"second_boxes": 2, "second_people": 1}
+    assert second_boxes(found, truth, 0.6) == {"second_boxes": 0, "second_people": 0}
 
 
 def test_a_broken_and_a_swapped_track_cost_identity() -> None:
