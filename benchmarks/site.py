@@ -91,7 +91,7 @@ def run(folder: Path, policy: str, out: Path | None) -> dict[str, object]:
 
 def trace(env, case_id, subject, policy, out):
     """File one case, wait for its run, read what it wrote; returns the comparison's tables and times by stage."""
-    from benchmarks.site_truth import RunTables
+    from benchmarks.site_run import RunTables
     from data_contracts.tables import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS, TRAJECTORY
     from flows import publish
     from flows.begin import last_run, read_stats

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.site_match import SUBJECT, true_at
+from benchmarks.site_run import RunTables
 from benchmarks.truth import Truth
-
-if TYPE_CHECKING:
-    from benchmarks.site_truth import RunTables
 
 # Feet are to be seen where next to nothing of the body is hidden or cut.
 FULL_VIEW = 0.7

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.site_run import RunTables
 from benchmarks.truth import Truth
 from data_contracts.errors import BadInput
 from data_contracts.exposure import ErrorModel, MeetSettings
@@ -14,9 +15,6 @@ from data_contracts.policies import load_policy
 from data_contracts.tables import PERSONS, TRAJECTORY
 from tasks.assess import assess
 from tasks.meet import meet
-
-if TYPE_CHECKING:
-    from benchmarks.site_truth import RunTables
 
 NEAR_M = 3.0
 _SECONDS = {"seconds_1m": 1.0, "seconds_1_5m": 1.5, "seconds_2m": 2.0}

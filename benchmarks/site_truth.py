@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,13 @@ from benchmarks.site_instants import instants
 from benchmarks.site_match import SUBJECT, match_encounters, true_at
 from benchmarks.site_people import person_figures
 from benchmarks.site_render import render
+from benchmarks.site_run import RunTables
 from benchmarks.truth import SEEABLE, Subject, Truth, discover_subjects, read_truth
 
-__all__ = ["RunTables", "Subject", "compare", "discover_subjects", "render"]
+__all__ = ["Subject", "compare", "discover_subjects", "render"]
 
 # A reported position further off than this is somebody else's or nobody's: bodies do not reach so far.
 WRONG_PLACE_M = 1.0
-
-
-@dataclass(frozen=True)
-class RunTables:
-    """What one run of trace-case wrote (contracts of the same names)."""
-
-    trajectory: pd.DataFrame
-    sightings: pd.DataFrame
-    encounters: pd.DataFrame
-    encounter_points: pd.DataFrame
-    contacts: pd.DataFrame
-    gaps: pd.DataFrame
-    policy: str | None = None
 
 
 def compare(site: Path, subject: str, run: RunTables) -> dict[str, Any]:

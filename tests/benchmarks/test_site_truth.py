@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.site_people import true_tables
-from benchmarks.site_truth import RunTables, compare, discover_subjects, render
+from benchmarks.site_run import RunTables
+from benchmarks.site_truth import compare, discover_subjects, render
 from benchmarks.truth import read_truth
 from data_contracts.errors import BadInput
 from data_contracts.policies import load_policy
