@@ -28,6 +28,9 @@ CALIBRATION = Path("data/calibration/View_001.xml")
 # The file's header says 10; the set's description says "about 7".
 FPS = 7
 START = datetime(2009, 1, 1, tzinfo=UTC)
+# The part of the floor on which published trackings of this set are judged: x and y from, to, m (`trackingArea` in the code of
+# Milan, Schindler & Roth, Detection- and trajectory-level exclusion in multiple object tracking, CVPR 2013).
+TRACKING_AREA_M = (-14.0696, 4.9813, -14.2740, 1.7335)
 
 
 def frames(folder: Path) -> Iterator[tuple[datetime, NDArray[np.uint8]]]:
@@ -67,6 +70,14 @@ def read_truth(folder: Path) -> pd.DataFrame:
     return table.assign(camera_id=CAMERA)[
         ["camera_id", "frame", "t_utc", "person", "x0", "y0", "x1", "y1", "x_m", "y_m", "ignore"]
     ]
+
+
+def in_tracking_area(folder: Path, boxes: pd.DataFrame) -> NDArray[np.bool_]:
+    """(n,) whether the middle of the lower edge of each box (x0..y1, px) stands in TRACKING_AREA_M."""
+    feet = np.c_[(boxes["x0"] + boxes["x1"]) / 2, boxes["y1"]].reshape(-1, 2)
+    x, y = _Tsai(folder).ground(feet).T
+    x_from, x_to, y_from, y_to = TRACKING_AREA_M
+    return np.asarray((x_from <= x) & (x <= x_to) & (y_from <= y) & (y <= y_to))
 
 
 def read_camera(folder: Path) -> Camera:

@@ -115,7 +115,7 @@ def test_facing_is_told_by_the_angle_to_the_camera() -> None:
     assert [part["exact_m"] for part in figures(rows).values()] == [1, 2, 3]
 
 
-def test_pets_camera_and_truth_agree_on_the_floor(tmp_path: Path) -> None:
+def test_pets_camera_and_truth_agree_on_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The camera's record (lens bent the other way) puts an annotated foot where Tsai's own model does, to 5 mm."""
     for path, text in ((pets_data.CALIBRATION, VIEW), (pets_data.ANNOTATIONS, BOXES)):
         (tmp_path / path).parent.mkdir(parents=True)
@@ -126,6 +126,10 @@ def test_pets_camera_and_truth_agree_on_the_floor(tmp_path: Path) -> None:
     foot = projection.at_height(projection.undistort(np.array([[200.0, 440.0]])), 0.0)
     assert foot[0] == pytest.approx(truth[["x_m", "y_m"]].to_numpy()[0], abs=0.005)
     assert np.linalg.norm(foot - projection.at_height(np.array([[200.0, 440.0]]), 0.0)) > 0.05
+    x, y = foot[0]
+    for area, inside in (((x - 1, x + 1, y - 1, y + 1), True), ((x + 0.1, x + 1, y - 1, y + 1), False)):
+        monkeypatch.setattr(pets_data, "TRACKING_AREA_M", area)
+        assert pets_data.in_tracking_area(tmp_path, truth).tolist() == [inside]
 
 
 def test_pets_files_that_lack_are_named(tmp_path: Path) -> None:
