@@ -116,7 +116,7 @@ def models_of(person: Detector, face: Detector) -> Models:
 def test_within_a_segment_no_model_looks_any_more(env: Environment, ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a segment the consent ends: within the interval of asking the detectors refuse to look."""
     monkeypatch.setattr(allowed, "CHECK_EVERY_S", 0.2)
-    case_id = filed(env, timedelta(seconds=3) if ends == "expired" else timedelta(days=1))
+    case_id = filed(env, timedelta(seconds=6) if ends == "expired" else timedelta(days=1))
     person, face = Detector(), Detector()
     loaded = looking_only_while(StillAllowed(env, case_id), models_of(person, face))
     time.sleep(0.3)
@@ -124,7 +124,7 @@ def test_within_a_segment_no_model_looks_any_more(env: Environment, ends: str, m
     if ends == "withdrawn":
         withdraw(env, case_id)
     elif ends == "expired":
-        time.sleep(2.5)
+        time.sleep(6)
     elif ends == "destroyed":
         env.cases.destroy_key(case_id)
     else:

@@ -109,10 +109,11 @@ def _held_by_dask(site: Environment) -> tuple[list[str], list[str]]:
 
 def test_expiry_is_noticed_by_the_next_tick(site: Environment, new_papers: Callable[..., Papers]) -> None:
     """A case whose consent has expired is destroyed by purge-expired's next pass; another is left alone."""
-    expired, alive = new_papers(expires_in_s=2.0), new_papers()
-    for papers in (expired, alive):
-        store_case(site, papers)
-    time.sleep(2.5)
+    alive = new_papers()
+    store_case(site, alive)
+    expired = new_papers(expires_in_s=10.0)
+    store_case(site, expired)
+    time.sleep(10.5)
     doomed = [d for d in purge_expired.plan.fn() if d.case_id in (expired.request.case_id, alive.request.case_id)]
     assert [(d.case_id, d.reason) for d in doomed] == [(expired.request.case_id, "consent or approval expired")]
     assert purge_expired.destroy.fn(doomed[0]) == earlier_receipt(site, expired.request.case_id).key
