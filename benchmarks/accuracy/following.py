@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy.detection import detection_figures
+from benchmarks.accuracy.detection import BOX, detection_figures
 from benchmarks.accuracy.ground import ground_figures, reported_figures
 from benchmarks.accuracy.tracking import tracking_figures
 from data_contracts.camera import Site
@@ -71,7 +71,7 @@ def detections(given: Namespace, site: Site, frames: Callable[[], Frames]) -> Lo
         camera, locator = cameras[name]
         rows += detect_people(camera, t_utc, image, person, locator)
         spent, n = spent + time.process_time() - began, n + 1
-        boxes = pd.DataFrame(person.last.xyxy.astype(float), columns=["x0", "y0", "x1", "y1"])
+        boxes = pd.DataFrame(person.last.xyxy.astype(float), columns=BOX)
         answers.append(boxes.assign(score=person.last.score.astype(float), camera_id=name, t_utc=t_utc))
     found = DETECTIONS.shape(rows)
     if given.detections:

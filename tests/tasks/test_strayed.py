@@ -66,6 +66,14 @@ def test_a_bystander_whom_another_camera_sees_where_the_track_is() -> None:
     assert strayed(path("a", 1, walks_by, subject_p=first), unknown, elsewhere) == [], "a broken track of the subject"
 
 
+def test_a_bystander_who_has_a_track_of_their_own_beside_the_subject_is_no_contradiction() -> None:
+    """The subject stops 0.3 m from somebody: the other camera's track is nearer to that person's own one."""
+    beside = path("a", 1, [5.0] * 10 + [8.7] * 20, subject_p=[0.99] + [None] * 29)
+    aside, elsewhere = path("b", 9, [9.0] * 30), path("b", 4, [5.0] * 10)
+    assert strayed(beside, aside, elsewhere, path("a", 2, [9.0] * 30)) == []
+    assert strayed(beside, aside, elsewhere) == list(range(10, 30))
+
+
 def test_it_is_the_subject_s_again_where_the_cameras_agree_again() -> None:
     """A track that goes over to somebody and comes back is kept at both ends."""
     there = [5.0] * 10 + [7.0] * 5 + [5.0] * 10  # 5 m, 7 m, 5 m
