@@ -1,4 +1,5 @@
-"""`python -m benchmarks.template [SITE]`: what the template's rotation costs beside the face embedder, in CPU milliseconds.
+"""`python -m benchmarks.template [SITE]`: what the template's rotation costs beside the face
+embedder, in CPU milliseconds.
 
 SITE is laid out like demo/; its reference pictures are the faces. One thread; medians.
 """
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 
 from models.registry import load
-from tasks.rotation import Rotation
+from tasks.observe.rotation import Rotation
 
 
 def cpu_ms(work: Callable[[], object], times: int) -> float:
@@ -40,9 +41,11 @@ def main() -> None:
     print(f"{'size':>6} {'make R':>10} {'turn 1 face':>12} {'turn 8 faces':>13}")
     for d in (128, 512, 1024):
         made = cpu_ms(lambda d=d: Rotation(secrets.token_bytes(32)).apply(np.ones((1, d))), 7)
-        rotation, faces = Rotation(secrets.token_bytes(32)), np.ones((8, d), np.float32)
+        rotation = Rotation(secrets.token_bytes(32))
+        faces = np.ones((8, d), np.float32)
         one, eight = (
-            cpu_ms(lambda n=n, r=rotation, f=faces: [r.apply(f[:n]) for _ in range(20)], 9) / 20 for n in (1, 8)
+            cpu_ms(lambda n=n, r=rotation, f=faces: [r.apply(f[:n]) for _ in range(20)], 9) / 20
+            for n in (1, 8)
         )
         print(f"{d:>6} {made:>10.2f} {one:>12.3f} {eight:>13.3f}")
     models = load()

@@ -1,8 +1,9 @@
 """Read a synthetic site's truth, and find its subjects with what they would hand in.
 
-Layout as in demo/: `footage/`, `reference/`, `itinerary.csv`, `truth/people.csv` (everybody's floor positions),
-`truth/boxes.csv` (who is in which picture) and `truth/encounters.csv`. Several subjects are told apart by the `subject`
-column of `encounters.csv` and of `itinerary.csv`, and by subfolders or prefixes in `reference/`.
+Layout as in demo/: `footage/`, `reference/`, `itinerary.csv`, `truth/people.csv` (everybody's floor
+positions), `truth/boxes.csv` (who is in which picture) and `truth/encounters.csv`. Several subjects
+are told apart by the `subject` column of `encounters.csv` and of `itinerary.csv`, and by subfolders
+or prefixes in `reference/`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.case import Visit
 from data_contracts.errors import BadInput
-from tasks.itinerary import read_itinerary
+from tasks.search.itinerary import read_itinerary
 
-# Share of the body's visible surface from which a person counts as to be seen: below it even people guess.
+# Share of the body's visible surface from which a person counts as to be seen: below it even people
+# guess.
 SEEABLE = 0.3
 _PICTURES = (".jpg", ".jpeg", ".png")
 
@@ -50,12 +52,19 @@ class Truth:
     @cached_property
     def path(self) -> dict[str, pd.DataFrame]:
         """Positions of each person by time."""
-        return {str(name): rows.set_index("t_utc").sort_index() for name, rows in self.people.groupby("person")}
+        return {
+            str(name): rows.set_index("t_utc").sort_index()
+            for name, rows in self.people.groupby("person")
+        }
 
     def times(self, person: str, state: str = "ok", visible: float = SEEABLE) -> set[pd.Timestamp]:
         """Times at which a person is to be seen on some camera whose footage has this state."""
         boxes = self.boxes
-        chosen = (boxes["person"] == person) & (boxes["visible"] >= visible) & (boxes["footage"] == state)
+        chosen = (
+            (boxes["person"] == person)
+            & (boxes["visible"] >= visible)
+            & (boxes["footage"] == state)
+        )
         return set(boxes.loc[chosen, "t_utc"])
 
 
@@ -76,7 +85,9 @@ def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise BadInput(f"{path}: the truth cannot be read ({error})") from error
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise BadInput(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} is missing")
+        raise BadInput(
+            f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} is missing"
+        )
     for column in ("t_utc", "start_utc", "end_utc"):
         if column in table.columns:
             table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601")
@@ -84,32 +95,44 @@ def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _footage(folder: Path) -> tuple[pd.DataFrame, float]:
-    """Segments with their state, holes included, and the usual length of a segment in seconds (0: only one a camera)."""
+    """Segments with their state, holes included, and the usual length of a segment in seconds (0:
+    only one a camera).
+    """
     rows = []
     for path in sorted(folder.rglob("*.mp4")):
         name = object_key.read_segment(path.relative_to(folder).as_posix())
         if name is not None:
             rows.append((name.camera_id, name.start_utc, "ok" if _whole(path) else "damaged"))
     if not rows:
-        raise BadInput(f"{folder}: expected segments <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4, found none")
+        raise BadInput(
+            f"{folder}: expected segments <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4, found none"
+        )
     table = pd.DataFrame(rows, columns=["camera", "start_utc", "state"])
     table["start_utc"] = pd.to_datetime(table["start_utc"], utc=True, format="ISO8601")
     gaps = table.groupby("camera")["start_utc"].diff().dropna().dt.total_seconds()
     length_s = float(gaps.median()) if len(gaps) else 0.0
     holes = []
     if length_s:
-        # Every camera is meant to record the whole time of the site: what lacks on its grid is missing.
-        first, last = table["start_utc"].min(), table["start_utc"].max()
+        # Every camera is meant to record the whole time of the site: what lacks on its grid is
+        # missing.
+        first = table["start_utc"].min()
+        last = table["start_utc"].max()
         grid = pd.date_range(first, last, freq=pd.Timedelta(seconds=length_s))
         for camera, rows_of in table.groupby("camera"):
             holes += [(camera, t, "missing") for t in grid if t not in set(rows_of["start_utc"])]
-    frame = pd.concat([table, pd.DataFrame(holes, columns=table.columns).astype(table.dtypes)], ignore_index=True)
+    frame = pd.concat(
+        [table, pd.DataFrame(holes, columns=table.columns).astype(table.dtypes)], ignore_index=True
+    )
     return frame.sort_values(["camera", "start_utc"]).reset_index(drop=True), length_s
 
 
 def _whole(path: Path) -> bool:
-    """Whether an MP4's top-level boxes are all there (ISO/IEC 14496-12, 4.2): a cut file ends inside a box."""
-    size, at, kinds = path.stat().st_size, 0, set()
+    """Whether an MP4's top-level boxes are all there (ISO/IEC 14496-12, 4.2): a cut file ends
+    inside a box.
+    """
+    size = path.stat().st_size
+    at = 0
+    kinds = set()
     with path.open("rb") as file:
         while at + 8 <= size:
             file.seek(at)
@@ -137,22 +160,31 @@ def _states(boxes: pd.DataFrame, footage: pd.DataFrame, length_s: float) -> pd.S
 def discover_subjects(site: Path) -> list[Subject]:
     """The subjects of a site, by name, with their visits and reference pictures.
 
-    Names come from the `subject` columns of `truth/encounters.csv` and `itinerary.csv`, and from `truth/cast.csv`, where
-    the role begins with "subject" (a subject who met no one has no encounter). Pictures lie in
-    `reference/<name>/` or are called `<name>_...` or `<name>-...`; with a single subject all pictures are theirs. Raises
-    BadInput where a subject has no picture or no visit.
+    Names come from the `subject` columns of `truth/encounters.csv` and `itinerary.csv`, and from
+    `truth/cast.csv`, where the role begins with "subject" (a subject who met no one has no
+    encounter). Pictures lie in `reference/<name>/` or are called `<name>_...` or `<name>-...`; with
+    a single subject all pictures are theirs. Raises BadInput where a subject has no picture or no
+    visit.
     """
     text = (site / "itinerary.csv").read_text(encoding="utf-8-sig")
-    names = set(_csv(site / "truth" / "encounters.csv", ("subject", "person"))["subject"]) | _cast_subjects(site)
+    names = set(
+        _csv(site / "truth" / "encounters.csv", ("subject", "person"))["subject"]
+    ) | _cast_subjects(site)
     header = [cell.strip() for cell in text.splitlines()[0].split(",")]
     column = next((name for name in ("subject", "person") if name in header), None)
     if column:
         table = pd.read_csv(site / "itinerary.csv", dtype=str, skipinitialspace=True)
         names |= set(table[column].dropna().str.strip())
     if not names:
-        raise BadInput(f"{site}: expected a subject in truth/encounters.csv or itinerary.csv, found none")
+        raise BadInput(
+            f"{site}: expected a subject in truth/encounters.csv or itinerary.csv, found none"
+        )
     return [
-        Subject(name, read_itinerary(text, subject=name if column else None), _references(site, name, len(names) == 1))
+        Subject(
+            name,
+            read_itinerary(text, subject=name if column else None),
+            _references(site, name, len(names) == 1),
+        )
         for name in sorted(names)
     ]
 
@@ -167,8 +199,12 @@ def _cast_subjects(site: Path) -> set[str]:
 
 def _references(site: Path, name: str, only_one: bool) -> dict[str, bytes]:
     pictures = [p for p in sorted((site / "reference").rglob("*")) if p.suffix.lower() in _PICTURES]
-    own = [p for p in pictures if p.parent.name == name or p.stem.startswith((f"{name}_", f"{name}-"))]
+    own = [
+        p for p in pictures if p.parent.name == name or p.stem.startswith((f"{name}_", f"{name}-"))
+    ]
     chosen = own or (pictures if only_one else [])
     if not chosen:
-        raise BadInput(f"{site / 'reference'}: expected pictures of {name} in {name}/ or called {name}_*, found none")
+        raise BadInput(
+            f"{site / 'reference'}: expected pictures of {name} in {name}/ or called {name}_*, found none"
+        )
     return {p.name: p.read_bytes() for p in chosen}

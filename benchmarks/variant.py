@@ -1,7 +1,9 @@
-"""`python -m benchmarks.variant FOLDER OUT [options]`: another site from one with truth, so that nothing is tuned to one.
+"""`python -m benchmarks.variant FOLDER OUT [options]`: another site from one with truth, so that
+nothing is tuned to one.
 
-The footage is decoded, changed and encoded anew; cameras, itinerary, reference pictures and truth are changed with it, exactly.
-OUT is laid out like FOLDER and is read by `python -m benchmarks.site OUT`. Missing segments stay missing, damaged ones damaged.
+The footage is decoded, changed and encoded anew; cameras, itinerary, reference pictures and truth
+are changed with it, exactly. OUT is laid out like FOLDER and is read by `python -m benchmarks.site
+OUT`. Missing segments stay missing, damaged ones damaged.
 
     --mirror        left becomes right, in the pictures and on the ground
     --turn DEG      the ground plane is turned about its origin
@@ -32,7 +34,7 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.camera import Origin
 from data_contracts.errors import VideoUnreadable
-from tasks import video
+from tasks.footage import video
 
 _TIMES = ("t_utc", "start_utc", "end_utc")
 # Deviation of whole numbers spread evenly over -128 to 127.
@@ -55,7 +57,9 @@ class Variant:
 
     @property
     def ground(self) -> np.ndarray:
-        """(2, 2) old to new ground positions: mirrored east to west, then turned counter-clockwise."""
+        """(2, 2) old to new ground positions: mirrored east to west, then turned
+        counter-clockwise.
+        """
         a = math.radians(self.turn_deg)
         turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
         return turn @ np.diag([-1.0 if self.mirror else 1.0, 1.0])
@@ -69,7 +73,9 @@ class Variant:
         out = image[:, ::-1] if self.mirror else image
         out = cv2.resize(out, self.size(out.shape[1], out.shape[0]), interpolation=cv2.INTER_AREA)
         if self.gain != 1 or self.noise:
-            grain = rng.integers(-128, 128, out.shape, np.int8).astype(np.float32) * (self.noise / _GRAIN_SD)
+            grain = rng.integers(-128, 128, out.shape, np.int8).astype(np.float32) * (
+                self.noise / _GRAIN_SD
+            )
             out = np.clip(out * np.float32(self.gain) + grain, 0, 255).astype(np.uint8)
         return np.ascontiguousarray(out)
 
@@ -79,7 +85,9 @@ def make_variant(site: Path, out: Path, variant: Variant) -> None:
     out.mkdir(parents=True)
     rng = np.random.default_rng(0)
     features = json.loads((site / "cameras.geojson").read_text())
-    widths = {f["properties"]["camera_id"]: f["properties"]["image_width"] for f in features["features"]}
+    widths = {
+        f["properties"]["camera_id"]: f["properties"]["image_width"] for f in features["features"]
+    }
     for feature in features["features"]:
         _camera(feature, variant)
     (out / "cameras.geojson").write_text(json.dumps(features))
@@ -99,10 +107,13 @@ def make_variant(site: Path, out: Path, variant: Variant) -> None:
 def _camera(feature: dict, variant: Variant) -> None:
     """Change one camera in place."""
     props = feature["properties"]
-    width, height = props["image_width"], props["image_height"]
+    width = props["image_width"]
+    height = props["image_height"]
     new_width, new_height = variant.size(width, height)
-    across, down = new_width / width, new_height / height
-    # New pixels to old ones: unscale, then mirror about the picture's middle (pixel 0 becomes pixel width - 1).
+    across = new_width / width
+    down = new_height / height
+    # New pixels to old ones: unscale, then mirror about the picture's middle (pixel 0 becomes pixel
+    # width - 1).
     back = np.diag([1 / across, 1 / down, 1.0])
     if variant.mirror:
         back = np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]) @ back
@@ -117,13 +128,20 @@ def _camera(feature: dict, variant: Variant) -> None:
     if props.get("intrinsics"):
         k = props["intrinsics"]
         cx = (width - 1 - k["cx"]) if variant.mirror else k["cx"]
-        props["intrinsics"] = {"fx": k["fx"] * across, "fy": k["fy"] * down, "cx": cx * across, "cy": k["cy"] * down}
+        props["intrinsics"] = {
+            "fx": k["fx"] * across,
+            "fy": k["fy"] * down,
+            "cx": cx * across,
+            "cy": k["cy"] * down,
+        }
     props.pop("azimuth_deg", None)
     origin = Origin(lon=props["local_origin"]["lon"], lat=props["local_origin"]["lat"])
     feature["geometry"]["coordinates"] = _moved(feature["geometry"]["coordinates"], origin, variant)
     if props.get("coverage"):
         rings = props["coverage"]["coordinates"]
-        props["coverage"]["coordinates"] = [[_moved(point, origin, variant) for point in ring] for ring in rings]
+        props["coverage"]["coordinates"] = [
+            [_moved(point, origin, variant) for point in ring] for ring in rings
+        ]
 
 
 def _moved(lon_lat: list[float], origin: Origin, variant: Variant) -> list[float]:
@@ -134,7 +152,9 @@ def _moved(lon_lat: list[float], origin: Origin, variant: Variant) -> list[float
 def _itinerary(site: Path, out: Path, variant: Variant) -> None:
     table = pd.read_csv(site / "itinerary.csv")
     for column in ("from", "to"):
-        moved = [datetime.fromisoformat(t) + timedelta(seconds=variant.later_s) for t in table[column]]
+        moved = [
+            datetime.fromisoformat(t) + timedelta(seconds=variant.later_s) for t in table[column]
+        ]
         table[column] = [t.isoformat() for t in moved]
     table.to_csv(out / "itinerary.csv", index=False)
 
@@ -142,7 +162,9 @@ def _itinerary(site: Path, out: Path, variant: Variant) -> None:
 def _truth(table: pd.DataFrame, variant: Variant, widths: dict[str, int]) -> pd.DataFrame:
     out = table.copy()
     for column in set(_TIMES) & set(out.columns):
-        moved = pd.to_datetime(out[column], utc=True, format="ISO8601") + pd.Timedelta(seconds=variant.later_s)
+        moved = pd.to_datetime(out[column], utc=True, format="ISO8601") + pd.Timedelta(
+            seconds=variant.later_s
+        )
         out[column] = moved.dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str[:-3] + "Z"
     if {"x_m", "y_m"} <= set(out.columns):
         out[["x_m", "y_m"]] = (out[["x_m", "y_m"]].to_numpy(float) @ variant.ground.T).round(4)
@@ -155,14 +177,20 @@ def _truth(table: pd.DataFrame, variant: Variant, widths: dict[str, int]) -> pd.
             if variant.mirror:
                 out[left], out[right] = width - out[right], width - out[left]
         pixels = [
-            c for c in out.columns if c in ("x0", "x1", "y0", "y1", "head_px") or c.startswith(("head_x", "head_y"))
+            c
+            for c in out.columns
+            if c in ("x0", "x1", "y0", "y1", "head_px") or c.startswith(("head_x", "head_y"))
         ]
         out[pixels] = (out[pixels] * variant.scale).round(1)
     return out
 
 
-def _footage(camera: Path, root: Path, out: Path, variant: Variant, rng: np.random.Generator) -> None:
-    """Encode one camera's segments anew, cut to the new length; what cannot be read becomes a damaged file."""
+def _footage(
+    camera: Path, root: Path, out: Path, variant: Variant, rng: np.random.Generator
+) -> None:
+    """Encode one camera's segments anew, cut to the new length; what cannot be read becomes a
+    damaged file.
+    """
     whole: Path | None = None
     broken: list[Path] = []
     for path in sorted(camera.rglob("*.mp4")):
@@ -170,10 +198,17 @@ def _footage(camera: Path, root: Path, out: Path, variant: Variant, rng: np.rand
         assert name is not None
         try:
             for start, frames in _cut(path.read_bytes(), name.start_utc, variant.segment_s):
-                whole = out / object_key.segment(camera.name, start + timedelta(seconds=variant.later_s))
+                whole = out / object_key.segment(
+                    camera.name, start + timedelta(seconds=variant.later_s)
+                )
                 _encode(whole, start, frames, variant, rng)
         except VideoUnreadable:
-            broken.append(out / object_key.segment(camera.name, name.start_utc + timedelta(seconds=variant.later_s)))
+            broken.append(
+                out
+                / object_key.segment(
+                    camera.name, name.start_utc + timedelta(seconds=variant.later_s)
+                )
+            )
     for target in broken:
         if whole is None:
             raise VideoUnreadable(f"{camera}: no segment can be read")
@@ -181,31 +216,43 @@ def _footage(camera: Path, root: Path, out: Path, variant: Variant, rng: np.rand
         target.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
 
 
-def _cut(data: bytes, start: datetime, length_s: float | None) -> Iterator[tuple[datetime, Iterator[video.Frame]]]:
-    """Start and frames of each new segment; all of one segment's frames must be taken before the next."""
+def _cut(
+    data: bytes, start: datetime, length_s: float | None
+) -> Iterator[tuple[datetime, Iterator[video.Frame]]]:
+    """Start and frames of each new segment; all of one segment's frames must be taken before the
+    next.
+    """
 
     def begin(frame: video.Frame) -> datetime:
         if not length_s:
             return start
-        return start + (frame.t_utc - start) // timedelta(seconds=length_s) * timedelta(seconds=length_s)
+        return start + (frame.t_utc - start) // timedelta(seconds=length_s) * timedelta(
+            seconds=length_s
+        )
 
     return itertools.groupby(video.frames(data, start), key=begin)
 
 
 def _encode(
-    path: Path, begin: datetime, frames: Iterator[video.Frame], variant: Variant, rng: np.random.Generator
+    path: Path,
+    begin: datetime,
+    frames: Iterator[video.Frame],
+    variant: Variant,
+    rng: np.random.Generator,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(25))
-        stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, 1000)
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, 1000)
         stream.options = {"crf": str(variant.crf), "preset": "veryfast", "g": "10", "bf": "0"}
         for number, frame in enumerate(frames):
             image = variant.picture(frame.image, rng)
             if number == 0:
                 stream.height, stream.width, _ = image.shape
             picture = av.VideoFrame.from_ndarray(image, format="bgr24")
-            picture.pts, picture.time_base = round((frame.t_utc - begin).total_seconds() * 1000), Fraction(1, 1000)
+            picture.pts = round((frame.t_utc - begin).total_seconds() * 1000)
+            picture.time_base = Fraction(1, 1000)
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 
@@ -213,7 +260,9 @@ def _encode(
 def main() -> None:
     """Parse the command line and write the variant."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.variant", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.variant",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)

@@ -2,8 +2,9 @@
 
     python -m benchmarks.walkers --scenes 1000 --json out.json
 
-Reports how far expected times are off, whether the 5 to 95 % interval holds the truth in 90 % of the cases, and whether
-the probability that a rule was met is right as often as it says. `--fit` tries other correlation times.
+Reports how far expected times are off, whether the 5 to 95 % interval holds the truth in 90 % of
+the cases, and whether the probability that a rule was met is right as often as it says. `--fit`
+tries other correlation times.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from benchmarks.accuracy.scenes import START, STEP_S, Scene, make_scene
 from data_contracts.exposure import ErrorModel, MeetSettings
 from data_contracts.policies import load_policy
 from data_contracts.policy import Policy, Tier
-from tasks.accumulate import largest
-from tasks.assess import assess
-from tasks.meet import meet
+from tasks.exposure.accumulate import largest
+from tasks.exposure.assess import assess
+from tasks.exposure.meet import meet
 
 DISTANCES = {"seconds_1m": 1.0, "seconds_1_5m": 1.5, "seconds_2m": 2.0}
 # An interval narrower than this many seconds is not in doubt: one instant on either side.
@@ -32,7 +33,9 @@ UNDECIDED_S = 2 * STEP_S
 
 
 def rules() -> list[Policy]:
-    """Rules short enough for short scenes, each as a policy that lists everyone with a probability above 1 %."""
+    """Rules short enough for short scenes, each as a policy that lists everyone with a probability
+    above 1 %.
+    """
     base = load_policy("demo-short")
     search = base.search.model_copy(update={"contact_probability": 0.01})
     cases = [((1.5, 30), 0), ((2.0, 20), 0), ((2.0, 5), 86400)]
@@ -48,8 +51,12 @@ def rules() -> list[Policy]:
     ]
 
 
-def encounter_rows(scene: Scene, points: pd.DataFrame, encounters: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row an encounter and distance: expected seconds, bounds and true seconds over the same instants."""
+def encounter_rows(
+    scene: Scene, points: pd.DataFrame, encounters: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """One row an encounter and distance: expected seconds, bounds and true seconds over the same
+    instants.
+    """
     rows = []
     for encounter in encounters.to_dict("records"):
         own = points[points["encounter_id"] == encounter["encounter_id"]]
@@ -57,27 +64,52 @@ def encounter_rows(scene: Scene, points: pd.DataFrame, encounters: pd.DataFrame)
         distance = scene.true_distance_m(encounter["person_id"])[index]
         for name, d in DISTANCES.items():
             true = float((distance < d) @ own["dt_s"].to_numpy())
-            low, high = encounter[f"{name}_lo"], encounter[f"{name}_hi"]
-            rows.append({"distance_m": d, "true_s": true, "expected_s": encounter[name], "lo": low, "hi": high})
+            low = encounter[f"{name}_lo"]
+            high = encounter[f"{name}_hi"]
+            rows.append(
+                {
+                    "distance_m": d,
+                    "true_s": true,
+                    "expected_s": encounter[name],
+                    "lo": low,
+                    "hi": high,
+                }
+            )
     return rows
 
 
 def rule_rows(
-    scene: Scene, points: pd.DataFrame, encounters: pd.DataFrame, policies: list[Policy], settings: MeetSettings | None
+    scene: Scene,
+    points: pd.DataFrame,
+    encounters: pd.DataFrame,
+    policies: list[Policy],
+    settings: MeetSettings | None,
 ) -> list[dict[str, Any]]:
-    """One row a rule and person near the subject: probability, and whether the rule was truly met."""
+    """One row a rule and person near the subject: probability, and whether the rule was truly
+    met.
+    """
     rows = []
     t = np.arange(scene.true_m.shape[1]) * STEP_S
     dt = np.full(len(t), STEP_S)
     for policy in policies:
-        contacts = assess(points, encounters, policy, np.random.default_rng(0), settings).set_index("person_id")
+        contacts = assess(points, encounters, policy, np.random.default_rng(0), settings).set_index(
+            "person_id"
+        )
         tier = policy.tiers[0]
         for i in range(1, len(scene.true_m)):
             person = f"P{i}"
             counted = (scene.true_distance_m(person) < tier.max_distance_m)[None, :]
-            seconds = largest(counted, t, dt, policy.accumulate_over_s, policy.episode_gap_s).seconds[0]
+            seconds = largest(
+                counted, t, dt, policy.accumulate_over_s, policy.episode_gap_s
+            ).seconds[0]
             p = float(contacts.loc[person, "probability"]) if person in contacts.index else 0.0
-            rows.append({"rule": tier.name, "met": bool(seconds >= tier.min_duration_s - 1e-6), "probability": p})
+            rows.append(
+                {
+                    "rule": tier.name,
+                    "met": bool(seconds >= tier.min_duration_s - 1e-6),
+                    "probability": p,
+                }
+            )
     return rows
 
 
@@ -99,7 +131,10 @@ def measure(
 
 def _times(rows: pd.DataFrame) -> dict[str, Any]:
     out = {}
-    for name, part in [*((f"{d:g} m", rows[rows["distance_m"] == d]) for d in DISTANCES.values()), ("all", rows)]:
+    for name, part in [
+        *((f"{d:g} m", rows[rows["distance_m"] == d]) for d in DISTANCES.values()),
+        ("all", rows),
+    ]:
         error = (part["expected_s"] - part["true_s"]).to_numpy()
         open_ = part[part["hi"] - part["lo"] > UNDECIDED_S]
         out[name] = {
@@ -118,14 +153,19 @@ def _times(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _held(rows: pd.DataFrame) -> float:
-    return float(((rows["true_s"] >= rows["lo"] - 1e-6) & (rows["true_s"] <= rows["hi"] + 1e-6)).mean())
+    return float(
+        ((rows["true_s"] >= rows["lo"] - 1e-6) & (rows["true_s"] <= rows["hi"] + 1e-6)).mean()
+    )
 
 
 def _rules(rows: pd.DataFrame) -> dict[str, Any]:
-    said = rows["probability"] / 0.98  # given that the one is the subject, which is true in every scene
+    said = (
+        rows["probability"] / 0.98
+    )  # given that the one is the subject, which is true in every scene
     edges = [0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.01]
     bins = pd.cut(said, edges, right=False)
-    reported, met = rows["probability"] >= 0.5, rows["met"]
+    reported = rows["probability"] >= 0.5
+    met = rows["met"]
     return {
         "judged": len(rows),
         "met": int(met.sum()),
@@ -133,7 +173,12 @@ def _rules(rows: pd.DataFrame) -> dict[str, Any]:
         "recall": float(reported[met].mean()),
         "brier": float(((said - met) ** 2).mean()),
         "reliability": [
-            {"from": float(b.left), "n": len(g), "said": float(said[g.index].mean()), "met": float(g["met"].mean())}
+            {
+                "from": float(b.left),
+                "n": len(g),
+                "said": float(said[g.index].mean()),
+                "met": float(g["met"].mean()),
+            }
             for b, g in rows.groupby(bins, observed=True)
         ],
     }
@@ -142,10 +187,14 @@ def _rules(rows: pd.DataFrame) -> dict[str, Any]:
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the numbers as tables."""
     columns = list(result["times"])
-    times = Table("encounters", *columns, title=f"Time within a distance, {result['scenes']} scenes")
+    times = Table(
+        "encounters", *columns, title=f"Time within a distance, {result['scenes']} scenes"
+    )
     for key in result["times"]["all"]:
         values = [result["times"][column][key] for column in columns]
-        times.add_row(key.replace("_", " "), *(f"{v:d}" if isinstance(v, int) else f"{v:.3f}" for v in values))
+        times.add_row(
+            key.replace("_", " "), *(f"{v:d}" if isinstance(v, int) else f"{v:.3f}" for v in values)
+        )
     console.print(times)
     if "rules" not in result:
         return
@@ -154,9 +203,13 @@ def show(result: dict[str, Any], console: Console) -> None:
         f"rules: {rule['judged']} judged, {rule['met']} met, precision {rule['precision']:.3f}, "
         f"recall {rule['recall']:.3f}, Brier {rule['brier']:.4f}"
     )
-    table = Table("probability from", "cases", "said (mean)", "met", title="Is the probability right?")
+    table = Table(
+        "probability from", "cases", "said (mean)", "met", title="Is the probability right?"
+    )
     for row in rule["reliability"]:
-        table.add_row(f"{row['from']:.2f}", str(row["n"]), f"{row['said']:.3f}", f"{row['met']:.3f}")
+        table.add_row(
+            f"{row['from']:.2f}", str(row["n"]), f"{row['said']:.3f}", f"{row['met']:.3f}"
+        )
     console.print(table)
 
 
@@ -173,7 +226,9 @@ def fit(scenes: int, console: Console) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scenes", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the numbers here")

@@ -1,9 +1,10 @@
 """The audit log's entries: who did what to which case, on what grounds, with what result.
 
-An entry is a row of words from short lists, identifiers and counts. It names no one (actors and signers are ids, the
-subject is left out altogether) and has no field that could hold a picture or a measure of a person: no number but whole
-counts, no text longer than a line. Entries are linked: the hash of one is SHA-256 over the hash of the one before
-and this one's canonical bytes, so none can be changed, removed or moved without every later hash changing too.
+An entry is a row of words from short lists, identifiers and counts. It names no one (actors and
+signers are ids, the subject is left out altogether) and has no field that could hold a picture or a
+measure of a person: no number but whole counts, no text longer than a line. Entries are linked: the
+hash of one is SHA-256 over the hash of the one before and this one's canonical bytes, so none can
+be changed, removed or moved without every later hash changing too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from data_contracts.errors import BadInput
-from data_contracts.time import Record, Utc
+from data_contracts.record import Record
+from data_contracts.time import Utc
 
 Action = Literal[
     "authorise",  # consent and approval were checked and hold
@@ -57,8 +59,9 @@ Actor = Annotated[str, Field(pattern=r"^(user|account|key|service):[A-Za-z0-9_.-
 class AuditEvent(Record):
     """What happened. Empty fields say that they do not apply.
 
-    `papers` are ids of the tokens, `verified_by` the keys that signed them (or the reviewers who decided); `matched`
-    are sightings by their number in the run, `objects` names of artefacts or digests of what was replaced.
+    `papers` are ids of the tokens, `verified_by` the keys that signed them (or the reviewers who
+    decided); `matched` are sightings by their number in the run, `objects` names of artefacts or
+    digests of what was replaced.
     """
 
     action: Action
@@ -79,12 +82,16 @@ class AuditEvent(Record):
     verified_by: tuple[Actor, ...] = Field(default=(), max_length=8)
     matched: tuple[Word, ...] = Field(default=(), max_length=20_000)
     objects: tuple[Word, ...] = Field(default=(), max_length=1_000)
-    counts: dict[Word, Annotated[int, Field(strict=True)]] = Field(default_factory=dict, max_length=64)
+    counts: dict[Word, Annotated[int, Field(strict=True)]] = Field(
+        default_factory=dict, max_length=64
+    )
     reason: Line = ""
 
 
 class AuditEntry(AuditEvent):
-    """An event at its place in the log. `entry_id` is random; `checkpoint` is a signed checkpoint of what came before."""
+    """An event at its place in the log. `entry_id` is random; `checkpoint` is a signed checkpoint
+    of what came before.
+    """
 
     version: Literal[1] = 1
     sequence: int = Field(ge=1)
@@ -102,7 +109,9 @@ class Link(Record):
 
 
 class Checkpoint(Record):
-    """What a checkpoint's signature vouches for: the log had `sequence` entries at `time`, the last with hash `head`."""
+    """What a checkpoint's signature vouches for: the log had `sequence` entries at `time`, the last
+    with hash `head`.
+    """
 
     sequence: int = Field(ge=1)
     head: Hash
@@ -110,13 +119,17 @@ class Checkpoint(Record):
 
 
 def canonical(record: Record) -> bytes:
-    """The record as JSON with sorted keys and no spaces, UTF-8 (RFC 8785; the records hold no fractions)."""
+    """The record as JSON with sorted keys and no spaces, UTF-8 (RFC 8785; the records hold no
+    fractions).
+    """
     value: Any = record.model_dump(mode="json")
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def entry_hash(previous: str, entry: AuditEntry) -> str:
-    """SHA-256 over the previous entry's hash (32 bytes) and this entry's canonical bytes, in hex."""
+    """SHA-256 over the previous entry's hash (32 bytes) and this entry's canonical bytes, in
+    hex.
+    """
     return hashlib.sha256(bytes.fromhex(previous) + canonical(entry)).hexdigest()
 
 
@@ -126,12 +139,16 @@ def link(previous: str, entry: AuditEntry) -> Link:
 
 
 def read_link(data: bytes) -> Link:
-    """A stored entry. Raises BadInput where it is none, or is not written in its one canonical form."""
+    """A stored entry. Raises BadInput where it is none, or is not written in its one canonical
+    form.
+    """
     try:
         found = Link.model_validate_json(data)
     except ValidationError as error:
         item = error.errors(include_input=False, include_url=False)[0]
-        raise BadInput(f"no audit entry: {'.'.join(str(p) for p in item['loc'])}: {item['msg']}") from None
+        raise BadInput(
+            f"no audit entry: {'.'.join(str(p) for p in item['loc'])}: {item['msg']}"
+        ) from None
     if canonical(found) != data:
         raise BadInput("no audit entry: its bytes are not in canonical form")
     return found

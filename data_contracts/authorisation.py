@@ -1,7 +1,7 @@
 """Consent and approval, and the one type that allows a search.
 
-`AuthorisedCase` can be made only by `tasks.authorise.authorise`: its constructor asks for a witness that only that
-module holds (the architecture tests check that nobody else touches it).
+`AuthorisedCase` can be made only by `tasks.consent.authorise.authorise`: its constructor asks for a
+witness that only that module holds (the architecture tests check that nobody else touches it).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from data_contracts.case import CaseRequest, Scope
 from data_contracts.errors import NotAuthorised
-from data_contracts.time import Interval, Record, Utc
+from data_contracts.record import Record
+from data_contracts.time import Interval, Utc
 
 Role = Literal["consent", "approval"]
 
@@ -21,8 +22,9 @@ Role = Literal["consent", "approval"]
 class Grant(Record):
     """The claims of a consent or approval token, after its signature was checked.
 
-    `cameras` names camera ids; `("*",)` means every camera of the site. A grant may name an `area` instead, a ring of
-    (longitude, latitude); `authorise` replaces it by the cameras that stand in it. `token_id` is the `jti` claim.
+    `cameras` names camera ids; `("*",)` means every camera of the site. A grant may name an `area`
+    instead, a ring of (longitude, latitude); `authorise` replaces it by the cameras that stand in
+    it. `token_id` is the `jti` claim.
     """
 
     role: Role
@@ -53,7 +55,9 @@ class Grant(Record):
 
 
 class TrustedKey(Record):
-    """A signer's public key (OKP Ed25519 as a JWK), the person it belongs to and what that person may sign."""
+    """A signer's public key (OKP Ed25519 as a JWK), the person it belongs to and what that person
+    may sign.
+    """
 
     key_id: str
     person: str
@@ -74,8 +78,8 @@ _WITNESS = object()
 class AuthorisedCase:
     """Proof that consent and approval were checked for a case. Frozen; made only by `authorise()`.
 
-    Attributes: `request`, `consent`, `approval`, `scopes` (granted by both), `span` (granted by both) and
-    `expires_utc` (the earlier of the two).
+    Attributes: `request`, `consent`, `approval`, `scopes` (granted by both), `span` (granted by
+    both) and `expires_utc` (the earlier of the two).
     """
 
     __slots__ = ("approval", "consent", "request")
@@ -84,9 +88,13 @@ class AuthorisedCase:
     consent: Grant
     approval: Grant
 
-    def __init__(self, witness: object, request: CaseRequest, consent: Grant, approval: Grant) -> None:
+    def __init__(
+        self, witness: object, request: CaseRequest, consent: Grant, approval: Grant
+    ) -> None:
         if witness is not _WITNESS:
-            raise NotAuthorised("an AuthorisedCase is made only by authorise(request, consent, approval, ...)")
+            raise NotAuthorised(
+                "an AuthorisedCase is made only by authorise(request, consent, approval, ...)"
+            )
         object.__setattr__(self, "request", request)
         object.__setattr__(self, "consent", consent)
         object.__setattr__(self, "approval", approval)
@@ -95,7 +103,9 @@ class AuthorisedCase:
         raise NotAuthorised("an AuthorisedCase cannot be changed")
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        raise NotAuthorised("an AuthorisedCase does not travel between processes: send the tokens and authorise there")
+        raise NotAuthorised(
+            "an AuthorisedCase does not travel between processes: send the tokens and authorise there"
+        )
 
     @property
     def case_id(self) -> str:
@@ -116,9 +126,12 @@ class AuthorisedCase:
     def span(self) -> Interval:
         """The time that both consent and approval cover."""
         return Interval(
-            max(self.consent.from_utc, self.approval.from_utc), min(self.consent.to_utc, self.approval.to_utc)
+            max(self.consent.from_utc, self.approval.from_utc),
+            min(self.consent.to_utc, self.approval.to_utc),
         )
 
     def allows_camera(self, camera_id: str) -> bool:
         """Whether both consent and approval name the camera."""
-        return all("*" in g.cameras or camera_id in g.cameras for g in (self.consent, self.approval))
+        return all(
+            "*" in g.cameras or camera_id in g.cameras for g in (self.consent, self.approval)
+        )

@@ -1,4 +1,6 @@
-"""Cameras and the site they stand on: one ground plane in metres (`x_m` east, `y_m` north of the origin)."""
+"""Cameras and the site they stand on: one ground plane in metres (`x_m` east, `y_m` north of the
+origin).
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,23 @@ from shapely.geometry import Point, Polygon
 from shapely.validation import explain_validity
 
 from data_contracts.errors import BadInput
-from data_contracts.time import Record
+from data_contracts.record import Record
 
 Row3 = tuple[float, float, float]
 
 # Ten thousand cameras take about 25 MB; more is no camera file.
 MAX_BYTES = 256 * 2**20
-# H.264's largest picture side (ITU-T H.264 table A-1, level 6.2) is a little above; larger is a mistake or an attack.
+# H.264's largest picture side (ITU-T H.264 table A-1, level 6.2) is a little above; larger is a
+# mistake or an attack.
 MAX_SIDE_PX = 16_384
 MAX_CORNERS = 10_000
-# A site is one ground plane: coverage farther from the origin than this is a mistake, such as latitude first.
+# A site is one ground plane: coverage farther from the origin than this is a mistake, such as
+# latitude first.
 MAX_SITE_M = 100_000.0
 # Numbers of coefficients that OpenCV's lens model takes.
 _LENS_MODELS = (0, 4, 5, 8, 12, 14)
-# Ratio of the smallest to the largest singular value, over the picture, below which a homography maps all to a line.
+# Ratio of the smallest to the largest singular value, over the picture, below which a homography
+# maps all to a line.
 _SINGULAR = 1e-12
 
 
@@ -38,7 +43,9 @@ class Origin(Record):
     lat: float = Field(ge=-89, le=89)
 
     def to_local(self, lon: float, lat: float) -> tuple[float, float]:
-        """Equirectangular metres east and north; good to centimetres over a few kilometres (WGS 84 radii series)."""
+        """Equirectangular metres east and north; good to centimetres over a few kilometres (WGS 84
+        radii series).
+        """
         north, east = _metres_per_degree(self.lat)
         return (lon - self.lon) * east, (lat - self.lat) * north
 
@@ -49,9 +56,16 @@ class Origin(Record):
 
 
 def _metres_per_degree(lat_deg: float) -> tuple[float, float]:
-    """Metres per degree of latitude and longitude at a latitude (series of the WGS 84 ellipsoid)."""
+    """Metres per degree of latitude and longitude at a latitude (series of the WGS 84
+    ellipsoid).
+    """
     phi = math.radians(lat_deg)
-    north = 111132.92 - 559.82 * math.cos(2 * phi) + 1.175 * math.cos(4 * phi) - 0.0023 * math.cos(6 * phi)
+    north = (
+        111132.92
+        - 559.82 * math.cos(2 * phi)
+        + 1.175 * math.cos(4 * phi)
+        - 0.0023 * math.cos(6 * phi)
+    )
     east = 111412.84 * math.cos(phi) - 93.5 * math.cos(3 * phi) + 0.118 * math.cos(5 * phi)
     return north, east
 
@@ -66,7 +80,8 @@ class Neighbour(Record):
 class Camera(Record):
     """One camera with its homography from image pixels to the site's ground plane in metres.
 
-    `calibration_fault` says why a given homography was not taken: such a camera is searched, but places no one.
+    `calibration_fault` says why a given homography was not taken: such a camera is searched, but
+    places no one.
     """
 
     camera_id: str
@@ -85,8 +100,15 @@ class Camera(Record):
     @field_validator("camera_id")
     @classmethod
     def _plain(cls, value: str) -> str:
-        if not value.isprintable() or not 0 < len(value) <= 200 or any(c in value for c in "/\\ ") or value[0] == ".":
-            raise ValueError("a camera id is part of object keys: up to 200 characters, no slash, space or leading dot")
+        if (
+            not value.isprintable()
+            or not 0 < len(value) <= 200
+            or any(c in value for c in "/\\ ")
+            or value[0] == "."
+        ):
+            raise ValueError(
+                "a camera id is part of object keys: up to 200 characters, no slash, space or leading dot"
+            )
         return value
 
     @field_validator("intrinsics")
@@ -110,7 +132,9 @@ class Camera(Record):
     def _area(cls, value: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
         if not value:
             return value
-        if len(value) > MAX_CORNERS or not all(math.isfinite(v) and abs(v) < MAX_SITE_M for xy in value for v in xy):
+        if len(value) > MAX_CORNERS or not all(
+            math.isfinite(v) and abs(v) < MAX_SITE_M for xy in value for v in xy
+        ):
             raise ValueError(
                 f"expected at most {MAX_CORNERS} corners within {MAX_SITE_M / 1000:g} km of local_origin,"
                 " each longitude, then latitude (RFC 7946)"
@@ -123,7 +147,11 @@ class Camera(Record):
     @cached_property
     def homography(self) -> np.ndarray | None:
         """Image px to local metres, (3, 3), or None where the camera is not calibrated."""
-        return None if self.homography_px_to_local is None else np.asarray(self.homography_px_to_local, float)
+        return (
+            None
+            if self.homography_px_to_local is None
+            else np.asarray(self.homography_px_to_local, float)
+        )
 
     @cached_property
     def polygon(self) -> Polygon | None:
@@ -131,7 +159,9 @@ class Camera(Record):
         return Polygon(self.coverage_local_m) if len(self.coverage_local_m) >= 3 else None
 
     def covers(self, x_m: float, y_m: float, margin_m: float = 0.0) -> bool:
-        """Whether a floor position lies in (or within `margin_m` of) the coverage; True where none is given."""
+        """Whether a floor position lies in (or within `margin_m` of) the coverage; True where none
+        is given.
+        """
         return self.polygon is None or self.polygon.distance(Point(x_m, y_m)) <= margin_m
 
 
@@ -147,8 +177,11 @@ class Site(Record):
         return {c.camera_id: c for c in self.cameras}
 
     def overlapping(self, a: str, b: str) -> bool:
-        """Whether two cameras' coverages share floor (or are declared neighbours at 0 s where coverage is missing)."""
-        pa, pb = self.by_id[a].polygon, self.by_id[b].polygon
+        """Whether two cameras' coverages share floor (or are declared neighbours at 0 s where
+        coverage is missing).
+        """
+        pa = self.by_id[a].polygon
+        pb = self.by_id[b].polygon
         if pa is not None and pb is not None:
             return bool(pa.buffer(0).intersects(pb.buffer(0)))
         return any(n.camera_id == b and n.walking_seconds == 0 for n in self.by_id[a].neighbours)
@@ -157,21 +190,27 @@ class Site(Record):
 def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
     """Read a GeoJSON FeatureCollection of cameras.
 
-    Raises BadInput with the camera and field that is wrong. Coverage is given in longitude, latitude (RFC 7946) and
-    becomes local metres through the first camera's `local_origin`.
+    Raises BadInput with the camera and field that is wrong. Coverage is given in longitude,
+    latitude (RFC 7946) and becomes local metres through the first camera's `local_origin`.
     """
     features = _features(text, name)
     try:
         first = features[0]["properties"]["local_origin"]
         origin = Origin(lon=float(first["lon"]), lat=float(first["lat"]))
     except ValidationError as error:
-        raise BadInput(f"{name}: local_origin of the first camera: {_first(error)} (longitude and latitude)") from error
+        raise BadInput(
+            f"{name}: local_origin of the first camera: {_first(error)} (longitude and latitude)"
+        ) from error
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"{name}: the first camera lacks local_origin with lon and lat") from error
     cameras = tuple(_camera(feature, origin, name, index) for index, feature in enumerate(features))
     ids = {c.camera_id for c in cameras}
     if len(ids) != len(cameras):
-        double = next(c.camera_id for i, c in enumerate(cameras) if c.camera_id in {o.camera_id for o in cameras[:i]})
+        double = next(
+            c.camera_id
+            for i, c in enumerate(cameras)
+            if c.camera_id in {o.camera_id for o in cameras[:i]}
+        )
         raise BadInput(f"{name}: camera ids must be unique; {double} is there more than once")
     for camera in cameras:
         for neighbour in camera.neighbours:
@@ -186,12 +225,16 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
 def _features(text: str | bytes, name: str) -> list[Any]:
     """The features of a GeoJSON file. NaN and Infinity are no JSON."""
     if len(text) > MAX_BYTES:
-        raise BadInput(f"{name}: expected a camera file of at most {MAX_BYTES >> 20} MiB, got {len(text) >> 20} MiB")
+        raise BadInput(
+            f"{name}: expected a camera file of at most {MAX_BYTES >> 20} MiB, got {len(text) >> 20} MiB"
+        )
     try:
         features = json.loads(text, parse_constant=_no_number)["features"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         detail = str(error) if isinstance(error, BadInput | ValueError) else type(error).__name__
-        raise BadInput(f"{name}: expected a GeoJSON FeatureCollection of cameras ({detail})") from error
+        raise BadInput(
+            f"{name}: expected a GeoJSON FeatureCollection of cameras ({detail})"
+        ) from error
     if not isinstance(features, list) or not features:
         raise BadInput(f"{name}: expected at least one camera feature, got none")
     return features
@@ -202,7 +245,9 @@ def _no_number(constant: str) -> float:
 
 
 def homography_fault(homography: Any, width: int, height: int) -> str:
-    """Why a (3, 3) homography places no one, empty where it does: not finite, or all of the picture on one line or point."""
+    """Why a (3, 3) homography places no one, empty where it does: not finite, or all of the picture
+    on one line or point.
+    """
     matrix = np.asarray(homography, float)
     if not np.isfinite(matrix).all():
         return "the homography has numbers that are not finite"
@@ -227,19 +272,31 @@ def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
             intrinsics=props.get("intrinsics"),
             distortion=tuple(props.get("distortion") or ()),
             time_zone=props.get("time_zone", "UTC"),
-            coverage_local_m=tuple(origin.to_local(float(p[0]), float(p[1])) for p in _ring(props.get("coverage"))),
+            coverage_local_m=tuple(
+                origin.to_local(float(p[0]), float(p[1])) for p in _ring(props.get("coverage"))
+            ),
             neighbours=tuple(Neighbour(**n) for n in props.get("neighbours", [])),
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        detail = _first(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {str(error)[:200]}"
-        raise BadInput(f"{name}: camera number {index + 1} {_short(camera_id)} cannot be read: {detail}") from error
-    given = camera.homography_px_to_local  # not the cached array: a record with one cannot be compared
+        detail = (
+            _first(error)
+            if isinstance(error, ValidationError)
+            else f"{type(error).__name__}: {str(error)[:200]}"
+        )
+        raise BadInput(
+            f"{name}: camera number {index + 1} {_short(camera_id)} cannot be read: {detail}"
+        ) from error
+    given = (
+        camera.homography_px_to_local
+    )  # not the cached array: a record with one cannot be compared
     if given is None:
         return camera
     fault = homography_fault(given, camera.image_width, camera.image_height)
     if not fault:
         return camera
-    return Camera(**{**camera.model_dump(), "homography_px_to_local": None, "calibration_fault": fault})
+    return Camera(
+        **{**camera.model_dump(), "homography_px_to_local": None, "calibration_fault": fault}
+    )
 
 
 def _ring(coverage: Any) -> list[Any]:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from data_contracts.time import Record, Utc
+from data_contracts.record import Record
+from data_contracts.time import Utc
 
 CASE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{2,39}\Z")
 
@@ -52,7 +53,9 @@ class CaseRequest(Record):
     @classmethod
     def _case_id(cls, value: str) -> str:
         if not CASE_ID.match(value):
-            raise ValueError("a case id has 3 to 40 capital letters, digits and hyphens, such as K-2026-0042")
+            raise ValueError(
+                "a case id has 3 to 40 capital letters, digits and hyphens, such as K-2026-0042"
+            )
         return value
 
     @model_validator(mode="after")

@@ -1,4 +1,6 @@
-"""The end of a case: what goes, in which order, and the receipt that says so. Kinds and numbers, nothing personal."""
+"""The end of a case: what goes, in which order, and the receipt that says so. Kinds and numbers,
+nothing personal.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from data_contracts.time import Record, Utc
+from data_contracts.record import Record
+from data_contracts.time import Utc
 
 RECEIPT_TYPE = "encounter-deletion-receipt+jws"
 
-Kind = Literal[
+DeletionKind = Literal[
     "key_versions",
     "object_versions",
     "delete_markers",
@@ -22,8 +25,9 @@ Kind = Literal[
     "fetched_files",
     "log_mentions",
 ]
-# What each kind is, in the order in which it goes: the key first, for without it the rest cannot be read.
-KINDS: dict[Kind, str] = {
+# What each kind is, in the order in which it goes: the key first, for without it the rest cannot be
+# read.
+KINDS: dict[DeletionKind, str] = {
     "key_versions": "versions of the wrapped key",
     "object_versions": "versions of encrypted objects",
     "delete_markers": "delete markers",
@@ -38,7 +42,9 @@ KINDS: dict[Kind, str] = {
 
 
 class CaseFacts(Record):
-    """What was collected of a case, searched and shared: counts and kinds. All zero where the key was gone already."""
+    """What was collected of a case, searched and shared: counts and kinds. All zero where the key
+    was gone already.
+    """
 
     reference_pictures: int = 0
     claims: int = 0
@@ -50,14 +56,16 @@ class CaseFacts(Record):
 
 
 class DeletionPlan(Record):
-    """What of a case will go, and why. Written beside the case before anything goes, so that a purge that is killed is
-    finished under the same plan and ends in one receipt. `asked_by` is a pseudonym of the audit log."""
+    """What of a case will go, and why. Written beside the case before anything goes, so that a
+    purge that is killed is finished under the same plan and ends in one receipt. `asked_by` is a
+    pseudonym of the audit log.
+    """
 
     case_id: str
     reason: str
     asked_by: str
     begun_utc: Utc
-    found: dict[Kind, int]
+    found: dict[DeletionKind, int]
     facts: CaseFacts
     passes: int = 0
 
@@ -65,8 +73,9 @@ class DeletionPlan(Record):
 class Receipt(Record):
     """What was destroyed, when, why, who asked and how it was verified.
 
-    `found` is what the plan counted; `destroyed` what the pass that finished it deleted itself, which is less where an
-    earlier pass was killed (`passes` above 1), and may be more where a run was still writing.
+    `found` is what the plan counted; `destroyed` what the pass that finished it deleted itself,
+    which is less where an earlier pass was killed (`passes` above 1), and may be more where a run
+    was still writing.
     """
 
     format: Literal["encounter-deletion-receipt@1"] = "encounter-deletion-receipt@1"
@@ -76,8 +85,8 @@ class Receipt(Record):
     asked_by: str
     begun_utc: Utc
     purged_utc: Utc
-    found: dict[Kind, int]
-    destroyed: dict[Kind, int]
+    found: dict[DeletionKind, int]
+    destroyed: dict[DeletionKind, int]
     passes: int
     verified: tuple[str, ...]
     remains: tuple[str, ...]

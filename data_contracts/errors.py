@@ -1,4 +1,6 @@
-"""One error root. Every error says what was expected, what came and what to do; every error survives pickling."""
+"""One error root. Every error says what was expected, what came and what to do; every error
+survives pickling.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from __future__ import annotations
 class EncounterError(Exception):
     """Root of all errors of this project.
 
-    Subclasses take exactly one message, so that pickling (Dask sends errors between processes) keeps them whole.
+    Subclasses take exactly one message, so that pickling (Dask sends errors between processes)
+    keeps them whole.
     """
 
     def __init__(self, message: str) -> None:
@@ -28,7 +31,9 @@ class BadInput(EncounterError):
 
 
 class NotAuthorised(EncounterError):
-    """No valid consent and approval cover what was asked. `audited` once the refusal is in the audit log."""
+    """No valid consent and approval cover what was asked. `audited` once the refusal is in the
+    audit log.
+    """
 
     audited: bool = False
 
@@ -54,7 +59,9 @@ class KeyMissing(EncounterError):
 
 
 class ModelUnavailable(EncounterError):
-    """A model file is missing, does not match its digest or needs a licence that was not accepted."""
+    """A model file is missing, does not match its digest or needs a licence that was not
+    accepted.
+    """
 
 
 class VideoUnreadable(EncounterError):

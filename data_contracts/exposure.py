@@ -1,19 +1,22 @@
-"""Settings of how distance becomes exposure: read once, recorded in every artefact, never bare numbers in the code."""
+"""Settings of how distance becomes exposure: read once, recorded in every artefact, never bare
+numbers in the code.
+"""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from data_contracts.time import Record
+from data_contracts.record import Record
 
 
 class ErrorModel(Record):
     """How long the error of a measured distance lives.
 
-    Persons are smoothed tracks; what stays wrong (foot point, hidden feet, calibration) stays wrong while people stand.
-    The difference vector's error is a stationary Gaussian process with autocorrelation exp(-|dt| / `correlation_s`). The
-    default is the one for which the 5 to 95 % interval holds the truth in 90 % of the undecided encounters of random
-    walkers (`python -m benchmarks.walkers --fit`; numbers in `docs/exposure.md`); shorter times give intervals that are
+    Persons are smoothed tracks; what stays wrong (foot point, hidden feet, calibration) stays wrong
+    while people stand. The difference vector's error is a stationary Gaussian process with
+    autocorrelation exp(-|dt| / `correlation_s`). The default is the one for which the 5 to 95 %
+    interval holds the truth in 90 % of the undecided encounters of random walkers (`python -m
+    benchmarks.walkers --fit`; numbers in `docs/exposure.md`); shorter times give intervals that are
     too narrow. `paths` error histories are drawn from a fixed seed: equal input gives equal output.
     """
 
@@ -25,12 +28,14 @@ class ErrorModel(Record):
 class MeetSettings(Record):
     """Thresholds of meeting and masks.
 
-    `keep_probability`: instants with a smaller P(distance < near) are not kept: what they could add to an exposure is
-    below a hundredth of their time. `near_probability`: "within 3 m" means more likely than not. `join_gap_s`: the gap
-    that the synthetic truth joins too. `bridge_s`: stretches in which one of the two was not seen count up to this
-    length (people hidden behind others in a queue), longer ones not at all. `default_step_s`: what one instant
-    stands for when a table has only one (5 Hz, the grid of persons). Masks: an instant is masked or bare beyond
-    `masked_p` / `bare_p`; a state needs `known_share` of the time to be known, and `pure_share` of that to agree.
+    `keep_probability`: instants with a smaller P(distance < near) are not kept: what they could add
+    to an exposure is below a hundredth of their time. `near_probability`: "within 3 m" means more
+    likely than not. `join_gap_s`: the gap that the synthetic truth joins too. `bridge_s`: stretches
+    in which one of the two was not seen count up to this length (people hidden behind others in a
+    queue), longer ones not at all. `default_step_s`: what one instant stands for when a table has
+    only one (5 Hz, the grid of persons). Masks: an instant is masked or bare beyond `masked_p` /
+    `bare_p`; a state needs `known_share` of the time to be known, and `pure_share` of that to
+    agree.
     """
 
     keep_probability: float = Field(default=0.01, gt=0, lt=1)

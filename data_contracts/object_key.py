@@ -1,4 +1,6 @@
-"""Every object key of the project is composed or read here, so that writers, purge and tests share one map."""
+"""Every object key of the project is composed or read here, so that writers, purge and tests share
+one map.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,10 @@ from typing import NamedTuple
 
 from data_contracts.errors import BadInput
 
-FOOTAGE, SITE, CASES, AUDIT = "footage", "site", "cases", "audit"
+FOOTAGE = "footage"
+SITE = "site"
+CASES = "cases"
+AUDIT = "audit"
 BUCKETS = (FOOTAGE, SITE, CASES, AUDIT)
 
 CAMERAS = "cameras.geojson"
@@ -50,7 +55,8 @@ def read_segment(key: str) -> SegmentName | None:
         return None
     try:
         start = datetime.strptime(
-            f"{found['day']} {found['hour']}:{found['minute']}:{found['second']}", "%Y-%m-%d %H:%M:%S"
+            f"{found['day']} {found['hour']}:{found['minute']}:{found['second']}",
+            "%Y-%m-%d %H:%M:%S",
         ).replace(tzinfo=UTC)
     except ValueError:
         return None
@@ -71,7 +77,9 @@ def case(case_id: str, *parts: str) -> str:
     """A key below a case's folder. Raises BadInput for a part that would lead out of it."""
     names = [name for part in parts for name in part.split("/") if name]
     if any(name in (".", "..") or not name.isprintable() for name in names):
-        raise BadInput("a name that is part of an object key: expected no dots alone and no control character")
+        raise BadInput(
+            "a name that is part of an object key: expected no dots alone and no control character"
+        )
     return "/".join((case_id, *names))
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from data_contracts.time import Record
+from data_contracts.record import Record
 
 MaskRule = Literal["ignore", "case_only", "contact_only", "either_unmasked", "both_masked_exempt"]
 
@@ -14,7 +14,8 @@ MaskRule = Literal["ignore", "case_only", "contact_only", "either_unmasked", "bo
 class Tier(Record):
     """One rule: closer than `max_distance_m` for at least `min_duration_s` in a setting.
 
-    `min_duration_s` 0 means "any time": one instant is enough. `mask_rule` overrides the policy's for this tier.
+    `min_duration_s` 0 means "any time": one instant is enough. `mask_rule` overrides the policy's
+    for this tier.
     """
 
     name: str
@@ -25,17 +26,21 @@ class Tier(Record):
 
 
 class InfectiousWindow(Record):
-    """Days relative to onset (or to the sample date for people without symptoms); `to_days` None: no end."""
+    """Days relative to onset (or to the sample date for people without symptoms); `to_days` None:
+    no end.
+    """
 
     from_days: float
     to_days: float | None
 
 
 class SearchSettings(Record):
-    """Thresholds on calibrated probabilities and search horizons: settings of the policy, not of code.
+    """Thresholds on calibrated probabilities and search horizons: settings of the policy, not of
+    code.
 
-    From a sighting, cameras up to `max_hops` neighbours and `horizon_s` of walking away are looked at; each new sighting
-    moves both on. More hops find someone whom several cameras in a row missed, at a cost that grows with their square.
+    From a sighting, cameras up to `max_hops` neighbours and `horizon_s` of walking away are looked
+    at; each new sighting moves both on. More hops find someone whom several cameras in a row
+    missed, at a cost that grows with their square.
     """
 
     propose_probability: float = Field(default=0.5, gt=0, lt=1)
@@ -47,10 +52,11 @@ class SearchSettings(Record):
 
 
 class Policy(Record):
-    """A dated exposure policy. `accumulate_over_s` 0: one continuous episode counts; otherwise summed in that window.
+    """A dated exposure policy. `accumulate_over_s` 0: one continuous episode counts; otherwise
+    summed in that window.
 
-    `not_seen_by_camera` lists the rules of the published definition that no camera can judge (touch, household, masks'
-    kind): they are not evaluated, and the report says so.
+    `not_seen_by_camera` lists the rules of the published definition that no camera can judge
+    (touch, household, masks' kind): they are not evaluated, and the report says so.
     """
 
     name: str

@@ -1,10 +1,12 @@
-"""The public half of the installation's key, which signs checkpoints of the audit log and receipts of deletions."""
+"""The public half of the installation's key, which signs checkpoints of the audit log and receipts
+of deletions.
+"""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from data_contracts.time import Record
+from data_contracts.record import Record
 
 ALGORITHM = "EdDSA"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
 from data_contracts.errors import BadInput
 
@@ -22,12 +22,6 @@ def _utc(value: datetime) -> datetime:
 Utc = Annotated[datetime, AfterValidator(_utc)]
 
 
-class Record(BaseModel):
-    """Base of all records: frozen, unknown keys forbidden."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Interval(NamedTuple):
     """A half-open stretch of time [start_utc, end_utc)."""
 
@@ -41,7 +35,8 @@ class Interval(NamedTuple):
 
     def intersect(self, other: Interval) -> Interval | None:
         """The common part, or None where there is none."""
-        start, end = max(self.start_utc, other.start_utc), min(self.end_utc, other.end_utc)
+        start = max(self.start_utc, other.start_utc)
+        end = min(self.end_utc, other.end_utc)
         return Interval(start, end) if start < end else None
 
 
@@ -58,7 +53,8 @@ def merge(intervals: list[Interval], within_s: float = 0.0) -> list[Interval]:
 
 def subtract(whole: Interval, parts: list[Interval]) -> list[Interval]:
     """What of `whole` is not covered by `parts`, in time order."""
-    out, at = [], whole.start_utc
+    out = []
+    at = whole.start_utc
     for part in merge(parts):
         if part.end_utc <= at:
             continue
@@ -77,7 +73,9 @@ def parse_utc(text: str, what: str = "time") -> datetime:
     try:
         return _utc(datetime.fromisoformat(text.strip()))
     except ValueError as error:
-        raise BadInput(f"{what}: expected an ISO 8601 time with an offset, got {text[:60]!r}") from error
+        raise BadInput(
+            f"{what}: expected an ISO 8601 time with an offset, got {text[:60]!r}"
+        ) from error
 
 
 def now_utc() -> datetime:

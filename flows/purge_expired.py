@@ -10,14 +10,15 @@ from prefect import flow, get_run_logger
 from data_contracts import object_key
 from data_contracts.errors import KeyMissing, NotFound
 from data_contracts.time import now_utc
-from flows.audit import acting, service
-from flows.context import Environment, environment, read_request
-from flows.deletion_steps import local_store
-from flows.destroy import destroy_case, sweep
-from flows.old_pictures import delete_old_pictures
-from flows.stage import plain
-from infra import store_index, weed
-from tasks.purge import CasePapers, Doomed, claimed_expiry, plan_purge
+from flows.cases.deletion_steps import local_store
+from flows.cases.destroy import destroy_case, sweep
+from flows.cases.old_pictures import delete_old_pictures
+from flows.runtime.audit import acting, service
+from flows.runtime.environment import Environment, environment
+from flows.runtime.open_case import read_request
+from flows.runtime.stage import plain
+from infra.local import store_index, weed
+from tasks.ending.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 
 # The filer writes its log of changes a minute late.
 _CHANGES_ARE_WRITTEN_AFTER_S = 150.0
@@ -27,7 +28,8 @@ _LATE = timedelta(hours=1)
 def papers_of(env: Environment, case_id: str) -> CasePapers:
     """What decides whether a case's purpose has ended.
 
-    Of a case that cannot be read (its filing broke off, or this process has another master key) only its age counts.
+    Of a case that cannot be read (its filing broke off, or this process has another master key)
+    only its age counts.
     """
     try:
         made = env.store.stat(object_key.CASES, object_key.wrapped_key(case_id)).last_modified
@@ -36,19 +38,26 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
     try:
         vault = env.cases.open(case_id)
         filed = read_request(vault).filed_utc
-        tokens = [vault.get(path).decode() for path in (object_key.consent(case_id), object_key.approval(case_id))]
+        tokens = [
+            vault.get(path).decode()
+            for path in (object_key.consent(case_id), object_key.approval(case_id))
+        ]
         withdrawn = vault.exists(object_key.withdrawal(case_id))
     except (KeyMissing, NotFound):
         return CasePapers(case_id=case_id, has_key=True, filed_utc=made)
     expires = min(claimed_expiry(token) for token in tokens)
-    return CasePapers(case_id=case_id, has_key=True, filed_utc=filed, expires_utc=expires, withdrawn=withdrawn)
+    return CasePapers(
+        case_id=case_id, has_key=True, filed_utc=filed, expires_utc=expires, withdrawn=withdrawn
+    )
 
 
 def _plan() -> list[Doomed]:
     """Which cases end now, and why."""
     env = environment()
     return plan_purge(
-        [papers_of(env, case_id) for case_id in _case_ids(env)], now_utc(), env.settings.retention.case_days
+        [papers_of(env, case_id) for case_id in _case_ids(env)],
+        now_utc(),
+        env.settings.retention.case_days,
     )
 
 
@@ -80,9 +89,12 @@ def _sweep() -> int:
 
 
 def _tidy_store() -> None:
-    """What the local store keeps of deleted objects: their names in its log of changes and its index, their bytes."""
+    """What the local store keeps of deleted objects: their names in its log of changes and its
+    index, their bytes.
+    """
     env = environment()
-    record, due = local_store(env), env.settings.paths.tidy_due_file
+    record = local_store(env)
+    due = env.settings.paths.tidy_due_file
     if record is None or not due.exists():
         return
     late = time.time() - due.stat().st_mtime > _CHANGES_ARE_WRITTEN_AFTER_S
@@ -102,7 +114,9 @@ tidy_store = plain("tidy the local store", _tidy_store)
 
 @flow(name="purge-expired", persist_result=False)
 def purge_expired() -> int:
-    """Destroy every case whose consent expired or was withdrawn, or that was kept as long as it may be."""
+    """Destroy every case whose consent expired or was withdrawn, or that was kept as long as it may
+    be.
+    """
     with acting(service("purge-expired")):
         receipts = [destroy(doomed) for doomed in plan()]
         pictures = delete_pictures()

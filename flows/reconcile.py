@@ -1,28 +1,33 @@
-"""reconcile: every filed case has a run. An event or a start that was lost while the server was down is made up for."""
+"""reconcile: every filed case has a run. An event or a start that was lost while the server was
+down is made up for.
+"""
 
 from __future__ import annotations
 
 from prefect import flow, get_run_logger
 
 from data_contracts.errors import EncounterError
-from flows.audit import acting, service
-from flows.begin import read_claim
-from flows.context import environment, open_case
-from flows.filing import filed_cases
-from flows.server import runs_of, start_trace
-from flows.stage import plain
+from flows.cases.filing import filed_cases
+from flows.runtime.audit import acting, service
+from flows.runtime.environment import environment
+from flows.runtime.open_case import open_case
+from flows.runtime.prefect_api import runs_of, start_trace
+from flows.runtime.stage import plain
+from flows.stages.claim import read_claim
 
-# A case whose runs died is started again this often; then a person must look (its last run says why it failed).
+# A case whose runs died is started again this often; then a person must look (its last run says why
+# it failed).
 MAX_ATTEMPTS = 3
-# Ended by itself. A run also completes when it leaves a case to another run, which may have died since.
+# Ended by itself. A run also completes when it leaves a case to another run, which may have died
+# since.
 ENDED = ("CRASHED", "FAILED", "COMPLETED")
 
 
 def needs_run(published: bool, states: list[str]) -> int | None:
     """The number of the attempt to start, or None where the case needs no run.
 
-    `states` are the state types of its runs so far. Runs that ended without a result are followed by another, up to
-    MAX_ATTEMPTS; one that a person cancelled is not.
+    `states` are the state types of its runs so far. Runs that ended without a result are followed
+    by another, up to MAX_ATTEMPTS; one that a person cancelled is not.
     """
     if published or any(s not in ENDED for s in states):
         return None
@@ -30,7 +35,9 @@ def needs_run(published: bool, states: list[str]) -> int | None:
 
 
 def _start_missing() -> dict[str, int]:
-    """Start every filed, still authorised case that has no run; counts of cases by what was done."""
+    """Start every filed, still authorised case that has no run; counts of cases by what was
+    done.
+    """
     env = environment()
     counts = {"filed": 0, "started": 0, "refused": 0}
     for case_id in filed_cases(env):

@@ -1,31 +1,36 @@
-"""rerun-exposure: assess stored encounters again under another policy; look again where new footage arrived."""
+"""rerun-exposure: assess stored encounters again under another policy; look again where new footage
+arrived.
+"""
 
 from __future__ import annotations
 
 from prefect import flow, get_run_logger
 
 from data_contracts.errors import EncounterError
-from flows import begin, exposure, publish
-from flows.audit import acting, service
-from flows.begin import last_run
-from flows.context import environment, open_case, stopping_when_unauthorised
-from flows.filing import filed_cases
-from flows.footage_news import has_new_footage
-from flows.operators import show
-from flows.pictures import carry_pictures
-from flows.server import runs_of, start_trace
-from flows.stage import plain, stage
+from flows.cases.filing import filed_cases
+from flows.cases.new_footage import has_new_footage
+from flows.runtime.audit import acting, service
+from flows.runtime.environment import environment
+from flows.runtime.open_case import open_case, stopping_when_unauthorised
+from flows.runtime.prefect_api import runs_of, start_trace
+from flows.runtime.stage import plain, stage
+from flows.stages import claim, exposure, publish
+from flows.stages.claim import last_run
+from flows.stages.operators import show
+from flows.stages.redact import carry_pictures
 
 load_published = plain("load published run", publish.load_published)
 assess_contacts = stage("assess", exposure.assess_contacts)
-new_run = plain("new run", begin.next_run)
+new_run = plain("new run", claim.next_run)
 carry = plain("carry pictures over", carry_pictures)
 publish_run = stage("report and publish", publish.publish)
 tell_operators = plain("tell the operators", show)
 
 
 def reassess(case_id: str, policy: str) -> str:
-    """Contacts of a finished case under another policy, from its stored encounters; no video is read."""
+    """Contacts of a finished case under another policy, from its stored encounters; no video is
+    read.
+    """
     before = load_published(case_id)
     run = new_run(before.run, policy)
     contacts = assess_contacts(run, before.meetings)
@@ -56,7 +61,9 @@ def _news(case_id: str) -> bool:
 
 @flow(name="rerun-exposure", persist_result=False)
 def rerun_exposure(case_id: str | None = None, policy: str | None = None) -> list[str]:
-    """With a case and a policy: assess again. Without: start cases again for which footage has arrived since."""
+    """With a case and a policy: assess again. Without: start cases again for which footage has
+    arrived since.
+    """
     if case_id is not None and policy is not None:
         with acting(service("rerun-exposure")), stopping_when_unauthorised(case_id):
             return [reassess(case_id, policy)]

@@ -6,42 +6,49 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
-from flows import begin, exposure, look, people, publish, search
-from flows.audit import acting, service
-from flows.context import environment, models, stopping_when_unauthorised
-from flows.fanout import fan_out
-from flows.operators import progress, show
-from flows.pictures import make_pictures
-from flows.refs import Run
-from flows.stage import plain, stage
+from flows.runtime.audit import acting, service
+from flows.runtime.environment import environment, models
+from flows.runtime.fan_out import fan_out
+from flows.runtime.open_case import stopping_when_unauthorised
+from flows.runtime.results import Run
+from flows.runtime.stage import plain, stage
+from flows.stages import claim, exposure, observe, people, plan, publish
+from flows.stages.operators import progress, show
+from flows.stages.redact import make_pictures
 
 
 def _begin(case_id: str, again: bool) -> Run | None:
     """Check consent and approval; claim the case."""
-    return begin.begin(case_id, str(flow_run.id or ""), again)
+    return claim.begin(case_id, str(flow_run.id or ""), again)
 
 
 def _template(run: Run) -> str:
     """The subject's template, under the case's key."""
-    return begin.make_template(run, models(environment()))
+    return claim.make_template(run, models(environment()))
 
 
-def _scan(run: Run, windows: search.Windows, template: str, before: look.Looks | None) -> look.Looks:
+def _scan(
+    run: Run, windows: plan.Windows, template: str, before: observe.Observations | None
+) -> observe.Observations:
     """Key frames of fresh windows."""
-    return look.look("scan", run, windows.fresh, template, before, progress("scan", run.case_id))
+    return observe.look("scan", run, windows.fresh, template, before, progress("scan", run.case_id))
 
 
-def _dense(run: Run, windows: search.Windows, template: str, before: look.Looks | None) -> look.Looks:
+def _dense(
+    run: Run, windows: plan.Windows, template: str, before: observe.Observations | None
+) -> observe.Observations:
     """Everyone, frame by frame, around sightings."""
-    return look.look("follow", run, windows.fresh, template, before, progress("follow", run.case_id))
+    return observe.look(
+        "follow", run, windows.fresh, template, before, progress("follow", run.case_id)
+    )
 
 
 begin_case = plain("authorise and claim", _begin)
 build_template = stage("build template", _template)
 scan = stage("scan footage", _scan)
 follow = stage("follow around sightings", _dense)
-plan_search = stage("plan search", search.plan_search)
-plan_follow = stage("plan following", search.plan_follow)
+plan_search = stage("plan search", plan.plan_search)
+plan_follow = stage("plan following", plan.plan_follow)
 find_people = stage("track, join, sight", people.find_people)
 trace_subject = stage("trajectory", people.trace_subject)
 find_encounters = stage("encounters", exposure.find_encounters)
@@ -81,7 +88,11 @@ def _trace(run: Run) -> str:
 
 
 def _conclude(
-    run: Run, windows: search.Windows, scanned: look.Looks, followed: look.Looks, found: people.People
+    run: Run,
+    windows: plan.Windows,
+    scanned: observe.Observations,
+    followed: observe.Observations,
+    found: people.People,
 ) -> str:
     trace = trace_subject(run, found)
     meetings = find_encounters(run, found, trace)

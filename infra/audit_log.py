@@ -1,8 +1,10 @@
-"""The audit log in the object store: one object an entry, written once, in one chain however many processes write.
+"""The audit log in the object store: one object an entry, written once, in one chain however many
+processes write.
 
-The entry's number is in its key and the write is conditional on the key being free, so of two writers at once one takes
-the number and the other goes on behind it: the chain never forks and no entry is lost. Where the bucket has object
-lock, entries are locked. Why it is so: docs/decisions/0008-audit-chain.md.
+The entry's number is in its key and the write is conditional on the key being free, so of two
+writers at once one takes the number and the other goes on behind it: the chain never forks and no
+entry is lost. Where the bucket has object lock, entries are locked. Why it is so:
+docs/decisions/0008-audit-chain.md.
 """
 
 from __future__ import annotations
@@ -39,13 +41,16 @@ from infra.store import ObjectInfo, ObjectStore
 
 # After so many numbers taken by others in a row, the end is looked up anew instead of walked to.
 _WALK = 16
-# Each failed attempt means that another writer succeeded; so many in a row and something else is wrong.
+# Each failed attempt means that another writer succeeded; so many in a row and something else is
+# wrong.
 _ATTEMPTS = 2000
 _READERS = 8
 
 
 class StoredEntry(NamedTuple):
-    """One version of an entry's object. `data` None: a delete marker, which hides the versions before it."""
+    """One version of an entry's object. `data` None: a delete marker, which hides the versions
+    before it.
+    """
 
     sequence: int
     data: bytes | None
@@ -57,10 +62,16 @@ class _Head(NamedTuple):
 
 
 class AuditLog:
-    """Appends to and reads the audit log. Safe to share between threads; methods raise StoreError."""
+    """Appends to and reads the audit log. Safe to share between threads; methods raise
+    StoreError.
+    """
 
-    def __init__(self, store: ObjectStore, settings: Settings, key: InstallationKey | None = None) -> None:
-        """`key`: the installation's; where this process has none it appends, but signs no checkpoints."""
+    def __init__(
+        self, store: ObjectStore, settings: Settings, key: InstallationKey | None = None
+    ) -> None:
+        """`key`: the installation's; where this process has none it appends, but signs no
+        checkpoints.
+        """
         self.store = store
         self.key = key
         self._settings = settings.audit
@@ -70,7 +81,8 @@ class AuditLog:
         self._locks: bool | None = None
 
     def append(self, event: AuditEvent, checkpoint: bool = False) -> Link:
-        """Write an event as the log's next entry. With `checkpoint`, and at every nth entry, a signed checkpoint follows.
+        """Write an event as the log's next entry. With `checkpoint`, and at every nth entry, a
+        signed checkpoint follows.
 
         Raises StoreError when it could not be written: what the event records must then not go on.
         """
@@ -81,7 +93,9 @@ class AuditLog:
             return written
 
     def checkpoint(self) -> Link | None:
-        """Sign and append a checkpoint of everything so far; None where this process has no key or nothing is written."""
+        """Sign and append a checkpoint of everything so far; None where this process has no key or
+        nothing is written.
+        """
         with self._lock:
             return self._checkpoint()
 
@@ -94,7 +108,9 @@ class AuditLog:
 
     def read(self) -> Iterator[StoredEntry]:
         """All versions of all entries by number, the oldest version first."""
-        found = sorted(self._versions(object_key.AUDIT_ENTRIES), key=lambda i: (i.key, i.last_modified))
+        found = sorted(
+            self._versions(object_key.AUDIT_ENTRIES), key=lambda i: (i.key, i.last_modified)
+        )
         numbered = [(n, i) for i in found if (n := object_key.read_audit_entry(i.key)) is not None]
         with ThreadPoolExecutor(_READERS) as pool:
             yield from pool.map(self._stored, numbered)
@@ -122,13 +138,19 @@ class AuditLog:
             if written or taken == made.hash:
                 self._head = _Head(made.entry.sequence, made.hash)
                 return made
-            self._head = _Head(head.sequence + 1, taken) if taken is not None and attempt % _WALK else None
-        raise StoreError(f"the audit log could not be written after {_ATTEMPTS} attempts: encounter audit verify")
+            self._head = (
+                _Head(head.sequence + 1, taken) if taken is not None and attempt % _WALK else None
+            )
+        raise StoreError(
+            f"the audit log could not be written after {_ATTEMPTS} attempts: encounter audit verify"
+        )
 
     def _put(self, made: Link) -> bool:
         until = now_utc() + timedelta(days=self._settings.lock_days) if self.locked else None
         key = object_key.audit_entry(made.entry.sequence)
-        return self.store.put_if_absent(AUDIT, key, canonical(made), "application/json", locked_until=until)
+        return self.store.put_if_absent(
+            AUDIT, key, canonical(made), "application/json", locked_until=until
+        )
 
     def _entry(self, event: AuditEvent, head: _Head, checkpoints: bool) -> AuditEntry:
         now = now_utc()
@@ -148,15 +170,23 @@ class AuditLog:
         if self.key is None or (self._head or self._find_head()).sequence == 0:
             return None
         actor = f"key:{self.key.public.key_id}"
-        made = self._append(AuditEvent(action="checkpoint", actor=actor, role="service"), checkpoints=True)
+        made = self._append(
+            AuditEvent(action="checkpoint", actor=actor, role="service"), checkpoints=True
+        )
         keep_checkpoint(self._witness, made.entry.checkpoint)
         return made
 
     def _find_head(self) -> _Head:
-        """The last entry. Folders are listed, then one folder: never all entries. Hidden (marked) entries count too."""
+        """The last entry. Folders are listed, then one folder: never all entries. Hidden (marked)
+        entries count too.
+        """
         for folder in reversed(self.store.folders(AUDIT, object_key.AUDIT_ENTRIES)):
             found = self._versions(f"{object_key.AUDIT_ENTRIES}{folder}/")
-            numbers = [n for i in found if not i.is_delete_marker and (n := object_key.read_audit_entry(i.key))]
+            numbers = [
+                n
+                for i in found
+                if not i.is_delete_marker and (n := object_key.read_audit_entry(i.key))
+            ]
             if numbers:
                 self._head = _Head(max(numbers), self._hash_at(max(numbers)) or GENESIS)
                 return self._head
@@ -164,12 +194,15 @@ class AuditLog:
         return self._head
 
     def _hash_at(self, sequence: int) -> str | None:
-        """The hash of an entry, None where it is gone. Of several versions the first that is whole: it was there before.
+        """The hash of an entry, None where it is gone. Of several versions the first that is whole:
+        it was there before.
 
-        What is no entry is someone else's, and hashed as it is: nobody can stop a deletion by filling the next place,
-        and the check reports it.
+        What is no entry is someone else's, and hashed as it is: nobody can stop a deletion by
+        filling the next place, and the check reports it.
         """
-        versions = [i for i in self._versions(object_key.audit_entry(sequence)) if not i.is_delete_marker]
+        versions = [
+            i for i in self._versions(object_key.audit_entry(sequence)) if not i.is_delete_marker
+        ]
         hashes = []
         for info in sorted(versions, key=lambda i: i.last_modified):
             data = self.store.get(AUDIT, info.key, version_id=info.version_id)
@@ -191,7 +224,9 @@ class AuditLog:
         if info.is_delete_marker:
             return StoredEntry(sequence, None)
         try:
-            return StoredEntry(sequence, self.store.get(AUDIT, info.key, version_id=info.version_id))
+            return StoredEntry(
+                sequence, self.store.get(AUDIT, info.key, version_id=info.version_id)
+            )
         except NotFound:
             return StoredEntry(sequence, None)
 
@@ -202,9 +237,13 @@ def open_audit_log(store: ObjectStore, settings: Settings) -> AuditLog:
 
 
 def read_checkpoints(path: Path) -> list[str]:
-    """Checkpoints from a file, one a line; none where there is no file. Raises BadInput when it cannot be read."""
+    """Checkpoints from a file, one a line; none where there is no file. Raises BadInput when it
+    cannot be read.
+    """
     try:
-        return [line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+        return [
+            line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip()
+        ]
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
@@ -212,7 +251,11 @@ def read_checkpoints(path: Path) -> list[str]:
 
 
 def keep_checkpoint(path: Path, signed: str) -> None:
-    """Append a checkpoint to this home's file (mode 0600): it outlives whatever happens to the store."""
+    """Append a checkpoint to this home's file (mode 0600): it outlives whatever happens to the
+    store.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="ascii") as file:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="ascii"
+    ) as file:
         file.write(signed + "\n")

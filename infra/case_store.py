@@ -1,8 +1,9 @@
 """A case's objects, encrypted under the case's own key before they leave the process.
 
-`CaseStore` makes, opens and destroys keys; `CaseVault` reads and writes one case's objects. Destroying the key makes
-every object of the case unreadable at once, whatever copies of the ciphertext exist. A vault asks the store for its
-key's existence at every read and write: a flow that runs when its case is withdrawn stops at the next step.
+`CaseStore` makes, opens and destroys keys; `CaseVault` reads and writes one case's objects.
+Destroying the key makes every object of the case unreadable at once, whatever copies of the
+ciphertext exist. A vault asks the store for its key's existence at every read and write: a flow
+that runs when its case is withdrawn stops at the next step.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from data_contracts import object_key
 from data_contracts.case import CASE_ID
 from data_contracts.errors import BadInput, ContractViolation, KeyMissing, NotFound
 from data_contracts.object_key import CASES
-from data_contracts.table import TableContract
+from data_contracts.tables.table import TableContract
 from data_contracts.time import now_utc
 from infra.crypto import KEY_BYTES, MasterKey, new_data_key, seal, unseal
 from infra.store import ObjectInfo, ObjectStore
@@ -30,13 +31,16 @@ from infra.store import ObjectInfo, ObjectStore
 _KEY_FORMAT = "encounter-case-key"
 _KEY_VERSION = 1
 _SEALED_TYPE = "application/vnd.encounter.sealed"
-_NAME_FIELD, _VERSION_FIELD = b"encounter.contract", b"encounter.contract_version"
+_NAME_FIELD = b"encounter.contract"
+_VERSION_FIELD = b"encounter.contract_version"
 
 
 class CaseVault:
-    """One case's objects. Keys are whole keys of the `cases` bucket, composed by `data_contracts.object_key`.
+    """One case's objects. Keys are whole keys of the `cases` bucket, composed by
+    `data_contracts.object_key`.
 
-    Methods raise KeyMissing when the case's key was destroyed, NotFound where there is no object, StoreError.
+    Methods raise KeyMissing when the case's key was destroyed, NotFound where there is no object,
+    StoreError.
     """
 
     def __init__(self, store: ObjectStore, case_id: str, data_key: bytes, key_etag: str) -> None:
@@ -51,12 +55,18 @@ class CaseVault:
     def put(self, key: str, data: bytes) -> ObjectInfo:
         """Encrypt and write. Writing the same result twice leaves one object: the last."""
         self._check(key)
-        return self.store.put(CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE)
+        return self.store.put(
+            CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE
+        )
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Encrypt and write unless an object is there; whether it was written. Of two writers at once one wins."""
+        """Encrypt and write unless an object is there; whether it was written. Of two writers at
+        once one wins.
+        """
         self._check(key)
-        return self.store.put_if_absent(CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE)
+        return self.store.put_if_absent(
+            CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE
+        )
 
     def get(self, key: str) -> bytes:
         """Read and decrypt."""
@@ -75,15 +85,20 @@ class CaseVault:
         return self.store.list(CASES, prefix)
 
     def put_table(self, key: str, frame: pd.DataFrame, contract: TableContract) -> ObjectInfo:
-        """Write a table as encrypted Parquet: the contract's columns only, its name and version in the file."""
+        """Write a table as encrypted Parquet: the contract's columns only, its name and version in
+        the file.
+        """
         return self.put(key, table_to_bytes(frame, contract))
 
     def get_table(self, key: str, contract: TableContract) -> pd.DataFrame:
-        """Read a table. Raises ContractViolation where it was written under another contract or version."""
+        """Read a table. Raises ContractViolation where it was written under another contract or
+        version.
+        """
         return table_from_bytes(self.get(key), contract, key)
 
     def derive(self, purpose: str, salt: bytes) -> bytes:
-        """32 secret bytes for a purpose, from the case's key and a salt (HKDF-SHA-256, RFC 5869): they die with the key.
+        """32 secret bytes for a purpose, from the case's key and a salt (HKDF-SHA-256, RFC 5869):
+        they die with the key.
 
         They are written nowhere: whoever may read the case derives them again.
         """
@@ -104,7 +119,9 @@ class CaseVault:
         except NotFound:
             raise _no_key(self.case_id) from None
         if etag != self._key_etag:
-            raise KeyMissing(f"case {self.case_id} has another key than when it was opened: open it again")
+            raise KeyMissing(
+                f"case {self.case_id} has another key than when it was opened: open it again"
+            )
 
 
 class CaseStore:
@@ -115,9 +132,13 @@ class CaseStore:
         self.master = master
 
     def create_key(self, case_id: str) -> CaseVault:
-        """Make the case's key where it has none (of two callers at once one's key wins) and open the case."""
+        """Make the case's key where it has none (of two callers at once one's key wins) and open
+        the case.
+        """
         if not CASE_ID.match(case_id):
-            raise BadInput(f"case id {case_id!r}: expected 3 to 40 capital letters, digits and hyphens")
+            raise BadInput(
+                f"case id {case_id!r}: expected 3 to 40 capital letters, digits and hyphens"
+            )
         record = {
             "format": _KEY_FORMAT,
             "version": _KEY_VERSION,
@@ -131,7 +152,9 @@ class CaseStore:
         return self.open(case_id)
 
     def open(self, case_id: str) -> CaseVault:
-        """Open a case. Raises KeyMissing where it has no key (any more) or the master key is another."""
+        """Open a case. Raises KeyMissing where it has no key (any more) or the master key is
+        another.
+        """
         key = object_key.wrapped_key(case_id)
         try:
             etag = self.store.stat(CASES, key).etag
@@ -145,7 +168,9 @@ class CaseStore:
         return self.store.exists(CASES, object_key.wrapped_key(case_id))
 
     def destroy_key(self, case_id: str) -> int:
-        """Delete all versions of the case's key; what it sealed can never be read again. Returns how many."""
+        """Delete all versions of the case's key; what it sealed can never be read again. Returns
+        how many.
+        """
         return len(self.store.remove_all_versions(CASES, object_key.wrapped_key(case_id)))
 
     def case_ids(self) -> list[str]:
@@ -156,11 +181,16 @@ class CaseStore:
         try:
             record = json.loads(data)
             found = (record["format"], record["version"])
-            master_key_id, wrapped = record["master_key_id"], base64.b64decode(record["wrapped"], validate=True)
+            master_key_id = record["master_key_id"]
+            wrapped = base64.b64decode(record["wrapped"], validate=True)
         except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
-            raise KeyMissing(f"the key record of case {case_id} is damaged: restore it from a backup") from None
+            raise KeyMissing(
+                f"the key record of case {case_id} is damaged: restore it from a backup"
+            ) from None
         if found != (_KEY_FORMAT, _KEY_VERSION):
-            raise KeyMissing(f"the key record of case {case_id} is of format {str(found)[:80]}: update this program")
+            raise KeyMissing(
+                f"the key record of case {case_id} is of format {str(found)[:80]}: update this program"
+            )
         if master_key_id != self.master.key_id:
             raise KeyMissing(
                 f"case {case_id} was sealed under master key {str(master_key_id)[:16]}, this process has {self.master.key_id}: "
@@ -170,7 +200,9 @@ class CaseStore:
 
 
 def table_to_bytes(frame: pd.DataFrame, contract: TableContract) -> bytes:
-    """A table as Parquet with the contract's name and version; columns the contract does not name are left out."""
+    """A table as Parquet with the contract's name and version; columns the contract does not name
+    are left out.
+    """
     table = pa.Table.from_pandas(contract.shape(frame), preserve_index=False)
     marks = {_NAME_FIELD: contract.name.encode(), _VERSION_FIELD: str(contract.version).encode()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **marks})
@@ -180,11 +212,15 @@ def table_to_bytes(frame: pd.DataFrame, contract: TableContract) -> bytes:
 
 
 def table_from_bytes(data: bytes, contract: TableContract, where: str) -> pd.DataFrame:
-    """The table again. Raises ContractViolation where the file names another contract or version, or is no Parquet."""
+    """The table again. Raises ContractViolation where the file names another contract or version,
+    or is no Parquet.
+    """
     try:
         table = pq.read_table(io.BytesIO(data))
     except pa.ArrowInvalid as error:
-        raise ContractViolation(f"{where}: expected Parquet, {str(error).splitlines()[0]}") from None
+        raise ContractViolation(
+            f"{where}: expected Parquet, {str(error).splitlines()[0]}"
+        ) from None
     marks = table.schema.metadata or {}
     found = f"{marks.get(_NAME_FIELD, b'?').decode()} v{marks.get(_VERSION_FIELD, b'?').decode()}"
     if found != f"{contract.name} v{contract.version}":

@@ -6,9 +6,9 @@ The envelope of an object, all lengths in bytes:
 
     magic "ENCV" (4) | version 1 (1) | nonce (12) | AES-256-GCM ciphertext | tag (16)
 
-The associated data are the five header bytes, a zero byte and the object's `bucket/key`: an object copied to another
-key, or a header that was changed, does not open. Nonces are random: NIST SP 800-38D, 8.3, allows 2^32 of them under
-one key, and a case writes some thousands of objects.
+The associated data are the five header bytes, a zero byte and the object's `bucket/key`: an object
+copied to another key, or a header that was changed, does not open. Nonces are random: NIST SP
+800-38D, 8.3, allows 2^32 of them under one key, and a case writes some thousands of objects.
 """
 
 from __future__ import annotations
@@ -46,13 +46,17 @@ def seal(key: bytes, name: str, data: bytes) -> bytes:
 
 
 def unseal(key: bytes, name: str, sealed: bytes) -> bytes:
-    """Decrypt what `seal` made. Raises KeyMissing where key or name is another one or the bytes were changed."""
+    """Decrypt what `seal` made. Raises KeyMissing where key or name is another one or the bytes
+    were changed.
+    """
     if sealed[:4] != _HEADER[:4] or len(sealed) < len(_HEADER) + _NONCE_BYTES + _TAG_BYTES:
         raise KeyMissing(
             f"{name}: expected an encrypted object (ENCV), got {len(sealed)} other bytes: it was not written here"
         )
     if sealed[4:5] != _HEADER[4:5]:
-        raise KeyMissing(f"{name}: envelope version {sealed[4]} is unknown; this program reads version 1: update it")
+        raise KeyMissing(
+            f"{name}: envelope version {sealed[4]} is unknown; this program reads version 1: update it"
+        )
     body = sealed[len(_HEADER) :]
     try:
         return AESGCM(key).decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], _bound_to(name))
@@ -93,7 +97,9 @@ class LocalMasterKey:
 
     @property
     def key_id(self) -> str:
-        """The first 16 hex digits of a hash of the key: tells keys apart and reveals nothing of use."""
+        """The first 16 hex digits of a hash of the key: tells keys apart and reveals nothing of
+        use.
+        """
         return hashlib.sha256(b"encounter master key id\0" + self._secret).hexdigest()[:16]
 
     def wrap(self, data_key: bytes, context: str) -> bytes:
@@ -106,18 +112,24 @@ class LocalMasterKey:
 
 
 def load_master_key(settings: Settings) -> LocalMasterKey:
-    """The master key from its source. Raises KeyMissing where there is none, BadInput where it is malformed."""
+    """The master key from its source. Raises KeyMissing where there is none, BadInput where it is
+    malformed.
+    """
     if settings.keys.source == "env":
         text = os.environ.get(MASTER_KEY_VARIABLE, "")
         if not text:
-            raise KeyMissing(f"keys.source is env but {MASTER_KEY_VARIABLE} is empty: set it to 32 bytes in base64")
+            raise KeyMissing(
+                f"keys.source is env but {MASTER_KEY_VARIABLE} is empty: set it to 32 bytes in base64"
+            )
         return LocalMasterKey(_decode(text, MASTER_KEY_VARIABLE))
     path = settings.master_key_file
     return LocalMasterKey(_decode(read_private(path, "master key"), str(path)))
 
 
 def ensure_master_key(settings: Settings) -> LocalMasterKey:
-    """Load the master key; make its file (mode 0600) where the source is a file and there is none yet."""
+    """Load the master key; make its file (mode 0600) where the source is a file and there is none
+    yet.
+    """
     path: Path = settings.master_key_file
     if settings.keys.source == "file" and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -23,8 +23,9 @@ from infra.stack_record import read_record, write_private
 _CONFIG = {
     # The workers' own chatter; errors of the work come back as values.
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
-    # Dask trims the heap by the 64 KiB, so every array of a frame is mapped and unmapped anew: a quarter more time
-    # (docs/decisions/0009-workers-memory.md). Arrays up to 64 MiB come from the heap, which is given back by the 256 MiB.
+    # Dask trims the heap by the 64 KiB, so every array of a frame is mapped and unmapped anew: a
+    # quarter more time (docs/decisions/0009-workers-memory.md). Arrays up to 64 MiB come from the
+    # heap, which is given back by the 256 MiB.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 256 << 20,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 64 << 20,
     # No web pages about what is being worked on.
@@ -35,7 +36,8 @@ _CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": 0.85,
     "distributed.worker.memory.terminate": 0.95,
-    # A task whose worker died this many times is given up (KilledWorker): it is probably what kills them.
+    # A task whose worker died this many times is given up (KilledWorker): it is probably what kills
+    # them.
     "distributed.scheduler.allowed-failures": 3,
     "distributed.admin.tick.limit": "60s",
 }
@@ -45,7 +47,9 @@ __all__ = ["SetupPlugin", "client", "local_cluster", "make_tls", "map_unordered"
 
 
 class SetupPlugin(WorkerPlugin):
-    """Runs a function once in each worker process, also in one that replaces a killed worker: it loads the models."""
+    """Runs a function once in each worker process, also in one that replaces a killed worker: it
+    loads the models.
+    """
 
     name = "encounter-setup"
     idempotent = True
@@ -60,17 +64,23 @@ class SetupPlugin(WorkerPlugin):
 
 
 def one_thread_each() -> None:
-    """Keep OpenCV to one thread: it ignores OMP_NUM_THREADS, and workers that each take every core slow each other."""
+    """Keep OpenCV to one thread: it ignores OMP_NUM_THREADS, and workers that each take every core
+    slow each other.
+    """
     import cv2
 
     cv2.setNumThreads(1)
 
 
 @contextmanager
-def client(settings: Settings, setup: WorkerPlugin | Callable[[], object] | None = None) -> Iterator[Client]:
-    """A Dask client: of the scheduler that the settings name, else of a local cluster that ends with the block.
+def client(
+    settings: Settings, setup: WorkerPlugin | Callable[[], object] | None = None
+) -> Iterator[Client]:
+    """A Dask client: of the scheduler that the settings name, else of a local cluster that ends
+    with the block.
 
-    `setup` runs once in each worker process. Raises StackError, or the EncounterError that `setup` raised.
+    `setup` runs once in each worker process. Raises StackError, or the EncounterError that `setup`
+    raised.
     """
     _quiet()
     with dask.config.set(_CONFIG), _connect(settings) as connected:
@@ -90,7 +100,9 @@ def _connect(settings: Settings) -> Iterator[Client]:
 
 
 def local_cluster(settings: Settings, security: Security, port: int = 0) -> LocalCluster:
-    """Worker processes on loopback, over TLS: no other user of the machine can submit work. Raises StackError."""
+    """Worker processes on loopback, over TLS: no other user of the machine can submit work. Raises
+    StackError.
+    """
     scratch = settings.paths.dask
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     limit = settings.dask.memory_limit
@@ -116,19 +128,30 @@ def local_cluster(settings: Settings, security: Security, port: int = 0) -> Loca
 
 
 def make_tls(path: Path) -> Security:
-    """Fresh keys for a cluster, kept in one file so that other processes of this user can connect to it."""
+    """Fresh keys for a cluster, kept in one file so that other processes of this user can connect
+    to it.
+    """
     made = Security.temporary()
     write_private(path, made.tls_scheduler_key + made.tls_scheduler_cert)
     return _security_of(path)
 
 
 def _security_of(path: Path) -> Security:
-    names = ["ca_file", *(f"{role}_{kind}" for role in ("client", "scheduler", "worker") for kind in ("cert", "key"))]
+    names = [
+        "ca_file",
+        *(
+            f"{role}_{kind}"
+            for role in ("client", "scheduler", "worker")
+            for kind in ("cert", "key")
+        ),
+    ]
     return Security(require_encryption=True, **{f"tls_{name}": str(path) for name in names})
 
 
 def _stack_security(settings: Settings) -> Security | None:
-    """The keys of this home's own cluster; None for another scheduler: Dask's own configuration has its keys."""
+    """The keys of this home's own cluster; None for another scheduler: Dask's own configuration has
+    its keys.
+    """
     record = read_record(settings.paths)
     own = record is not None and record.dask_scheduler == settings.dask.scheduler
     return _security_of(settings.paths.dask_tls_file) if own else None
@@ -147,12 +170,16 @@ def _external(address: str, security: Security | None) -> Iterator[Client]:
         try:
             connected.wait_for_workers(1, timeout=_CONNECT_S)
         except TimeoutError:
-            raise StackError(f"the Dask scheduler at {address} has no workers: start some") from None
+            raise StackError(
+                f"the Dask scheduler at {address} has no workers: start some"
+            ) from None
         yield connected
 
 
 def _quiet() -> None:
-    """Dask sets its loggers' levels when it is imported; what it says of lost connections is no news to a user."""
+    """Dask sets its loggers' levels when it is imported; what it says of lost connections is no
+    news to a user.
+    """
     for name in list(logging.root.manager.loggerDict):
         if name == "distributed" or name.startswith("distributed."):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -162,11 +189,14 @@ def _register(connected: Client, plugin: WorkerPlugin) -> None:
     try:
         connected.register_plugin(plugin)
     except Exception as error:  # whatever the set-up raised in a worker arrives here
-        # A cluster that outlives this run would take the plugin for registered and try it no second time.
+        # A cluster that outlives this run would take the plugin for registered and try it no second
+        # time.
         connected.unregister_worker_plugin(plugin.name)
         if isinstance(error, EncounterError):
             raise
-        raise StackError(f"a Dask worker could not be set up: {type(error).__name__}: {one_line(error)}") from error
+        raise StackError(
+            f"a Dask worker could not be set up: {type(error).__name__}: {one_line(error)}"
+        ) from error
 
 
 def _nothing() -> None:

@@ -1,4 +1,5 @@
-"""Fan-out over Dask workers: results as they finish, a fault of one item as an error beside the item.
+"""Fan-out over Dask workers: results as they finish, a fault of one item as an error beside the
+item.
 
 Items and results should be references and small tables, never frames.
 """
@@ -37,10 +38,11 @@ def map_unordered(
 ) -> Iterator[tuple[I, R | EncounterError]]:
     """Run `function(item)` in the workers; yield (item, result) or (item, error) as they finish.
 
-    A StoreError other than NotFound is a passing fault and tried again in the worker, `retries` times. An item that
-    kills its worker again and again yields a StackError, an exception that is none of ours an EncounterError that names
-    it. `go_on` is called every few seconds, also while nothing finishes, and may raise to stop. What is unfinished when the
-    caller stops is cancelled. Raises StackError when no worker is left.
+    A StoreError other than NotFound is a passing fault and tried again in the worker, `retries`
+    times. An item that kills its worker again and again yields a StackError, an exception that is
+    none of ours an EncounterError that names it. `go_on` is called every few seconds, also while
+    nothing finishes, and may raise to stop. What is unfinished when the caller stops is cancelled.
+    Raises StackError when no worker is left.
     """
     attempt = _Attempt(function, retries)
     futures = connected.map(attempt, items, pure=False)
@@ -55,7 +57,8 @@ def map_unordered(
             future = _next(connected, finished, go_on or _yes)
             if waiting.pop(future.key, None) is None:
                 continue
-            item, outcome = by_key[future.key], _outcome(future, by_key[future.key])
+            item = by_key[future.key]
+            outcome = _outcome(future, by_key[future.key])
             del future
             if on_result is not None:
                 on_result(item, outcome)
@@ -68,8 +71,8 @@ def map_unordered(
 class _Attempt:
     """The work with its retries, as it travels to a worker.
 
-    What it raises is always an EncounterError without context: contexts of foreign errors may not survive pickling, and
-    their messages may hold values that must not leave the worker.
+    What it raises is always an EncounterError without context: contexts of foreign errors may not
+    survive pickling, and their messages may hold values that must not leave the worker.
     """
 
     def __init__(self, function: Callable[[Any], Any], retries: int) -> None:
@@ -99,14 +102,18 @@ def _unexpected(item: object, error: BaseException) -> EncounterError:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     place = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
     log.error("unexpected %s at %s", type(error).__name__, place)
-    return EncounterError(f"{one_line(item)}: unexpected {type(error).__name__} at {place}; please report it")
+    return EncounterError(
+        f"{one_line(item)}: unexpected {type(error).__name__} at {place}; please report it"
+    )
 
 
 def _yes() -> None:
     """Go on."""
 
 
-def _next(connected: Client, finished: queue.SimpleQueue[Future], go_on: Callable[[], None]) -> Future:
+def _next(
+    connected: Client, finished: queue.SimpleQueue[Future], go_on: Callable[[], None]
+) -> Future:
     """The next future that is done. Raises StackError when there has been no worker for a while."""
     deadline = time.monotonic() + _NO_WORKER_S
     while True:
@@ -115,7 +122,9 @@ def _next(connected: Client, finished: queue.SimpleQueue[Future], go_on: Callabl
             return finished.get(timeout=_POLL_S)
         except queue.Empty:
             if connected.status != "running":
-                raise StackError("the connection to the Dask scheduler is lost: start the run again") from None
+                raise StackError(
+                    "the connection to the Dask scheduler is lost: start the run again"
+                ) from None
             if connected.nthreads():
                 deadline = time.monotonic() + _NO_WORKER_S
             elif time.monotonic() > deadline:
@@ -129,7 +138,9 @@ def _outcome(future: Future, item: object) -> Any:
     if future.status == "finished":
         return future.result()
     if future.status != "error":
-        return StackError(f"{one_line(item)}: the work was {future.status} before it ended: start the run again")
+        return StackError(
+            f"{one_line(item)}: the work was {future.status} before it ended: start the run again"
+        )
     error = future.exception()
     if isinstance(error, EncounterError):
         return error

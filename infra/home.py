@@ -1,4 +1,6 @@
-"""Where the local stack keeps its files: one folder, the home, with one meaning for each path in it."""
+"""Where the local stack keeps its files: one folder, the home, with one meaning for each path in
+it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Home:
 
     @property
     def store(self) -> Path:
-        """The object store's working folder: its configuration, credentials and (by default) data."""
+        """The object store's working folder: its configuration, credentials and (by default)
+        data.
+        """
         return self.path / "store"
 
     @property
@@ -69,7 +73,9 @@ class Home:
 
     @property
     def checkpoints_file(self) -> Path:
-        """The audit log's checkpoints that were made here, one a line: what a store that was cut short is held against."""
+        """The audit log's checkpoints that were made here, one a line: what a store that was cut
+        short is held against.
+        """
         return self.path / "audit-checkpoints"
 
     def fetched(self, case_id: str) -> Path:
@@ -78,5 +84,7 @@ class Home:
 
     @property
     def tidy_due_file(self) -> Path:
-        """There while the local store may keep names of deleted objects; its time is that of the last deletion."""
+        """There while the local store may keep names of deleted objects; its time is that of the
+        last deletion.
+        """
         return self.store / "tidy-due"

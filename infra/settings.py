@@ -1,8 +1,9 @@
 """Settings: read once at the edge, frozen, unknown keys forbidden, recorded in every artefact.
 
-Sources, the first that says something wins: arguments, environment (`ENCOUNTER_`, nested with `__`), a TOML file
-(`ENCOUNTER_CONFIG`, else `<home>/settings.toml`), what the local stack recorded of itself in `<home>`, the defaults.
-Every field is explained in docs/settings.md; a test holds the two together.
+Sources, the first that says something wins: arguments, environment (`ENCOUNTER_`, nested with
+`__`), a TOML file (`ENCOUNTER_CONFIG`, else `<home>/settings.toml`), what the local stack recorded
+of itself in `<home>`, the defaults. Every field is explained in docs/settings.md; a test holds the
+two together.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pydantic_settings import (
 )
 
 from data_contracts.errors import BadInput
-from data_contracts.time import Record
+from data_contracts.record import Record
 from infra.home import Home
 from infra.stack_record import read_record
 
@@ -67,7 +68,9 @@ class PrefectSettings(Record):
 
 
 class StackSettings(Record):
-    """The local stack's ports on 127.0.0.1; 0 picks a free one and keeps it in `<home>/stack.json`."""
+    """The local stack's ports on 127.0.0.1; 0 picks a free one and keeps it in
+    `<home>/stack.json`.
+    """
 
     s3_port: int = Field(default=0, ge=0, le=65535)
     prefect_port: int = Field(default=0, ge=0, le=65535)
@@ -79,7 +82,9 @@ class StackSettings(Record):
 
 
 class DaskSettings(Record):
-    """Workers. `scheduler` None: the local stack's, or a cluster for the length of a run where no stack runs."""
+    """Workers. `scheduler` None: the local stack's, or a cluster for the length of a run where no
+    stack runs.
+    """
 
     scheduler: str | None = Field(default=None, pattern=r"^(tcp|tls)://.+:\d+$")
     workers: int | None = Field(default=None, ge=1, le=1024)
@@ -96,7 +101,9 @@ class KeySettings(Record):
 
 
 class ModelSettings(Record):
-    """The neural models. The fields are those of `models.registry.ModelSettings`, whose `cache` is `dir` here."""
+    """The neural models. The fields are those of `models.registry.ModelSettings`, whose `cache` is
+    `dir` here.
+    """
 
     dir: Path | None = None
     runtime: Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"] = "auto"
@@ -124,8 +131,10 @@ class RetentionSettings(Record):
 
 
 class AuditSettings(Record):
-    """The audit log. Days of object lock: two years is what Korea's safety standards (PIPA 29) ask of access records of
-    sensitive data, six months what the EU AI Act (26(6)) asks of a deployer's logs."""
+    """The audit log. Days of object lock: two years is what Korea's safety standards (PIPA 29) ask
+    of access records of sensitive data, six months what the EU AI Act (26(6)) asks of a deployer's
+    logs.
+    """
 
     checkpoint_every: int = Field(default=16, ge=1, le=1000)
     lock_days: int = Field(default=730, ge=180, le=3650)
@@ -135,7 +144,11 @@ class Settings(BaseSettings):
     """All settings. Frozen; make changed ones with `load_settings(**overrides)`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
     )
 
     home: Path = Path(_DEFAULT_HOME)
@@ -171,7 +184,9 @@ class Settings(BaseSettings):
         return self.keys.signing_file or self.paths.signing_key_file
 
     def public(self) -> dict[str, Any]:
-        """The settings without secrets and without this machine's paths and ports, to be recorded in artefacts."""
+        """The settings without secrets and without this machine's paths and ports, to be recorded
+        in artefacts.
+        """
         out = self.model_dump(
             mode="json",
             exclude={
@@ -206,14 +221,20 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. Raises BadInput with one line that names the setting, what was expected and what came."""
+    """Read the settings. Raises BadInput with one line that names the setting, what was expected
+    and what came.
+    """
     _refuse_unknown_variables(os.environ)
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise BadInput("settings: " + "; ".join(_one(e) for e in error.errors(include_url=False))) from None
+        raise BadInput(
+            "settings: " + "; ".join(_one(e) for e in error.errors(include_url=False))
+        ) from None
     except SettingsError as error:
-        raise BadInput(f"settings: {error}; nested settings are written like {PREFIX}S3__ENDPOINT=host:port") from None
+        raise BadInput(
+            f"settings: {error}; nested settings are written like {PREFIX}S3__ENDPOINT=host:port"
+        ) from None
 
 
 def setting_names(model: type[Any] = Settings, prefix: str = "") -> list[str]:
@@ -234,7 +255,11 @@ def variable_of(name: str) -> str:
 
 
 def _home_of(arguments: dict[str, Any]) -> Path:
-    return Path(arguments.get("home") or os.environ.get(HOME_VARIABLE) or _DEFAULT_HOME).expanduser().absolute()
+    return (
+        Path(arguments.get("home") or os.environ.get(HOME_VARIABLE) or _DEFAULT_HOME)
+        .expanduser()
+        .absolute()
+    )
 
 
 def _read_toml(home: Home) -> dict[str, Any]:
@@ -242,7 +267,9 @@ def _read_toml(home: Home) -> dict[str, Any]:
     path = Path(named).expanduser() if named else home.settings_file
     if not path.is_file():
         if named:
-            raise BadInput(f"{CONFIG_VARIABLE} names {path}, which is not a file: write it or unset the variable")
+            raise BadInput(
+                f"{CONFIG_VARIABLE} names {path}, which is not a file: write it or unset the variable"
+            )
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -270,7 +297,10 @@ def _refuse_unknown_variables(names: Iterable[str]) -> None:
     known = {variable_of(name) for name in setting_names()}
     sections = {variable_of(name) for name in Settings.model_fields}
     for name in names:
-        if not name.upper().startswith(PREFIX) or name.upper() in known | sections | _OTHER_VARIABLES:
+        if (
+            not name.upper().startswith(PREFIX)
+            or name.upper() in known | sections | _OTHER_VARIABLES
+        ):
             continue
         near = difflib.get_close_matches(name.upper(), sorted(known), 1)
         hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
@@ -281,7 +311,9 @@ def _one(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, setting_names(), 1)
-        return f"{name} is no setting: " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists all")
+        return f"{name} is no setting: " + (
+            f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
+        )
     secret = any(word in name for word in ("secret", "access_key"))
     came = "" if secret or isinstance(error["input"], dict) else f", got {error['input']!r}"
     return f"{name} ({variable_of(name)}): {error['msg']}{came}"

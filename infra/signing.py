@@ -1,7 +1,9 @@
-"""The installation's signing key: Ed25519, made at the first `encounter up`, kept beside the master key.
+"""The installation's signing key: Ed25519, made at the first `encounter up`, kept beside the master
+key.
 
-It signs checkpoints of the audit log and receipts of deletions, so that whoever has the public half can check both
-without trusting the store they lie in. The private file never leaves the machine; other processes work without it.
+It signs checkpoints of the audit log and receipts of deletions, so that whoever has the public half
+can check both without trusting the store they lie in. The private file never leaves the machine;
+other processes work without it.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class InstallationKey:
         self._key = key
         self._seed = str(full["d"]).encode()
         self.public = PublicKey(
-            key_id=key.thumbprint(), public_jwk={name: str(full[name]) for name in ("kty", "crv", "x")}
+            key_id=key.thumbprint(),
+            public_jwk={name: str(full[name]) for name in ("kty", "crv", "x")},
         )
 
     def __repr__(self) -> str:
@@ -49,22 +52,30 @@ class InstallationKey:
         return jws.serialize_compact(header, text.encode(), self._key, algorithms=[ALGORITHM])
 
     def pseudonym(self, name: str) -> str:
-        """16 hex digits for a name: always the same here, and not to be guessed without the private key."""
+        """16 hex digits for a name: always the same here, and not to be guessed without the private
+        key.
+        """
         secret = hashlib.sha256(b"encounter pseudonyms\0" + self._seed).digest()
         return hmac.new(secret, name.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def load_signing_key(settings: Settings) -> InstallationKey:
-    """The key from its file. Raises KeyMissing where there is none, BadInput where others can read it or it is no key."""
+    """The key from its file. Raises KeyMissing where there is none, BadInput where others can read
+    it or it is no key.
+    """
     path = settings.signing_key_file
     text = read_private(path, "signing key")
     try:
         value = json.loads(text)
         if value["crv"] != "Ed25519" or "d" not in value:
             raise ValueError("another curve, or only the public half")
-        return InstallationKey(OKPKey.import_key({name: value[name] for name in ("kty", "crv", "x", "d")}))
+        return InstallationKey(
+            OKPKey.import_key({name: value[name] for name in ("kty", "crv", "x", "d")})
+        )
     except (ValueError, KeyError, TypeError, RecursionError, JoseError):
-        raise BadInput(f"{path}: expected a private Ed25519 key as a JWK (kty OKP, crv, x, d)") from None
+        raise BadInput(
+            f"{path}: expected a private Ed25519 key as a JWK (kty OKP, crv, x, d)"
+        ) from None
 
 
 def find_signing_key(settings: Settings) -> InstallationKey | None:
@@ -85,14 +96,21 @@ def ensure_signing_key(settings: Settings) -> InstallationKey:
 
 
 def publish_public_key(store: ObjectStore, key: InstallationKey) -> None:
-    """Add the public half to the site's list of installation keys, unless it is there. Earlier keys stay in it."""
+    """Add the public half to the site's list of installation keys, unless it is there. Earlier keys
+    stay in it.
+    """
     try:
-        known = PublicKeys.model_validate_json(store.get(object_key.SITE, object_key.INSTALLATION_KEYS)).keys
+        known = PublicKeys.model_validate_json(
+            store.get(object_key.SITE, object_key.INSTALLATION_KEYS)
+        ).keys
     except NotFound:
         known = ()
     if known and known[-1].key_id == key.public.key_id:
         return
     keys = PublicKeys(keys=(*(k for k in known if k.key_id != key.public.key_id), key.public))
     store.put(
-        object_key.SITE, object_key.INSTALLATION_KEYS, keys.model_dump_json(indent=1).encode(), "application/json"
+        object_key.SITE,
+        object_key.INSTALLATION_KEYS,
+        keys.model_dump_json(indent=1).encode(),
+        "application/json",
     )

@@ -1,4 +1,6 @@
-"""What a running stack wrote about itself: addresses, ports, processes. The settings read it, the stack writes it."""
+"""What a running stack wrote about itself: addresses, ports, processes. The settings read it, the
+stack writes it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from data_contracts.errors import BadInput, KeyMissing
-from data_contracts.time import Record
+from data_contracts.record import Record
 from infra.home import Home
 
 
@@ -24,7 +26,9 @@ class ProcessRecord(Record):
 
 
 class StackRecord(Record):
-    """`<home>/stack.json`. Kept after `down`, without processes, so that the next `up` takes the same ports."""
+    """`<home>/stack.json`. Kept after `down`, without processes, so that the next `up` takes the
+    same ports.
+    """
 
     s3_endpoint: str | None = None
     filer_address: str | None = None
@@ -38,14 +42,18 @@ class StackRecord(Record):
 
 
 def read_record(home: Home) -> StackRecord | None:
-    """The record of a home, or None where no stack was ever started. Raises BadInput when it cannot be read."""
+    """The record of a home, or None where no stack was ever started. Raises BadInput when it cannot
+    be read.
+    """
     path = home.stack_file
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check who owns the home folder") from None
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); check who owns the home folder"
+        ) from None
     try:
         return StackRecord.model_validate_json(text)
     except ValidationError as error:
@@ -74,14 +82,20 @@ def write_private(path: Path, text: str) -> None:
 def read_private(path: Path, what: str) -> str:
     """The text of a key's file; `what` names the key in errors.
 
-    Raises KeyMissing where there is none, BadInput where it cannot be read, or can be read by other users.
+    Raises KeyMissing where there is none, BadInput where it cannot be read, or can be read by other
+    users.
     """
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii")
     except FileNotFoundError:
-        raise KeyMissing(f"no {what} at {path}: `encounter up` makes one, or restore it from your backup") from None
+        raise KeyMissing(
+            f"no {what} at {path}: `encounter up` makes one, or restore it from your backup"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the {what} {path} cannot be read ({error})") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise BadInput(f"the {what} {path} can be read by other users (mode {mode & 0o777:o}): run  chmod 600 {path}")
+        raise BadInput(
+            f"the {what} {path} can be read by other users (mode {mode & 0o777:o}): run  chmod 600 {path}"
+        )
     return text

@@ -1,8 +1,9 @@
 """The object store: any S3. The only module that calls the S3 client.
 
-Buckets are named by their logical names (`data_contracts.object_key`); the prefix of the settings is put before them
-here and nowhere else. A put is atomic: an object is seen whole or not at all. Objects are safe to share by threads and
-to pickle to other processes (the connection is made anew there).
+Buckets are named by their logical names (`data_contracts.object_key`); the prefix of the settings
+is put before them here and nowhere else. A put is atomic: an object is seen whole or not at all.
+Objects are safe to share by threads and to pickle to other processes (the connection is made anew
+there).
 """
 
 from __future__ import annotations
@@ -57,11 +58,15 @@ class Upload(NamedTuple):
 
 
 class ObjectStore:
-    """Objects by bucket and key. All methods raise StoreError, or NotFound where the object does not exist."""
+    """Objects by bucket and key. All methods raise StoreError, or NotFound where the object does
+    not exist.
+    """
 
     def __init__(self, settings: S3Settings) -> None:
         if not settings.endpoint:
-            raise StoreError("no object store is known: start one with `encounter up` or set ENCOUNTER_S3__ENDPOINT")
+            raise StoreError(
+                "no object store is known: start one with `encounter up` or set ENCOUNTER_S3__ENDPOINT"
+            )
         self.settings = settings
         self.endpoint = settings.endpoint
         timeout = urllib3.Timeout(connect=settings.connect_timeout_s, read=settings.read_timeout_s)
@@ -102,9 +107,15 @@ class ObjectStore:
         return mapped(lambda: call(name), self.endpoint, name, key)
 
     def ensure_buckets(self) -> None:
-        """Create missing buckets. `audit` is versioned, with object lock where the store has it: see docs/audit.md."""
+        """Create missing buckets. `audit` is versioned, with object lock where the store has it:
+        see docs/audit.md.
+        """
         for logical in object_key.BUCKETS:
-            self._do(logical, "", self._ensure_audit if logical == object_key.AUDIT else self._ensure_bucket)
+            self._do(
+                logical,
+                "",
+                self._ensure_audit if logical == object_key.AUDIT else self._ensure_bucket,
+            )
 
     def _ensure_bucket(self, name: str) -> None:
         if not self._client.bucket_exists(name):
@@ -120,11 +131,15 @@ class ObjectStore:
         try:
             self._client.get_object_lock_config(name)
         except S3Error:
-            with suppress(S3Error):  # some stores lock a bucket that is there already; `object_lock` tells
+            with suppress(
+                S3Error
+            ):  # some stores lock a bucket that is there already; `object_lock` tells
                 self._client.set_object_lock_config(name, ObjectLockConfig(None, None, None))
 
     def object_lock(self, bucket: str) -> bool:
-        """Whether objects of this bucket can be locked. Raises StoreError where the store cannot be asked."""
+        """Whether objects of this bucket can be locked. Raises StoreError where the store cannot be
+        asked.
+        """
         try:
             self._do(bucket, "", lambda name: self._client.get_object_lock_config(name))
         except Unsupported:
@@ -140,38 +155,60 @@ class ObjectStore:
         with path.open("rb") as file:
             return self._put(bucket, key, file, path.stat().st_size, content_type)
 
-    def _put(self, bucket: str, key: str, data: BinaryIO, size: int, content_type: str) -> ObjectInfo:
+    def _put(
+        self, bucket: str, key: str, data: BinaryIO, size: int, content_type: str
+    ) -> ObjectInfo:
         done = self._do(
             bucket,
             key,
-            lambda name: self._client.put_object(name, key, data, size, content_type, part_size=_PART_BYTES),
+            lambda name: self._client.put_object(
+                name, key, data, size, content_type, part_size=_PART_BYTES
+            ),
         )
         return ObjectInfo(key, done.etag or "", size, done.version_id, datetime.now(UTC))
 
     def put_if_absent(
-        self, bucket: str, key: str, data: bytes, content_type: str = _BYTES, locked_until: datetime | None = None
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        content_type: str = _BYTES,
+        locked_until: datetime | None = None,
     ) -> bool:
-        """Write an object unless one is there (`If-None-Match: *`): of two writers exactly one gets True.
+        """Write an object unless one is there (`If-None-Match: *`): of two writers exactly one gets
+        True.
 
-        `locked_until`: nobody can delete this version before then (COMPLIANCE; the bucket must have object lock).
+        `locked_until`: nobody can delete this version before then (COMPLIANCE; the bucket must have
+        object lock).
         """
         headers = {"If-None-Match": "*", "Content-Type": content_type}
         if locked_until is not None:
             headers["x-amz-object-lock-mode"] = COMPLIANCE
-            headers["x-amz-object-lock-retain-until-date"] = f"{locked_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            headers["Content-MD5"] = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+            headers["x-amz-object-lock-retain-until-date"] = (
+                f"{locked_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            )
+            headers["Content-MD5"] = base64.b64encode(
+                hashlib.md5(data, usedforsecurity=False).digest()
+            ).decode()
         try:
-            # put_object renames headers that it does not know; the client's version is pinned for this call.
+            # put_object renames headers that it does not know; the client's version is pinned for
+            # this call.
             self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
         except Exists:
             return False
         return True
 
-    def get(self, bucket: str, key: str, offset: int = 0, length: int = 0, version_id: str | None = None) -> bytes:
-        """Read an object, or `length` bytes from `offset` (0: to the end); the newest version unless one is named."""
+    def get(
+        self, bucket: str, key: str, offset: int = 0, length: int = 0, version_id: str | None = None
+    ) -> bytes:
+        """Read an object, or `length` bytes from `offset` (0: to the end); the newest version
+        unless one is named.
+        """
 
         def read(name: str) -> bytes:
-            response = self._client.get_object(name, key, offset=offset, length=length, version_id=version_id)
+            response = self._client.get_object(
+                name, key, offset=offset, length=length, version_id=version_id
+            )
             try:
                 return response.read()
             finally:
@@ -199,9 +236,15 @@ class ObjectStore:
         return True
 
     def list(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
-        """The objects below a prefix in key order. The footage bucket is never listed whole (a city has billions)."""
+        """The objects below a prefix in key order. The footage bucket is never listed whole (a city
+        has billions).
+        """
         _need_prefix(bucket, prefix)
-        return [info for info in self._walk(bucket, prefix, recursive=True) if not info.key.endswith("/")]
+        return [
+            info
+            for info in self._walk(bucket, prefix, recursive=True)
+            if not info.key.endswith("/")
+        ]
 
     def folders(self, bucket: str, prefix: str = "") -> builtins.list[str]:
         """The names directly below a prefix that have objects below them, such as the case ids."""
@@ -211,16 +254,22 @@ class ObjectStore:
     def list_versions(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
         """All versions and delete markers below a prefix."""
         _need_prefix(bucket, prefix)
-        return [i for i in self._walk(bucket, prefix, recursive=True, versions=True) if not i.key.endswith("/")]
+        return [
+            i
+            for i in self._walk(bucket, prefix, recursive=True, versions=True)
+            if not i.key.endswith("/")
+        ]
 
     def remove_all_versions(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
         """Delete every version of every object below a prefix and check that nothing is left.
 
-        Returns what was deleted; nothing there is a success. A prefix without a final slash also matches longer names:
-        give `K-1/`, or the whole key of one object.
+        Returns what was deleted; nothing there is a success. A prefix without a final slash also
+        matches longer names: give `K-1/`, or the whole key of one object.
         """
         if not prefix:
-            raise StoreError(f"refusing to delete all of bucket {bucket}: give a prefix such as K-2026-0042/")
+            raise StoreError(
+                f"refusing to delete all of bucket {bucket}: give a prefix such as K-2026-0042/"
+            )
         doomed = self.list_versions(bucket, prefix)
         if doomed:
             self.remove_versions(bucket, doomed)
@@ -239,37 +288,54 @@ class ObjectStore:
         key_marker = id_marker = None
         while True:
             page = self._uploads_page(bucket, prefix, key_marker, id_marker)
-            out += [Upload(u.object_name, u.upload_id) for u in page.uploads if u.object_name.startswith(prefix)]
+            out += [
+                Upload(u.object_name, u.upload_id)
+                for u in page.uploads
+                if u.object_name.startswith(prefix)
+            ]
             if not page.is_truncated:
                 return out
-            key_marker, id_marker = page.next_key_marker, page.next_upload_id_marker
+            key_marker = page.next_key_marker
+            id_marker = page.next_upload_id_marker
 
-    def _uploads_page(self, bucket: str, prefix: str, key_marker: str | None, id_marker: str | None) -> Any:
+    def _uploads_page(
+        self, bucket: str, prefix: str, key_marker: str | None, id_marker: str | None
+    ) -> Any:
         return self._do(
             bucket,
             prefix,
             # The client's own method for this is private; its version is pinned.
             lambda name: self._client._list_multipart_uploads(
-                name, prefix=prefix, key_marker=key_marker, upload_id_marker=id_marker, max_uploads=1000
+                name,
+                prefix=prefix,
+                key_marker=key_marker,
+                upload_id_marker=id_marker,
+                max_uploads=1000,
             ),
         )
 
     def abort_uploads(self, bucket: str, prefix: str) -> int:
-        """End incomplete multipart uploads below a prefix, their parts with them; returns how many there were."""
+        """End incomplete multipart uploads below a prefix, their parts with them; returns how many
+        there were.
+        """
         doomed = self.uploads(bucket, prefix)
         for upload in doomed:
             with suppress(NotFound):
                 self._do(
                     bucket,
                     upload.key,
-                    lambda name, u=upload: self._client._abort_multipart_upload(name, u.key, u.upload_id),  # type: ignore[misc]
+                    lambda name, u=upload: self._client._abort_multipart_upload(
+                        name, u.key, u.upload_id
+                    ),  # type: ignore[misc]
                 )
         return len(doomed)
 
     def remove_folders(self, bucket: str, prefix: str) -> None:
-        """Remove the empty folders that some stores (SeaweedFS) keep below a prefix such as `K-1/` and still list.
+        """Remove the empty folders that some stores (SeaweedFS) keep below a prefix such as `K-1/`
+        and still list.
 
-        Where the store has no folders nothing is asked of it. Does nothing while an object is left below the prefix.
+        Where the store has no folders nothing is asked of it. Does nothing while an object is left
+        below the prefix.
         """
         if not prefix.endswith("/") or self.list_versions(bucket, prefix):
             return
@@ -283,13 +349,21 @@ class ObjectStore:
                 self._remove_folder(bucket, item.key)
         self._do(bucket, folder, lambda name: self._client.remove_object(name, folder))
 
-    def presigned_get(self, bucket: str, key: str, expires: timedelta = timedelta(minutes=15)) -> str:
+    def presigned_get(
+        self, bucket: str, key: str, expires: timedelta = timedelta(minutes=15)
+    ) -> str:
         """An address from which anyone can read this object until it expires."""
-        return self._do(bucket, key, lambda name: self._client.presigned_get_object(name, key, expires=expires))
+        return self._do(
+            bucket, key, lambda name: self._client.presigned_get_object(name, key, expires=expires)
+        )
 
-    def _walk(self, bucket: str, prefix: str, *, recursive: bool, versions: bool = False) -> builtins.list[ObjectInfo]:
+    def _walk(
+        self, bucket: str, prefix: str, *, recursive: bool, versions: bool = False
+    ) -> builtins.list[ObjectInfo]:
         def walk(name: str) -> builtins.list[ObjectInfo]:
-            found = self._client.list_objects(name, prefix=prefix, recursive=recursive, include_version=versions)
+            found = self._client.list_objects(
+                name, prefix=prefix, recursive=recursive, include_version=versions
+            )
             return [_info(item) for item in found]
 
         return self._do(bucket, prefix, walk)
@@ -297,7 +371,9 @@ class ObjectStore:
     def remove_versions(self, bucket: str, doomed: Iterable[ObjectInfo]) -> None:
         """Delete these versions and delete markers; one that is gone already is a success."""
         request = [DeleteObject(i.key, i.version_id) for i in doomed]
-        failed = self._do(bucket, "", lambda name: builtins.list(self._client.remove_objects(name, iter(request))))
+        failed = self._do(
+            bucket, "", lambda name: builtins.list(self._client.remove_objects(name, iter(request)))
+        )
         errors = [e for e in failed if e.code != "NoSuchKey"]
         if errors:
             raise StoreError(
@@ -308,7 +384,9 @@ class ObjectStore:
 
 def _need_prefix(bucket: str, prefix: str) -> None:
     if bucket == object_key.FOOTAGE and not prefix:
-        raise StoreError("refusing to list the whole footage bucket: give a camera's hour (object_key.hour_prefixes)")
+        raise StoreError(
+            "refusing to list the whole footage bucket: give a camera's hour (object_key.hour_prefixes)"
+        )
 
 
 def _info(item: object) -> ObjectInfo:

@@ -11,9 +11,20 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from data_contracts.errors import NotFound, StoreError
 
 _MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchObject", "NoSuchUpload", "ResourceNotFound"}
-_UNKNOWN_USER = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "InvalidSecurity"}
+_UNKNOWN_USER = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AuthorizationHeaderMalformed",
+    "InvalidSecurity",
+}
 _DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem"}
-_BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "XMinioServerNotInitialized", "RequestTimeout"}
+_BUSY = {
+    "SlowDown",
+    "InternalError",
+    "ServiceUnavailable",
+    "XMinioServerNotInitialized",
+    "RequestTimeout",
+}
 
 
 _UNSUPPORTED = {
@@ -36,10 +47,12 @@ class Exists(StoreError):
 
 
 def mapped(call: Callable[[], T], endpoint: str, bucket: str, key: str = "") -> T:
-    """The call's result; every error of the S3 client becomes StoreError or NotFound with a line that says what to do.
+    """The call's result; every error of the S3 client becomes StoreError or NotFound with a line
+    that says what to do.
 
-    The error is raised outside the handler on purpose: the client's own error would stay in its context, holds a socket,
-    and would keep the error from being pickled on its way out of a Dask worker.
+    The error is raised outside the handler on purpose: the client's own error would stay in its
+    context, holds a socket, and would keep the error from being pickled on its way out of a Dask
+    worker.
     """
     try:
         return call()
@@ -50,7 +63,9 @@ def mapped(call: Callable[[], T], endpoint: str, bucket: str, key: str = "") -> 
             f"{endpoint} answered, but not as an S3 server ({_short(error)}): check s3.endpoint and s3.secure"
         )
     except ServerError as error:
-        failure = StoreError(f"the object store at {endpoint} failed ({_short(error)}): look at its log and retry")
+        failure = StoreError(
+            f"the object store at {endpoint} failed ({_short(error)}): look at its log and retry"
+        )
     except (net.HTTPError, OSError) as error:
         failure = _from_network(error, endpoint)
     except (MinioException, ValueError) as error:
@@ -63,7 +78,9 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
     if code in _MISSING:
         return NotFound(f"{bucket}/{key} does not exist at {endpoint}")
     if code == "NoSuchBucket":
-        return StoreError(f"bucket {bucket} does not exist at {endpoint}: create the buckets with `encounter up`")
+        return StoreError(
+            f"bucket {bucket} does not exist at {endpoint}: create the buckets with `encounter up`"
+        )
     if code in ("PreconditionFailed", "ConditionalRequestConflict"):
         return Exists(f"{bucket}/{key} exists")
     if code in _UNSUPPORTED:
@@ -73,7 +90,9 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
             f"{endpoint} refuses the credentials ({code}): check s3.access_key and s3.secret_key, and this clock's time"
         )
     if code == "RequestTimeTooSkewed":
-        return StoreError(f"{endpoint} refuses: this machine's clock and the store's differ; set the clock")
+        return StoreError(
+            f"{endpoint} refuses: this machine's clock and the store's differ; set the clock"
+        )
     if code in _DENIED:
         return StoreError(
             f"{endpoint} denies access to {bucket}/{key}: check s3.access_key, s3.secret_key and that user's rights"
@@ -91,12 +110,20 @@ def _from_network(error: BaseException, endpoint: str) -> StoreError:
         return StoreError(
             f"{endpoint} does not speak TLS as expected ({_short(cause)}): check s3.secure and certificates"
         )
-    if isinstance(cause, net.ConnectTimeoutError | net.NewConnectionError | net.NameResolutionError):
-        return StoreError(f"no object store answers at {endpoint}: start it with `encounter up` or check s3.endpoint")
+    if isinstance(
+        cause, net.ConnectTimeoutError | net.NewConnectionError | net.NameResolutionError
+    ):
+        return StoreError(
+            f"no object store answers at {endpoint}: start it with `encounter up` or check s3.endpoint"
+        )
     if isinstance(cause, net.ReadTimeoutError):
-        return StoreError(f"the object store at {endpoint} did not answer in time: retry, or raise s3.read_timeout_s")
+        return StoreError(
+            f"the object store at {endpoint} did not answer in time: retry, or raise s3.read_timeout_s"
+        )
     if isinstance(error, net.HTTPError):
-        return StoreError(f"the connection to {endpoint} broke ({type(cause).__name__}): retry, or look at its log")
+        return StoreError(
+            f"the connection to {endpoint} broke ({type(cause).__name__}): retry, or look at its log"
+        )
     return StoreError(f"{endpoint}: {_short(error)}")
 
 

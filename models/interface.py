@@ -1,7 +1,8 @@
 """What the tasks may ask of neural models: small protocols on batches.
 
-Images are BGR uint8 arrays of shape (height, width, 3). Boxes and points are pixels of the image they were found in,
-x right and y down. Implementations hold no pictures and keep no features after a call returns.
+Images are BGR uint8 arrays of shape (height, width, 3). Boxes and points are pixels of the image
+they were found in, x right and y down. Implementations hold no pictures and keep no features after
+a call returns.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ class Boxes:
 class Faces:
     """Faces in one image: `xyxy` (n, 4) px, `score` (n,), `landmarks` (n, 5, 2) px, best first.
 
-    Landmarks in the order of the ArcFace template: the eye on the image's left, the eye on its right, the nose tip,
-    the mouth corner on the left, the mouth corner on the right (left and right as seen in the image).
+    Landmarks in the order of the ArcFace template: the eye on the image's left, the eye on its
+    right, the nose tip, the mouth corner on the left, the mouth corner on the right (left and right
+    as seen in the image).
     """
 
     xyxy: Floats
@@ -45,7 +47,9 @@ class Faces:
 
     @property
     def width_px(self) -> Floats:
-        """(n,) width of each face in px: the `face_px` that calibrations and limits are stated for."""
+        """(n,) width of each face in px: the `face_px` that calibrations and limits are stated
+        for.
+        """
         return self.xyxy[:, 2] - self.xyxy[:, 0]
 
 
@@ -54,9 +58,11 @@ class PersonDetector(Protocol):
     """Finds people."""
 
     def detect(self, frames: Sequence[Image]) -> list[Boxes]:
-        """One `Boxes` a frame; frames of any size. Boxes may reach past the image border by a few px.
+        """One `Boxes` a frame; frames of any size. Boxes may reach past the image border by a few
+        px.
 
-        Two people close together may be told apart at the price of a person who has two boxes (`models.align.best_of_each`).
+        Two people close together may be told apart at the price of a person who has two boxes
+        (`models.geometry.best_of_each`).
         """
         ...
 
@@ -108,7 +114,7 @@ class MaskClassifier(Protocol):
 
 
 @runtime_checkable
-class Calibration(Protocol):
+class ScoreCalibration(Protocol):
     """Turns a similarity into the probability that two faces belong to one person."""
 
     @property
@@ -122,13 +128,21 @@ class Calibration(Protocol):
         ...
 
     def probability(
-        self, similarity: NDArray[np.floating], face_px: NDArray[np.floating] | float, masked: NDArray[np.bool_] | bool
+        self,
+        similarity: NDArray[np.floating],
+        face_px: NDArray[np.floating] | float,
+        masked: NDArray[np.bool_] | bool,
     ) -> NDArray[np.float64]:
         """(n,) probability, NaN where the face is too small; arguments broadcast."""
         ...
 
     def log_likelihood_ratio(
-        self, similarity: NDArray[np.floating], face_px: NDArray[np.floating] | float, masked: NDArray[np.bool_] | bool
+        self,
+        similarity: NDArray[np.floating],
+        face_px: NDArray[np.floating] | float,
+        masked: NDArray[np.bool_] | bool,
     ) -> NDArray[np.float64]:
-        """(n,) natural log of P(similarity | same) / P(similarity | different), 0 where the face is too small."""
+        """(n,) natural log of P(similarity | same) / P(similarity | different), 0 where the face is
+        too small.
+        """
         ...

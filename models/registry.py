@@ -13,13 +13,11 @@ from pathlib import Path
 from pydantic import Field
 
 from data_contracts.errors import ModelUnavailable
-from data_contracts.time import Record
-from models.calibration import LogisticCalibration
-from models.centerface import CenterFace
-from models.dlib_resnet import DlibResNet
-from models.faceres import FaceRes, FaceResMask
-from models.insightface_pack import ArcFace, Scrfd
-from models.insightface_person import PackPerson, PackReid
+from data_contracts.record import Record
+from models.files.manifest import ROLES, Manifest, ModelEntry, ModelInput, Role, read_manifest
+from models.files.pack_files import PackFile, find_in_pack, find_single
+from models.files.checksum import sha256
+from models.files.pull import DEFAULT_CACHE, model_path
 from models.interface import (
     AppearanceEmbedder,
     FaceDetector,
@@ -29,15 +27,19 @@ from models.interface import (
     MaskClassifier,
     PersonDetector,
 )
-from models.manifest import ROLES, Manifest, ModelEntry, ModelInput, Role, read_manifest
-from models.nanodet import NanoDet
-from models.osnet import OsNet
-from models.pack_files import PackFile, find_in_pack, find_single
-from models.pull import DEFAULT_CACHE, model_path, sha256
+from models.networks.centerface import CenterFace
+from models.networks.dlib_resnet import DlibResNet
+from models.networks.faceres import FaceRes, FaceResMask
+from models.networks.insightface_pack import ArcFace, Scrfd
+from models.networks.insightface_person import PackPerson, PackReid
+from models.networks.nanodet import NanoDet
+from models.networks.osnet import OsNet
 from models.runtime import OPENVINO_FILE, Probe, RuntimeName, Session, session
+from models.score_calibration import LogisticCalibration
 
-# See `Probe`. A detector may round: boxes move by less than a pixel. An embedder may not: a case's template and faces
-# are described on different machines, and their similarity must not depend on which.
+# See `Probe`. A detector may round: boxes move by less than a pixel. An embedder may not: a case's
+# template and faces are described on different machines, and their similarity must not depend on
+# which.
 _DETECTOR_TOLERANCE = 0.1
 _EMBEDDER_TOLERANCE = 0.02
 # Folder of the cache in which files that a user brings are looked for.
@@ -45,11 +47,13 @@ PACKS = "packs"
 
 
 class ModelSettings(Record):
-    """Which models to use and how. A role left None takes the manifest's default; appearance has none.
+    """Which models to use and how. A role left None takes the manifest's default; appearance has
+    none.
 
-    `person_size` is the person detector's canvas (width, height) in px, multiples of 32. `pack` is the folder of the
-    InsightFace pack that the entries of that kind read: a path, or a name below the cache's `packs`; None where that has
-    only one. `accept_noncommercial` says that the user's purpose allows models whose licence is for non-commercial use only.
+    `person_size` is the person detector's canvas (width, height) in px, multiples of 32. `pack` is
+    the folder of the InsightFace pack that the entries of that kind read: a path, or a name below
+    the cache's `packs`; None where that has only one. `accept_noncommercial` says that the user's
+    purpose allows models whose licence is for non-commercial use only.
     """
 
     cache: Path = DEFAULT_CACHE
@@ -67,7 +71,9 @@ class ModelSettings(Record):
 
 @dataclass(frozen=True)
 class Models:
-    """Loaded models. `digests` maps each model's name to the SHA-256 of its file: goes into every artefact."""
+    """Loaded models. `digests` maps each model's name to the SHA-256 of its file: goes into every
+    artefact.
+    """
 
     person: PersonDetector
     face: FaceDetector
@@ -77,8 +83,12 @@ class Models:
     digests: dict[str, str] = field(default_factory=dict)
     appearance: AppearanceEmbedder | None = None
 
-    def embed_and_mask(self, images: Sequence[Image], landmarks: Sequence[Floats]) -> tuple[Floats, Floats]:
-        """Embeddings (n, d) and mask probabilities (n,) of faces; one pass where both share a network."""
+    def embed_and_mask(
+        self, images: Sequence[Image], landmarks: Sequence[Floats]
+    ) -> tuple[Floats, Floats]:
+        """Embeddings (n, d) and mask probabilities (n,) of faces; one pass where both share a
+        network.
+        """
         if isinstance(self.mask, FaceResMask) and self.mask.backbone is self.embedder:
             return self.mask.embed_and_mask(images, landmarks)
         return self.embedder.embed(images, landmarks), self.mask.probability(images, landmarks)
@@ -88,31 +98,39 @@ class Models:
 def load(settings: ModelSettings | None = None) -> Models:
     """The process's models for these settings.
 
-    Raises ModelUnavailable when a file is missing or changed, a name is unknown or has another role, or a licence for
-    non-commercial use only was not accepted.
+    Raises ModelUnavailable when a file is missing or changed, a name is unknown or has another
+    role, or a licence for non-commercial use only was not accepted.
     """
     return _Loader(settings or ModelSettings(), read_manifest()).load()
 
 
 def load_person(settings: ModelSettings | None = None) -> PersonDetector:
-    """The person detector alone: for work that has no business with faces. Raises ModelUnavailable like `load`."""
+    """The person detector alone: for work that has no business with faces. Raises ModelUnavailable
+    like `load`.
+    """
     return _Loader(settings or ModelSettings(), read_manifest()).person()
 
 
 class _Loader:
     def __init__(self, settings: ModelSettings, manifest: Manifest) -> None:
-        self.settings, self.manifest = settings, manifest
+        self.settings = settings
+        self.manifest = manifest
         self.digests: dict[str, str] = {}
         self.cuda = settings.runtime == "onnxruntime-cuda"
 
     def load(self) -> Models:
-        for role in ROLES:  # names and licences first: cheap, and the first thing that a user has to put right
+        for role in (
+            ROLES
+        ):  # names and licences first: cheap, and the first thing that a user has to put right
             if role != "appearance" or self.settings.appearance:
                 self._entry(self._name(role), role)
-        embedder_name, mask_name = self._name("embedder"), self._name("mask")
+        embedder_name = self._name("embedder")
+        mask_name = self._name("mask")
         calibration = self.manifest.entry(embedder_name).calibration
         if calibration is None:
-            raise ModelUnavailable(f"{embedder_name} has no calibration in the manifest: it cannot search")
+            raise ModelUnavailable(
+                f"{embedder_name} has no calibration in the manifest: it cannot search"
+            )
         embedder = self._embedder(embedder_name)
         loaded = Models(
             self.person(),
@@ -122,7 +140,9 @@ class _Loader:
             calibration,
             appearance=self._appearance(),
         )
-        return replace(loaded, digests=dict(self.digests))  # complete only now: each load notes its own
+        return replace(
+            loaded, digests=dict(self.digests)
+        )  # complete only now: each load notes its own
 
     def _name(self, role: Role) -> str:
         name = getattr(self.settings, role) or self.manifest.default(role)
@@ -141,7 +161,9 @@ class _Loader:
         return entry
 
     def _file(self, name: str) -> Path:
-        """The model's file, checked against the manifest's digest where it has one; notes the digest found."""
+        """The model's file, checked against the manifest's digest where it has one; notes the
+        digest found.
+        """
         entry = self.manifest.entry(name)
         if entry.brought:
             return self._brought(name).path
@@ -150,13 +172,18 @@ class _Loader:
             raise ModelUnavailable(f"{name} is not in {path.parent}: run `encounter models pull`")
         found = sha256(path)
         if entry.sha256 not in (None, found):
-            raise ModelUnavailable(f"{path.name}: digest {entry.sha256} expected, {found} found: pull it again")
+            raise ModelUnavailable(
+                f"{path.name}: digest {entry.sha256} expected, {found} found: pull it again"
+            )
         self.digests[name] = found
         return path
 
     def _brought(self, name: str) -> PackFile:
-        """A file that the user brings; notes its digest, and those of the files beside it that say how it is run."""
-        entry, folder = self.manifest.entry(name), self.settings.cache.expanduser() / PACKS
+        """A file that the user brings; notes its digest, and those of the files beside it that say
+        how it is run.
+        """
+        entry = self.manifest.entry(name)
+        folder = self.settings.cache.expanduser() / PACKS
         if entry.pack_task is None:
             file = find_single(folder, entry.pack, entry.pack_advice)
         else:
@@ -178,18 +205,25 @@ class _Loader:
         name = self._name("person")
         entry = self._entry(name, "person")
         if entry.loader == "pack_person":
-            return PackPerson(self._brought(name), self.settings.threads, self.cuda, entry.thresholds["score"])
+            return PackPerson(
+                self._brought(name), self.settings.threads, self.cuda, entry.thresholds["score"]
+            )
         given = _input(name, entry)
         width, height = self.settings.person_size or (given.width, given.height)
         if width % 32 or height % 32 or min(width, height) < 32:
-            raise ModelUnavailable(f"person_size {width}x{height}: multiples of 32 expected, such as 640x384")
+            raise ModelUnavailable(
+                f"person_size {width}x{height}: multiples of 32 expected, such as 640x384"
+            )
         at = self._session(name, (1, 3, height, width), _DETECTOR_TOLERANCE)
-        return NanoDet(at, given, (width, height), entry.thresholds["score"], entry.thresholds["overlap"])
+        return NanoDet(
+            at, given, (width, height), entry.thresholds["score"], entry.thresholds["overlap"]
+        )
 
     def _face(self) -> FaceDetector:
         name = self._name("face")
         entry = self._entry(name, "face")
-        score, overlap = entry.thresholds["score"], entry.thresholds["overlap"]
+        score = entry.thresholds["score"]
+        overlap = entry.thresholds["overlap"]
         if entry.loader == "scrfd":
             return Scrfd(self._brought(name), self.settings.threads, self.cuda, score, overlap)
         at = self._session(name, (1, 3, 160, 160), _DETECTOR_TOLERANCE)
@@ -204,7 +238,11 @@ class _Loader:
         if entry.loader == "dlib_resnet":
             at = self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE)
             return DlibResNet(at, given, least)
-        return FaceRes(self._session(name, (1, given.height, given.width, 3), _EMBEDDER_TOLERANCE), given, least)
+        return FaceRes(
+            self._session(name, (1, given.height, given.width, 3), _EMBEDDER_TOLERANCE),
+            given,
+            least,
+        )
 
     def _mask(self, name: str, loaded: dict[str, FaceEmbedder]) -> MaskClassifier:
         entry = self._entry(name, "mask")
@@ -222,7 +260,9 @@ class _Loader:
         if entry.loader == "pack_reid":
             return PackReid(self._brought(name), self.settings.threads, self.cuda)
         given = _input(name, entry)
-        return OsNet(self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE), given)
+        return OsNet(
+            self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE), given
+        )
 
 
 def _input(name: str, entry: ModelEntry) -> ModelInput:

@@ -1,6 +1,7 @@
 """One ONNX file on one runtime: ONNX Runtime (CPU or CUDA) or OpenVINO (CPU).
 
-Workers run one process a core, so the default is one thread and no spinning. Sessions are made once a process.
+Workers run one process a core, so the default is one thread and no spinning. Sessions are made once
+a process.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from data_contracts.errors import ModelUnavailable
 RuntimeName = Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"]
 Array = NDArray[Any]
 
-# Suffix of OpenVINO's own files, whose weights lie beside them in a `.bin`; no other runtime reads them.
+# Suffix of OpenVINO's own files, whose weights lie beside them in a `.bin`; no other runtime reads
+# them.
 OPENVINO_FILE = ".xml"
-# `auto` takes OpenVINO where it is at least this much faster: below it, a second runtime's memory buys nothing.
+# `auto` takes OpenVINO where it is at least this much faster: below it, a second runtime's memory
+# buys nothing.
 _WORTH_IT = 0.85
 # Pictures in one call of an embedder: 16 of 224 x 224 are 10 MB; more are not faster on a CPU.
 _AT_ONCE = 16
@@ -32,10 +35,12 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Probe:
-    """What `auto` measures with: a picture of smooth random colours, normalised as the model wants it.
+    """What `auto` measures with: a picture of smooth random colours, normalised as the model wants
+    it.
 
-    `tolerance`: greatest root-mean-square difference between runtimes, as a share of the output's own. OpenVINO
-    computes in bfloat16 where the processor can: NanoDet then differs by 0.02, CenterFace and FaceRes by 0.06.
+    `tolerance`: greatest root-mean-square difference between runtimes, as a share of the output's
+    own. OpenVINO computes in bfloat16 where the processor can: NanoDet then differs by 0.02,
+    CenterFace and FaceRes by 0.06.
     """
 
     shape: tuple[int, ...]
@@ -47,8 +52,12 @@ class Probe:
         """The picture in the model's layout."""
         planes_first = self.shape[1] == 3
         height, width = self.shape[2:] if planes_first else self.shape[1:3]
-        coarse = np.random.default_rng(0).uniform(0, 255, (max(2, height // 32), max(2, width // 32), 3))
-        picture = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        coarse = np.random.default_rng(0).uniform(
+            0, 255, (max(2, height // 32), max(2, width // 32), 3)
+        )
+        picture = cv2.resize(
+            coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
         batch = ((picture - self.mean) / self.std).astype(np.float32)
         return np.ascontiguousarray((batch.transpose(2, 0, 1) if planes_first else batch)[None])
 
@@ -56,21 +65,27 @@ class Probe:
 class Session:
     """Runs a model. `run(x)` takes a float32 batch and returns the outputs in the file's order.
 
-    OpenVINO compiles once for each input shape, with batch 1, so callers keep to few shapes; ONNX Runtime takes the
-    batch as it is if the file's batch is free, else one by one. Neither picture nor answer stays in the runtime's buffers:
-    what was seen of a bystander is gone when the call returns (ONNX Runtime keeps none; OpenVINO's are overwritten).
+    OpenVINO compiles once for each input shape, with batch 1, so callers keep to few shapes; ONNX
+    Runtime takes the batch as it is if the file's batch is free, else one by one. Neither picture
+    nor answer stays in the runtime's buffers: what was seen of a bystander is gone when the call
+    returns (ONNX Runtime keeps none; OpenVINO's are overwritten).
     """
 
     def __init__(self, path: Path, runtime: RuntimeName, threads: int) -> None:
-        self.path, self.runtime = path, runtime
+        self.path = path
+        self.runtime = runtime
         self._engine: _Ort | _OpenVino
         if runtime == "openvino":
             self._engine = _OpenVino(path, threads)
         else:
             self._engine = _Ort(path, threads, cuda=runtime == "onnxruntime-cuda")
 
-    def run_all(self, items: Sequence[Any], prepare: Callable[[Any], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """First output for at least one item, prepared and run a few at a time, so that memory stays small."""
+    def run_all(
+        self, items: Sequence[Any], prepare: Callable[[Any], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """First output for at least one item, prepared and run a few at a time, so that memory
+        stays small.
+        """
         parts = []
         for at in range(0, len(items), _AT_ONCE):
             batch = np.stack([prepare(item) for item in items[at : at + _AT_ONCE]])
@@ -86,24 +101,31 @@ class Session:
 
 
 def ort_session(path: Path, threads: int, cuda: bool) -> Any:
-    """An ONNX Runtime session without spinning. Raises ModelUnavailable where CUDA is asked for and not there."""
+    """An ONNX Runtime session without spinning. Raises ModelUnavailable where CUDA is asked for and
+    not there.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(str(path), options, providers=ort_providers(cuda))
 
 
 def ort_providers(cuda: bool) -> list[str]:
-    """What ONNX Runtime may run on. Raises ModelUnavailable where CUDA is asked for and not there."""
+    """What ONNX Runtime may run on. Raises ModelUnavailable where CUDA is asked for and not
+    there.
+    """
     import onnxruntime as ort
 
     if not cuda:
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in ort.get_available_providers():
-        raise ModelUnavailable("runtime onnxruntime-cuda needs the package onnxruntime-gpu and a CUDA device")
+        raise ModelUnavailable(
+            "runtime onnxruntime-cuda needs the package onnxruntime-gpu and a CUDA device"
+        )
     return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
 
@@ -111,7 +133,8 @@ class _Ort:
     def __init__(self, path: Path, threads: int, cuda: bool) -> None:
         self._session = ort_session(path, threads, cuda)
         first = self._session.get_inputs()[0]
-        self._input, self.batches = first.name, not isinstance(first.shape[0], int)
+        self._input = first.name
+        self.batches = not isinstance(first.shape[0], int)
 
     def run(self, batch: NDArray[np.float32]) -> list[Array]:
         return list(self._session.run(None, {self._input: batch}))
@@ -124,9 +147,14 @@ class _OpenVino:
         os.environ.setdefault("OPENVINO_TELEMETRY_DISABLE", "1")
         import openvino as ov
 
-        self._core, self._tensor = ov.Core(), ov.Tensor
+        self._core = ov.Core()
+        self._tensor = ov.Tensor
         self._path, self._compiled = path, {}  # type: tuple[Path, dict[tuple[int, ...], Any]]
-        self._config = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
+        self._config = {
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+        }
         self._core.read_model(path)  # fail at load, not at the first frame
 
     def run(self, batch: NDArray[np.float32]) -> list[Array]:
@@ -136,9 +164,14 @@ class _OpenVino:
             model.reshape({model.inputs[0]: list(batch.shape)})
             compiled = self._core.compile_model(model, "CPU", self._config)
             blank = self._tensor(np.zeros_like(batch))
-            request = self._compiled[batch.shape] = (compiled.create_infer_request(), compiled, blank)
+            request = self._compiled[batch.shape] = (
+                compiled.create_infer_request(),
+                compiled,
+                blank,
+            )
         infer, compiled, blank = request
-        # The tensor shares this array's memory and does not keep it: it must live until the answer is there.
+        # The tensor shares this array's memory and does not keep it: it must live until the answer
+        # is there.
         held = np.ascontiguousarray(batch)
         infer.set_input_tensor(self._tensor(held, shared_memory=True))
         try:
@@ -150,15 +183,20 @@ class _OpenVino:
 
 
 def _forget(infer: Any, blank: Any) -> None:
-    """Take picture and answer out of a request, which would keep the last of each until the next call: see `Session`."""
+    """Take picture and answer out of a request, which would keep the last of each until the next
+    call: see `Session`.
+    """
     infer.set_input_tensor(blank)
     for tensor in infer.output_tensors:
         tensor.data[...] = 0
 
 
 @lru_cache(maxsize=32)
-def session(path: Path, runtime: RuntimeName = "auto", threads: int = 1, probe: Probe | None = None) -> Session:
-    """The process's session for a file. `auto` measures both CPU runtimes with `probe` and keeps the better one.
+def session(
+    path: Path, runtime: RuntimeName = "auto", threads: int = 1, probe: Probe | None = None
+) -> Session:
+    """The process's session for a file. `auto` measures both CPU runtimes with `probe` and keeps
+    the better one.
 
     Raises ModelUnavailable when the file is missing or no runtime can load it.
     """
@@ -166,7 +204,9 @@ def session(path: Path, runtime: RuntimeName = "auto", threads: int = 1, probe: 
         raise ModelUnavailable(f"{path.name} is not in {path.parent}: run `encounter models pull`")
     if path.suffix == OPENVINO_FILE:
         if runtime not in ("auto", "openvino"):
-            raise ModelUnavailable(f"{path.name} is a file for OpenVINO: set models.runtime to auto or openvino")
+            raise ModelUnavailable(
+                f"{path.name} is a file for OpenVINO: set models.runtime to auto or openvino"
+            )
         runtime = "openvino"
     try:
         if runtime != "auto":
@@ -175,14 +215,17 @@ def session(path: Path, runtime: RuntimeName = "auto", threads: int = 1, probe: 
     except ModelUnavailable:
         raise
     except Exception as error:
-        raise ModelUnavailable(f"{path.name} cannot be loaded by {runtime}: {error}; pull it again") from error
+        raise ModelUnavailable(
+            f"{path.name} cannot be loaded by {runtime}: {error}; pull it again"
+        ) from error
 
 
 def _faster(path: Path, threads: int, probe: Probe | None) -> Session:
     reference = Session(path, "onnxruntime", threads)
     if probe is None:
         return reference
-    other, batch = Session(path, "openvino", threads), probe.batch()
+    other = Session(path, "openvino", threads)
+    batch = probe.batch()
     if not _agree(reference.run(batch), other.run(batch), probe.tolerance):
         return reference
     own, others = _seconds((reference, other), batch)
@@ -190,7 +233,9 @@ def _faster(path: Path, threads: int, probe: Probe | None) -> Session:
 
 
 def _seconds(candidates: Sequence[Session], probe: NDArray[np.float32]) -> list[float]:
-    """CPU time of one run of each, the best of five: on a busy machine the clock on the wall would pick by chance."""
+    """CPU time of one run of each, the best of five: on a busy machine the clock on the wall would
+    pick by chance.
+    """
     best = [float("inf")] * len(candidates)
     for turn in range(6):
         for i, candidate in enumerate(candidates):
@@ -203,4 +248,6 @@ def _seconds(candidates: Sequence[Session], probe: NDArray[np.float32]) -> list[
 
 def _agree(expected: list[Array], found: list[Array], tolerance: float) -> bool:
     pairs = zip(expected, found, strict=True)
-    return all(float(np.linalg.norm(a - b)) <= tolerance * float(np.linalg.norm(a)) for a, b in pairs)
+    return all(
+        float(np.linalg.norm(a - b)) <= tolerance * float(np.linalg.norm(a)) for a, b in pairs
+    )

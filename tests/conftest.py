@@ -1,4 +1,6 @@
-"""Fixtures that start real things: an object store, a fresh case, the whole stack. Each is started once, lazily."""
+"""Fixtures that start real things: an object store, a fresh case, the whole stack. Each is started
+once, lazily.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from infra import stack as stack_module
+from flows.viewer.server import command
 from infra.case_store import CaseStore, CaseVault
 from infra.crypto import load_master_key
+from infra.local import stack as stack_module
+from infra.local.stack import StackInfo
 from infra.settings import PREFIX, Settings, load_settings
-from infra.stack import StackInfo
 from infra.store import ObjectStore
 
 _case_numbers = itertools.count(1)
@@ -21,7 +24,9 @@ _case_numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
-    """Tests see the defaults, not the settings of whoever runs them, and no home in the working folder."""
+    """Tests see the defaults, not the settings of whoever runs them, and no home in the working
+    folder.
+    """
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
     yield
     os.environ.update(kept)
@@ -69,5 +74,7 @@ def vault(case_store: CaseStore) -> CaseVault:
 
 @pytest.fixture(scope="session")
 def stack(store_info: StackInfo) -> StackInfo:
-    """The whole stack: the shared object store, a Prefect server and a worker. Stopped with the store."""
-    return stack_module.up(store_info.settings)
+    """The whole stack: the shared object store, a Prefect server and a worker. Stopped with the
+    store.
+    """
+    return stack_module.up(store_info.settings, viewer=command)

@@ -1,12 +1,15 @@
-"""What blur costs in recognition, and how well tasks/sharpness.py tells it: the source of MIN_SHARPNESS.
+"""What blur costs in recognition, and how well tasks/observe/sharpness.py tells it: the source of
+MIN_SHARPNESS.
 
-python -m benchmarks.accuracy.blur faceres FOLDER [FOLDER ...]     folders as for benchmarks/accuracy/calibrate.py
-python -m benchmarks.accuracy.blur faceres --site demo             sharpness of the faces of a synthetic site, as filmed
+python -m benchmarks.accuracy.blur faceres FOLDER [FOLDER ...]     folders as for
+benchmarks/accuracy/calibrate.py python -m benchmarks.accuracy.blur faceres --site demo
+sharpness of the faces of a synthetic site, as filmed
 
-Faces are shrunk to a width, blurred, given a little noise, compressed and found again. Blur is stated as the deviation of a
-Gaussian in px on a face 32 px wide, so that rows of different widths compare; `sideways` and `aslant` smear over a length in
-such px instead, as walking does. "Found" is the share of a person's faces more like the person's template than 99 % of other
-people's faces that are not blurred and of the same width: the calibration's thresholds are set on those.
+Faces are shrunk to a width, blurred, given a little noise, compressed and found again. Blur is
+stated as the deviation of a Gaussian in px on a face 32 px wide, so that rows of different widths
+compare; `sideways` and `aslant` smear over a length in such px instead, as walking does. "Found" is
+the share of a person's faces more like the person's template than 99 % of other people's faces that
+are not blurred and of the same width: the calibration's thresholds are set on those.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ import pandas as pd
 from benchmarks.accuracy.calibrate import embed
 from benchmarks.accuracy.faces import collect
 from benchmarks.accuracy.faces_as_seen import SeenFace, pictures, seen
-from models.faceres import unit
 from models.interface import Image
+from models.networks.faceres import unit
 from models.registry import Models, ModelSettings, load
-from tasks.sharpness import MIN_SHARPNESS, sharpness
+from tasks.observe.sharpness import MIN_SHARPNESS, sharpness
 
 WIDTHS = (24, 32, 48, 80)
 LEVELS = [("blur", s) for s in (0.0, 0.5, 0.8, 1.0, 1.2, 1.6, 2.2)]
@@ -34,7 +37,9 @@ BANDS = [0, 24, 32, 48, 80, 1000]
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("embedder")
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--people", type=int, default=40, help="of each folder at most")
@@ -43,12 +48,18 @@ def main() -> None:
     models = load(ModelSettings(embedder=given.embedder, accept_noncommercial=True))
     if given.site:
         _, faces, _ = collect(given.site, 2, [models])
-        for band, part in faces[faces.turn < 0.35].groupby(pd.cut(faces.face_px, BANDS), observed=True):
+        for band, part in faces[faces.turn < 0.35].groupby(
+            pd.cut(faces.face_px, BANDS), observed=True
+        ):
             low, mid = part.sharpness.quantile([0.05, 0.5])
             below = (part.sharpness < MIN_SHARPNESS).mean()
-            print(f"{band!s:12} n={len(part):4d} sharpness p5 {low:.2f} median {mid:.2f}; below the limit {below:.3f}")
+            print(
+                f"{band!s:12} n={len(part):4d} sharpness p5 {low:.2f} median {mid:.2f}; below the limit {below:.3f}"
+            )
         return
-    pairs = pd.concat([compare(folder, given.people, models) for folder in given.folders], ignore_index=True)
+    pairs = pd.concat(
+        [compare(folder, given.people, models) for folder in given.folders], ignore_index=True
+    )
     for width, rows in pairs.groupby("width"):
         limits = rows[(rows.amount == 0) & ~rows.same].groupby("set").score.quantile(0.99)
         for (kind, amount), part in rows.groupby(["kind", "amount"]):
@@ -56,8 +67,12 @@ def main() -> None:
 
 
 def compare(folder: Path, people: int, models: Models) -> pd.DataFrame:
-    """One row a comparison of a degraded face with a template: width, blur, sharpness, similarity, same person or not."""
-    rng, templates, probes = np.random.default_rng(0), {}, []
+    """One row a comparison of a degraded face with a template: width, blur, sharpness, similarity,
+    same person or not.
+    """
+    rng = np.random.default_rng(0)
+    templates = {}
+    probes = []
     for person in [p for p in sorted(folder.iterdir()) if p.is_dir()][:people]:
         faces = [f for path in pictures(person) for f in seen(path, models.face, [], rng)]
         if len(faces) < 4:
@@ -65,25 +80,41 @@ def compare(folder: Path, people: int, models: Models) -> pd.DataFrame:
         order = [faces[i] for i in rng.permutation(len(faces))]
         templates[person.name] = unit(embed(models.embedder, order[:3]).mean(0, keepdims=True))[0]
         for face in order[3:7]:
-            probes += [(person.name, w, *level, face) for w in WIDTHS for level in LEVELS if w < 1.05 * face.width_px]
+            probes += [
+                (person.name, w, *level, face)
+                for w in WIDTHS
+                for level in LEVELS
+                if w < 1.05 * face.width_px
+            ]
     rows = []
     for owner, width, kind, amount, face in probes:
         found = degraded(face, width, kind, amount, models, rng)
         if found is None:
             continue
-        vector, sharp = embed(models.embedder, [found])[0], sharpness(found.image, found.landmarks)
+        vector = embed(models.embedder, [found])[0]
+        sharp = sharpness(found.image, found.landmarks)
         for name, template in templates.items():
-            rows.append((folder.name, width, kind, amount, sharp, float(vector @ template), owner == name))
-    return pd.DataFrame(rows, columns=["set", "width", "kind", "amount", "sharpness", "score", "same"])
+            rows.append(
+                (folder.name, width, kind, amount, sharp, float(vector @ template), owner == name)
+            )
+    return pd.DataFrame(
+        rows, columns=["set", "width", "kind", "amount", "sharpness", "score", "same"]
+    )
 
 
-def degraded(face: SeenFace, width: int, kind: str, amount: float, models: Models, rng: np.random.Generator):
-    """The face `width` px wide and blurred, with what the detector finds there; None where it finds none."""
+def degraded(
+    face: SeenFace, width: int, kind: str, amount: float, models: Models, rng: np.random.Generator
+):
+    """The face `width` px wide and blurred, with what the detector finds there; None where it finds
+    none.
+    """
     ratio = width / face.width_px
     small = cv2.resize(face.image, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
     small = _blurred(small, kind, amount * width / 32)
     noisy = np.clip(small + rng.normal(0, 1.5, small.shape), 0, 255).astype(np.uint8)
-    image = np.asarray(cv2.imdecode(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 80])[1], 1), np.uint8)
+    image = np.asarray(
+        cv2.imdecode(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 80])[1], 1), np.uint8
+    )
     found = models.face.detect([image])[0]
     away = np.linalg.norm(found.landmarks.mean(1) - face.landmarks.mean(0) * ratio, axis=1)
     if not len(found) or away.min() > 0.4 * width:

@@ -1,9 +1,9 @@
 """The converted dlib network against dlib itself, on face chips of a synthetic site.
 
 Needs dlib, which the project does not depend on: pip install --target DIR --no-deps dlib-bin, then
-PYTHONPATH=DIR python -m benchmarks.accuracy.dlib_parity demo FOLDER, where FOLDER has the files of the PyPI package
-face_recognition_models. Says how far descriptors differ on equal chips, how far the two alignments differ, and what the
-alignment does to the descriptor.
+PYTHONPATH=DIR python -m benchmarks.accuracy.dlib_parity demo FOLDER, where FOLDER has the files of
+the PyPI package face_recognition_models. Says how far descriptors differ on equal chips, how far
+the two alignments differ, and what the alignment does to the descriptor.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import dlib
 import numpy as np
 
 from benchmarks.accuracy.footage import frames
-from models.align import similarity_transform
 from models.convert import convert
-from models.dlib_resnet import chip_template
+from models.geometry import similarity_transform
+from models.networks.dlib_resnet import chip_template
 from models.registry import load
 from models.runtime import Session
 
-SIZE, PADDING = 150, 0.25
-# dlib's five points on its chip before padding (get_face_chip_details, 5 points): right eye outer and inner corner, left
-# eye outer and inner corner, base of the nose; as seen in the image.
+SIZE = 150
+PADDING = 0.25
+# dlib's five points on its chip before padding (get_face_chip_details, 5 points): right eye outer
+# and inner corner, left eye outer and inner corner, base of the nose; as seen in the image.
 DLIB_FIVE = np.array(
     [
         [0.8595674595992, 0.2134981538014],
@@ -52,34 +53,57 @@ def main() -> None:
     net = dlib.face_recognition_model_v1(str(given.weights / name))
     points = dlib.shape_predictor(str(given.weights / "shape_predictor_5_face_landmarks.dat"))
 
-    dlib_chips, our_chips, shifts, turns = [], [], [], []
-    detector, target = load().face, (PADDING + DLIB_FIVE) / (2 * PADDING + 1) * SIZE
+    dlib_chips = []
+    our_chips = []
+    shifts = []
+    turns = []
+    detector = load().face
+    target = (PADDING + DLIB_FIVE) / (2 * PADDING + 1) * SIZE
     for frame in frames(given.site, every=1):
         near = frame.truth[
-            (frame.truth.head_visible > 0.8) & (frame.truth.face_angle_deg < 45) & (frame.truth.head_px > 30)
+            (frame.truth.head_visible > 0.8)
+            & (frame.truth.face_angle_deg < 45)
+            & (frame.truth.head_px > 30)
         ]
         for row in near.itertuples():
             margin = 0.4 * row.head_px
             x0, y0 = (int(max(0, v - margin)) for v in (row.head_x0, row.head_y0))
-            crop = np.ascontiguousarray(frame.image[y0 : int(row.head_y1 + margin), x0 : int(row.head_x1 + margin)])
+            crop = np.ascontiguousarray(
+                frame.image[y0 : int(row.head_y1 + margin), x0 : int(row.head_x1 + margin)]
+            )
             faces = detector.detect([crop])[0]
             if not len(faces):
                 continue
-            marks, width = faces.landmarks[0], faces.width_px[0]
-            middle, half = marks.mean(0), width * 1.15 / 2  # dlib's boxes are square and tighter than CenterFace's
+            marks = faces.landmarks[0]
+            width = faces.width_px[0]
+            middle, half = (
+                marks.mean(0),
+                width * 1.15 / 2,
+            )  # dlib's boxes are square and tighter than CenterFace's
             box = dlib.rectangle(*(int(v) for v in [*(middle - half), *(middle + half)]))
             rgb = np.ascontiguousarray(crop[:, :, ::-1])
             shape = points(rgb, box)
             dlib_chips.append(dlib.get_face_chip(rgb, shape, size=SIZE, padding=PADDING))
             mine = similarity_transform(marks, chip_template(SIZE))
-            theirs = similarity_transform(np.array([[p.x, p.y] for p in shape.parts()], float), target)
+            theirs = similarity_transform(
+                np.array([[p.x, p.y] for p in shape.parts()], float), target
+            )
             our_chips.append(cv2.warpAffine(rgb, mine, (SIZE, SIZE)))
             corners = np.array([[x, y, 1] for x in (0, SIZE) for y in (0, SIZE)], float)
             back = np.linalg.inv(np.vstack([theirs, [0, 0, 1]]))
-            shifts.append(np.linalg.norm((mine @ back @ corners.T).T - corners[:, :2], axis=1).mean())
+            shifts.append(
+                np.linalg.norm((mine @ back @ corners.T).T - corners[:, :2], axis=1).mean()
+            )
             turns.append((mine @ back @ np.array([75, 75, 1])) - 75)
             if len(dlib_chips) == given.chips:
-                report(ours, net, np.stack(dlib_chips), np.stack(our_chips), np.array(shifts), np.array(turns))
+                report(
+                    ours,
+                    net,
+                    np.stack(dlib_chips),
+                    np.stack(our_chips),
+                    np.array(shifts),
+                    np.array(turns),
+                )
                 return
     report(ours, net, np.stack(dlib_chips), np.stack(our_chips), np.array(shifts), np.array(turns))
 
@@ -93,7 +117,9 @@ def report(ours, net, dlib_chips, our_chips, shifts, turns) -> None:
     found = describe(ours, dlib_chips)
     fast = (time.process_time() - start) / len(dlib_chips)
     aligned = describe(ours, our_chips)
-    print(f"{len(dlib_chips)} chips; ms of one core a face: dlib {slow * 1e3:.1f}, ONNX Runtime {fast * 1e3:.1f}")
+    print(
+        f"{len(dlib_chips)} chips; ms of one core a face: dlib {slow * 1e3:.1f}, ONNX Runtime {fast * 1e3:.1f}"
+    )
     print(
         f"equal chips: least cosine {cosine(expected, found).min():.7f}, 1 - it {1 - cosine(expected, found).min():.1e};"
     )
@@ -101,7 +127,9 @@ def report(ours, net, dlib_chips, our_chips, shifts, turns) -> None:
     print(
         f"alignment: chip corners differ by {np.median(shifts):.1f} px of {SIZE} (median), p90 {np.quantile(shifts, 0.9):.1f};"
     )
-    print(f"           mean shift of the middle x {turns[:, 0].mean():+.1f}, y {turns[:, 1].mean():+.1f} px")
+    print(
+        f"           mean shift of the middle x {turns[:, 0].mean():+.1f}, y {turns[:, 1].mean():+.1f} px"
+    )
     same = cosine(expected, aligned)
     print(
         f"descriptor of our chip and of dlib's: cosine median {np.median(same):.3f}, p10 {np.quantile(same, 0.1):.3f}"

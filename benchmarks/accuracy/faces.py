@@ -1,10 +1,12 @@
-"""Faces of a synthetic site with their owners: how often they are found, told apart, and their mask state read.
+"""Faces of a synthetic site with their owners: how often they are found, told apart, and their mask
+state read.
 
-python -m benchmarks.accuracy.faces demo            prints detection by head size, similarities, mask state
-python -m benchmarks.accuracy.faces demo --save F   also keeps the measured numbers (no pictures, no vectors) as CSV
+python -m benchmarks.accuracy.faces demo            prints detection by head size, similarities,
+mask state python -m benchmarks.accuracy.faces demo --save F   also keeps the measured numbers (no
+pictures, no vectors) as CSV
 
-Heads are taken from the truth, so that this measures faces and not people: a crop from the head's box with half its
-size around it, as an upper-body crop has.
+Heads are taken from the truth, so that this measures faces and not people: a crop from the head's
+box with half its size around it, as an upper-body crop has.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import pandas as pd
 
 from benchmarks.accuracy.footage import frames
 from models.registry import Models, ModelSettings, load
-from tasks.heads import turn_of
-from tasks.sharpness import sharpness
+from tasks.observe.face import turn_of
+from tasks.observe.sharpness import sharpness
 
 HEADS = [0, 14, 18, 24, 32, 48, 64, 96, 400]
 FACES = [0, 12, 16, 20, 24, 32, 48, 64, 300]
@@ -37,16 +39,24 @@ def main() -> None:
     heads, faces, vectors = collect(given.site, given.every, everyone)
     detection(heads)
     masks(faces)
-    for name, models, features in zip(given.embedder or ["default"], everyone, vectors, strict=True):
+    for name, models, features in zip(
+        given.embedder or ["default"], everyone, vectors, strict=True
+    ):
         print(f"--- embedder {name}")
         similarities(given.site, models, faces, features)
     if given.save:
         faces.to_csv(given.save, index=False)
 
 
-def collect(site: Path, every: int, everyone: list[Models]) -> tuple[pd.DataFrame, pd.DataFrame, list[np.ndarray]]:
-    """Heads looked at; faces found in them with what was measured; and for each embedder the faces' vectors."""
-    heads, faces, vectors = [], [], [[] for _ in everyone]
+def collect(
+    site: Path, every: int, everyone: list[Models]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[np.ndarray]]:
+    """Heads looked at; faces found in them with what was measured; and for each embedder the faces'
+    vectors.
+    """
+    heads = []
+    faces = []
+    vectors = [[] for _ in everyone]
     for frame in frames(site, every):
         for row in frame.truth[frame.truth.head_visible > 0.7].itertuples():
             pad = 0.5 * row.head_px
@@ -82,7 +92,18 @@ def collect(site: Path, every: int, everyone: list[Models]) -> tuple[pd.DataFram
             )
             for store, models in zip(vectors, everyone, strict=True):
                 store.append(models.embedder.embed([crop], [marks])[0])
-    names = ["camera", "t_utc", "person", "masked", "head_px", "face_px", "angle", "mask_p", "turn", "sharpness"]
+    names = [
+        "camera",
+        "t_utc",
+        "person",
+        "masked",
+        "head_px",
+        "face_px",
+        "angle",
+        "mask_p",
+        "turn",
+        "sharpness",
+    ]
     return (
         pd.DataFrame(heads, columns=["head_px", "angle", "masked", "hit"]),
         pd.DataFrame(faces, columns=names),
@@ -94,16 +115,22 @@ def detection(heads: pd.DataFrame) -> None:
     """Share of heads with a face found, by head height and angle."""
     print("faces found (share, n) by head height px and angle to the camera")
     for size, part in heads.groupby(pd.cut(heads.head_px, HEADS), observed=True):
-        cells = [part[(part.angle >= a) & (part.angle < b)].hit for a, b in ((0, 40), (40, 70), (70, 100), (100, 181))]
+        cells = [
+            part[(part.angle >= a) & (part.angle < b)].hit
+            for a, b in ((0, 40), (40, 70), (70, 100), (100, 181))
+        ]
         print(f"  {size!s:12}", "  ".join(f"{c.mean():.2f} ({len(c):4d})" for c in cells))
 
 
 def masks(faces: pd.DataFrame) -> None:
     """Mask state by face width: share judged right at 1/2, and share of clear and right answers."""
-    print("mask state by face width px: right at 1/2 masked, bare; sure (outside 0.2..0.8); sure and right")
+    print(
+        "mask state by face width px: right at 1/2 masked, bare; sure (outside 0.2..0.8); sure and right"
+    )
     front = faces[faces.angle < 60]
     for size, part in front.groupby(pd.cut(front.face_px, FACES), observed=True):
-        said, true = part.mask_p > 0.5, part.masked == 1
+        said = part.mask_p > 0.5
+        true = part.masked == 1
         sure = (part.mask_p - 0.5).abs() > 0.3
         right = (said == true)[sure].mean()
         print(
@@ -113,15 +140,32 @@ def masks(faces: pd.DataFrame) -> None:
 
 
 def similarities(site: Path, models: Models, faces: pd.DataFrame, vectors: np.ndarray) -> None:
-    """Similarity of every face to the subject's reference pictures, same and different people, and P from it."""
+    """Similarity of every face to the subject's reference pictures, same and different people, and
+    P from it.
+    """
     score = vectors @ subject(site, models)
     front = faces.assign(score=score)[faces.angle < 50]
-    print("similarity to the subject by face width px and mask: same, different (median, p90, max), separation")
-    for (size, masked), part in front.groupby([pd.cut(front.face_px, FACES), "masked"], observed=True):
-        same, other = part[part.person == "S"].score, part[part.person != "S"].score
-        sure = models.calibration.probability(part.score.to_numpy(), part.face_px.to_numpy(), masked == 1)
-        wrong = float(np.nanmean((sure > 0.5)[(part.person != "S").to_numpy()])) if len(other) else np.nan
-        right = float(np.nanmean((sure > 0.5)[(part.person == "S").to_numpy()])) if len(same) else np.nan
+    print(
+        "similarity to the subject by face width px and mask: same, different (median, p90, max), separation"
+    )
+    for (size, masked), part in front.groupby(
+        [pd.cut(front.face_px, FACES), "masked"], observed=True
+    ):
+        same = part[part.person == "S"].score
+        other = part[part.person != "S"].score
+        sure = models.calibration.probability(
+            part.score.to_numpy(), part.face_px.to_numpy(), masked == 1
+        )
+        wrong = (
+            float(np.nanmean((sure > 0.5)[(part.person != "S").to_numpy()]))
+            if len(other)
+            else np.nan
+        )
+        right = (
+            float(np.nanmean((sure > 0.5)[(part.person == "S").to_numpy()]))
+            if len(same)
+            else np.nan
+        )
         print(
             f"  {size!s:10} masked={masked} same {same.median():.3f} p10 {same.quantile(0.1):.3f} (n={len(same)});"
             f" other {other.median():.3f} p90 {other.quantile(0.9):.3f} max {other.max():.3f} (n={len(other)});"

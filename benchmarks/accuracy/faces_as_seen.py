@@ -1,8 +1,9 @@
-"""Portraits made to look as a camera far away would see them; shared by the fitting of calibration and mask classifier.
+"""Portraits made to look as a camera far away would see them; shared by the fitting of calibration
+and mask classifier.
 
-A picture is shrunk until its face has a given width, blurred, given noise and compressed; then the face is looked for
-again, so that what follows sees the detector's real landmarks. Masks are painted on for faces of which there are only
-bare pictures.
+A picture is shrunk until its face has a given width, blurred, given noise and compressed; then the
+face is looked for again, so that what follows sees the detector's real landmarks. Masks are painted
+on for faces of which there are only bare pictures.
 """
 
 from __future__ import annotations
@@ -16,13 +17,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.align import ARCFACE_112, similarity_transform
+from models.geometry import ARCFACE_112, similarity_transform
 from models.interface import FaceDetector, Floats, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".pgm"}
 # Outline of a mask on the ArcFace template, px: over the nose's bridge, along the jaw.
 _MASK = np.array(
-    [[22, 62], [40, 65], [56, 60], [72, 65], [90, 62], [88, 86], [78, 102], [66, 112], [46, 112], [34, 102], [24, 86]],
+    [
+        [22, 62],
+        [40, 65],
+        [56, 60],
+        [72, 65],
+        [90, 62],
+        [88, 86],
+        [78, 102],
+        [66, 112],
+        [46, 112],
+        [34, 102],
+        [24, 86],
+    ],
     float,
 )
 _COLOURS = [(235, 235, 235), (230, 200, 160), (40, 40, 40), (200, 190, 180), (220, 220, 190)]  # BGR
@@ -30,7 +43,9 @@ _COLOURS = [(235, 235, 235), (230, 200, 160), (40, 40, 40), (200, 190, 180), (22
 
 @dataclass(frozen=True)
 class SeenFace:
-    """A face as seen: the picture it is in, its landmarks there, its width px, and the file it came from."""
+    """A face as seen: the picture it is in, its landmarks there, its width px, and the file it came
+    from.
+    """
 
     image: Image
     landmarks: Floats
@@ -40,7 +55,9 @@ class SeenFace:
 
 
 def held_out(path: Path) -> bool:
-    """Whether a picture belongs to the fifth that is only measured on; by its name, so that runs agree."""
+    """Whether a picture belongs to the fifth that is only measured on; by its name, so that runs
+    agree.
+    """
     return int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % 5 == 0
 
 
@@ -57,7 +74,8 @@ def seen(
     paint: bool = False,
     strong: float = 1.0,
 ) -> Iterator[SeenFace]:
-    """The picture's main face as it is and at the widths given (each varied a little); none where it has no face.
+    """The picture's main face as it is and at the widths given (each varied a little); none where
+    it has no face.
 
     `paint` covers nose and mouth first; `strong` scales blur, noise and compression.
     """
@@ -73,10 +91,12 @@ def seen(
     if not len(faces):
         return
     best = int(np.argmax(faces.width_px * (faces.score > 0.5)))
-    width, marks = float(faces.width_px[best]), faces.landmarks[best]
+    width = float(faces.width_px[best])
+    marks = faces.landmarks[best]
     low = np.maximum(0, marks.mean(0) - 1.1 * width).astype(int)
     high = (marks.mean(0) + 1.1 * width).astype(int)
-    crop, marks = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]]), marks - low
+    crop = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    marks = marks - low
     if paint:
         crop = painted(crop, marks, rng)
     yield SeenFace(crop, marks.astype(np.float32), width, path, True)
@@ -96,7 +116,13 @@ def seen(
 
 def degraded(image: Image, ratio: float, rng: np.random.Generator, strong: float) -> Image:
     """Shrunk by `ratio`, blurred, with noise, JPEG-compressed."""
-    small = cv2.resize(image, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
+    small = cv2.resize(
+        image,
+        None,
+        fx=ratio,
+        fy=ratio,
+        interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR,
+    )
     if rng.random() < 0.75:
         small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 0.9 * strong))
     noisy = small + rng.normal(0, rng.uniform(0, 4 * strong), small.shape)

@@ -1,7 +1,8 @@
-"""Detection, tracking, joining and placing of people, measured stage by stage against a set's truth.
+"""Detection, tracking, joining and placing of people, measured stage by stage against a set's
+truth.
 
-Everything runs through the pipeline's own tasks, as `follow` does without faces: no one is recognised. Detections can be
-kept in a file, so that what comes after them is measured in seconds.
+Everything runs through the pipeline's own tasks, as `follow` does without faces: no one is
+recognised. Detections can be kept in a file, so that what comes after them is measured in seconds.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from benchmarks.accuracy.detection import BOX, detection_figures
 from benchmarks.accuracy.ground import ground_figures, reported_figures
 from benchmarks.accuracy.tracking import tracking_figures
 from data_contracts.camera import Site
-from data_contracts.tables import DETECTIONS
+from data_contracts.tables.contracts import DETECTIONS
 from models.interface import Boxes, PersonDetector
 from models.registry import ModelSettings, load_person
-from tasks.follow import detect_people
-from tasks.join import join
-from tasks.locate import Locator
-from tasks.track import TrackSettings, track
+from tasks.ground.position import Locator
+from tasks.observe.follow import detect_people
+from tasks.people.join import join
+from tasks.people.track import TrackSettings, track
 
 # Camera, UTC time and picture (BGR) of each frame.
 Frames = Iterator[tuple[str, datetime, NDArray[np.uint8]]]
@@ -41,16 +42,23 @@ Frames = Iterator[tuple[str, datetime, NDArray[np.uint8]]]
 def add_options(parser: ArgumentParser) -> None:
     """The options that the commands share."""
     parser.add_argument(
-        "--detections", type=Path, help="read the detections from this Parquet file, or write them there"
+        "--detections",
+        type=Path,
+        help="read the detections from this Parquet file, or write them there",
     )
-    parser.add_argument("--size", help="the person detector's canvas, such as 960x544 (default: the model's)")
-    parser.add_argument("--runtime", default="auto", help="auto, openvino, onnxruntime or onnxruntime-cuda")
+    parser.add_argument(
+        "--size", help="the person detector's canvas, such as 960x544 (default: the model's)"
+    )
+    parser.add_argument(
+        "--runtime", default="auto", help="auto, openvino, onnxruntime or onnxruntime-cuda"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
 
 
 class Looked(NamedTuple):
-    """`found`: DETECTIONS of all frames. `cost`: how many were looked at with how much CPU time. `answers`: every box that the
-    detector gave, people with two boxes among them. Cost and answers are empty where the detections were read from a file.
+    """`found`: DETECTIONS of all frames. `cost`: how many were looked at with how much CPU time.
+    `answers`: every box that the detector gave, people with two boxes among them. Cost and answers
+    are empty where the detections were read from a file.
     """
 
     found: pd.DataFrame
@@ -65,14 +73,20 @@ def detections(given: Namespace, site: Site, frames: Callable[[], Frames]) -> Lo
     size = tuple(int(v) for v in given.size.split("x")) if given.size else None
     person = _Overheard(load_person(ModelSettings(person_size=size, runtime=given.runtime)))
     cameras = {c.camera_id: (c, None if c.homography is None else Locator(c)) for c in site.cameras}
-    rows, answers, spent, n = [], [], 0.0, 0
+    rows = []
+    answers = []
+    spent = 0.0
+    n = 0
     for name, t_utc, image in frames():
         began = time.process_time()
         camera, locator = cameras[name]
         rows += detect_people(camera, t_utc, image, person, locator)
-        spent, n = spent + time.process_time() - began, n + 1
+        spent = spent + time.process_time() - began
+        n = n + 1
         boxes = pd.DataFrame(person.last.xyxy.astype(float), columns=BOX)
-        answers.append(boxes.assign(score=person.last.score.astype(float), camera_id=name, t_utc=t_utc))
+        answers.append(
+            boxes.assign(score=person.last.score.astype(float), camera_id=name, t_utc=t_utc)
+        )
     found = DETECTIONS.shape(rows)
     if given.detections:
         found.to_parquet(given.detections)
@@ -98,20 +112,24 @@ class _Overheard:
 def measure(found: pd.DataFrame, site: Site, truth: pd.DataFrame) -> dict[str, Any]:
     """Figures of every stage. `truth`: camera_id, t_utc, person, x0..y1, x_m, y_m, ignore.
 
-    `joined` and `reported` are of the persons that all cameras' tracks were joined to; the other figures are of one
-    camera at a time, over all of them.
+    `joined` and `reported` are of the persons that all cameras' tracks were joined to; the other
+    figures are of one camera at a time, over all of them.
     """
     began = time.process_time()
     tracks = pd.concat([track(found, camera) for camera in site.cameras], ignore_index=True)
     tracked = time.process_time()
     persons, members = join(tracks, site, np.random.default_rng(0))
-    joined, pictures = time.process_time(), max(len(found[["camera_id", "t_utc"]].drop_duplicates()), 1)
+    joined = time.process_time()
+    pictures = max(len(found[["camera_id", "t_utc"]].drop_duplicates()), 1)
     # A track, and so a person, is another one on each camera; what `join` makes of them is not.
     each = tracks.assign(who=tracks["camera_id"] + " " + tracks["track_id"].astype(str))
     people = truth.assign(person=truth["camera_id"] + " " + truth["person"].astype(str))
     return {
         "machine": machine(),
-        "cpu_ms_a_frame": {"track": 1e3 * (tracked - began) / pictures, "join": 1e3 * (joined - tracked) / pictures},
+        "cpu_ms_a_frame": {
+            "track": 1e3 * (tracked - began) / pictures,
+            "join": 1e3 * (joined - tracked) / pictures,
+        },
         "detection": detection_figures(found, people, TrackSettings().high_score),
         "tracking": tracking_figures(each, people),
         "joined": tracking_figures(named(tracks, members), truth),
@@ -121,11 +139,15 @@ def measure(found: pd.DataFrame, site: Site, truth: pd.DataFrame) -> dict[str, A
 
 
 def named(tracks: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """Tracks with the person that they were joined to in `who`; a track of no person keeps its own name."""
+    """Tracks with the person that they were joined to in `who`; a track of no person keeps its own
+    name.
+    """
     keys = ["camera_id", "track_id"]
     merged = tracks.merge(members[[*keys, "person_id"]], on=keys, how="left")
     return merged.assign(
-        who=merged["person_id"].fillna("track " + merged["camera_id"] + merged["track_id"].astype(str))
+        who=merged["person_id"].fillna(
+            "track " + merged["camera_id"] + merged["track_id"].astype(str)
+        )
     )
 
 
@@ -149,7 +171,9 @@ def report(figures: dict[str, Any], path: Path | None) -> None:
             continue
         table = Table(title=name.replace("_", " "), title_justify="left", show_header=False)
         for key, value in part.items():
-            table.add_row(key.replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value))
+            table.add_row(
+                key.replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value)
+            )
         console.print(table)
     if path:
         path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

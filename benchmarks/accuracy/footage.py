@@ -1,6 +1,7 @@
 """Frames of a synthetic site with their true boxes, for the accuracy benchmarks of the models.
 
-A site folder has `footage/<camera>/<day>/<hour>/<MM.SS>.mp4` and `truth/boxes.csv` (demo/truth/README.md describes it).
+A site folder has `footage/<camera>/<day>/<hour>/<MM.SS>.mp4` and `truth/boxes.csv`
+(demo/truth/README.md describes it).
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating
     """(n, m) intersection over union of boxes (n, 4) and (m, 4) x0 y0 x1 y1."""
     if not len(a) or not len(b):
         return np.zeros((len(a), len(b)))
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     inter = np.maximum(high - low, 0).prod(-1)
     area = [(x[:, 2] - x[:, 0]) * (x[:, 3] - x[:, 1]) for x in (a, b)]
     return inter / (area[0][:, None] + area[1][None] - inter)

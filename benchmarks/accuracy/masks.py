@@ -1,7 +1,9 @@
-"""`python -m benchmarks.accuracy.masks SITE`: mask state of single looks against a site's truth, by face width.
+"""`python -m benchmarks.accuracy.masks SITE`: mask state of single looks against a site's truth, by
+face width.
 
-SITE is laid out like demo/. One frame a second; the truth's boxes stand for the person detector, so that only the mask is
-judged. Prints how often the classifier alone, the skin's colour alone and both together are right.
+SITE is laid out like demo/. One frame a second; the truth's boxes stand for the person detector, so
+that only the mask is judged. Prints how often the classifier alone, the skin's colour alone and
+both together are right.
 """
 
 from __future__ import annotations
@@ -15,17 +17,18 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.errors import VideoUnreadable
 from models.registry import load
-from tasks.heads import MASK_MAX_TURN, find_faces
-from tasks.match import _mask_probability
-from tasks.skin import SKIN_MIN_FACE_PX, mask_log_odds
-from tasks.video import frames
+from tasks.footage.video import frames
+from tasks.observe.face import MASK_MAX_TURN, find_faces
+from tasks.observe.mask_colour import SKIN_MIN_FACE_PX, mask_log_odds
+from tasks.observe.match import _mask_probability
 
 _BINS = [SKIN_MIN_FACE_PX, 14, 18, 22, 26, 32, 48, 1000]
 
 
 def looks(site: Path) -> pd.DataFrame:
     """One row a face looked at: camera, person, width_px, turn, truth and the three answers."""
-    models, rows = load(), []
+    models = load()
+    rows = []
     truth = pd.read_csv(site / "truth" / "boxes.csv", parse_dates=["t_utc"])
     footage = site / "footage"
     for path in sorted(footage.glob("*/*/*/*.mp4")):
@@ -33,7 +36,9 @@ def looks(site: Path) -> pd.DataFrame:
         assert name is not None
         try:
             for frame in frames(path.read_bytes(), name.start_utc, 0.9):
-                near = (truth["camera"] == name.camera_id) & (abs(truth["t_utc"] - frame.t_utc) < pd.Timedelta("50ms"))
+                near = (truth["camera"] == name.camera_id) & (
+                    abs(truth["t_utc"] - frame.t_utc) < pd.Timedelta("50ms")
+                )
                 rows += _looks(frame.image, truth[near], models)
         except VideoUnreadable as fault:
             print(f"{path.name}: {fault}", file=sys.stderr)
@@ -41,14 +46,17 @@ def looks(site: Path) -> pd.DataFrame:
 
 
 def _looks(image, people, models):
-    faces = find_faces(image, people[["x0", "y0", "x1", "y1"]].to_numpy(float), models.face, SKIN_MIN_FACE_PX)
+    faces = find_faces(
+        image, people[["x0", "y0", "x1", "y1"]].to_numpy(float), models.face, SKIN_MIN_FACE_PX
+    )
     faces = [f for f in faces if f.turn <= MASK_MAX_TURN]
     if not faces:
         return []
     marks = [np.asarray(f.landmarks, np.float32) for f in faces]
     _, shape = models.embed_and_mask([image] * len(faces), marks)
     skin = np.array([mask_log_odds(image, m) for m in marks])
-    width, turn = np.array([f.width_px for f in faces]), np.array([f.turn for f in faces])
+    width = np.array([f.width_px for f in faces])
+    turn = np.array([f.turn for f in faces])
     both = _mask_probability(np.asarray(shape, float), skin, width, turn)
     return [
         {

@@ -34,7 +34,10 @@ def measure(site: Path, size: str, every: int, runtime: str) -> None:
     """Print recall by height and visibility, false boxes and time for one canvas size."""
     width, height = (int(v) for v in size.split("x"))
     detector = load(ModelSettings(person_size=(width, height), runtime=runtime)).person
-    rows, false, n, seconds = [], 0, 0, 0.0
+    rows = []
+    false = 0
+    n = 0
+    seconds = 0.0
     for frame in frames(site, every):
         start = time.process_time()
         found = detector.detect([frame.image])[0]
@@ -44,14 +47,23 @@ def measure(site: Path, size: str, every: int, runtime: str) -> None:
         n += 1
         false += int((overlap.max(0) < 0.2).sum()) if len(frame.truth) else len(boxes)
         best = overlap.max(1) if len(boxes) else np.zeros(len(frame.truth))
-        rows += [(r.y1 - r.y0, r.visible, b >= 0.5) for r, b in zip(frame.truth.itertuples(), best, strict=True)]
+        rows += [
+            (r.y1 - r.y0, r.visible, b >= 0.5)
+            for r, b in zip(frame.truth.itertuples(), best, strict=True)
+        ]
     table = pd.DataFrame(rows, columns=["height", "visible", "hit"])
-    print(f"{size}: {n} frames, {seconds / n * 1e3:.1f} ms CPU/frame, false boxes a frame {false / n:.3f}")
+    print(
+        f"{size}: {n} frames, {seconds / n * 1e3:.1f} ms CPU/frame, false boxes a frame {false / n:.3f}"
+    )
     for low, high in ((0.3, 0.7), (0.7, 1.01)):
         part = table[(table.visible >= low) & (table.visible < high)]
-        print(f"  visible {low:.0%} to {min(high, 1):.0%}: recall {part.hit.mean():.3f} (n={len(part)})")
+        print(
+            f"  visible {low:.0%} to {min(high, 1):.0%}: recall {part.hit.mean():.3f} (n={len(part)})"
+        )
     clear = table[table.visible >= 0.7]
-    for tall, part in clear.groupby(pd.cut(clear.height, [0, 60, 90, 120, 180, 300, 800]), observed=True):
+    for tall, part in clear.groupby(
+        pd.cut(clear.height, [0, 60, 90, 120, 180, 300, 800]), observed=True
+    ):
         print(f"    height {tall} px: {part.hit.mean():.3f} (n={len(part)})")
 
 

@@ -1,9 +1,10 @@
 """The PETS 2009 S2.L1 set, view 1, as the project's records: camera, frames and truth.
 
-A folder with `vtest.avi` (Debian's package opencv-doc, or samples/data of OpenCV's sources) and, as OpenTraj's
-`datasets/PETS-2009` has them (github.com/crowdbotp/OpenTraj, MIT; annotations by A. Milan), with
-`data/annotations/PETS2009-S2L1.xml` and `data/calibration/View_001.xml`. The footage is the University of Reading's, free for
-academic and industrial research with acknowledgement. Nothing of the set is part of the project.
+A folder with `vtest.avi` (Debian's package opencv-doc, or samples/data of OpenCV's sources) and, as
+OpenTraj's `datasets/PETS-2009` has them (github.com/crowdbotp/OpenTraj, MIT; annotations by A.
+Milan), with `data/annotations/PETS2009-S2L1.xml` and `data/calibration/View_001.xml`. The footage
+is the University of Reading's, free for academic and industrial research with acknowledgement.
+Nothing of the set is part of the project.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ CALIBRATION = Path("data/calibration/View_001.xml")
 # The file's header says 10; the set's description says "about 7".
 FPS = 7
 START = datetime(2009, 1, 1, tzinfo=UTC)
-# The part of the floor on which published trackings of this set are judged: x and y from, to, m (`trackingArea` in the code of
-# Milan, Schindler & Roth, Detection- and trajectory-level exclusion in multiple object tracking, CVPR 2013).
+# The part of the floor on which published trackings of this set are judged: x and y from, to, m
+# (`trackingArea` in the code of Milan, Schindler & Roth, Detection- and trajectory-level exclusion
+# in multiple object tracking, CVPR 2013).
 TRACKING_AREA_M = (-14.0696, 4.9813, -14.2740, 1.7335)
 
 
@@ -37,7 +39,9 @@ def frames(folder: Path) -> Iterator[tuple[datetime, NDArray[np.uint8]]]:
     """Time and picture (BGR) of each frame. Raises BadInput where the video is missing."""
     path = folder / VIDEO
     if not path.is_file():
-        raise BadInput(f"{path}: expected the video of PETS09-S2L1 (Debian: opencv-doc), found none")
+        raise BadInput(
+            f"{path}: expected the video of PETS09-S2L1 (Debian: opencv-doc), found none"
+        )
     with av.open(str(path)) as container:
         for i, frame in enumerate(container.decode(video=0)):
             yield time_of(i), frame.to_ndarray(format="bgr24")
@@ -49,9 +53,11 @@ def time_of(index: int) -> datetime:
 
 
 def read_truth(folder: Path) -> pd.DataFrame:
-    """Boxes and floor positions of everyone: camera_id, frame (0 first), t_utc, person, x0..y1, x_m, y_m, ignore (False).
+    """Boxes and floor positions of everyone: camera_id, frame (0 first), t_utc, person, x0..y1,
+    x_m, y_m, ignore (False).
 
-    The floor position is the middle of the box's lower edge through the whole of Tsai's model. Raises BadInput.
+    The floor position is the middle of the box's lower edge through the whole of Tsai's model.
+    Raises BadInput.
     """
     rows = []
     for frame in _xml(folder / ANNOTATIONS).iter("frame"):
@@ -61,19 +67,29 @@ def read_truth(folder: Path) -> pd.DataFrame:
             rows.append((int(frame.attrib["number"]), int(person.attrib["id"]), x, y, w, h))
     table = pd.DataFrame(rows, columns=["frame", "person", "x", "y", "w", "h"])
     if table.empty:
-        raise BadInput(f"{folder / ANNOTATIONS}: expected <frame number><object id><box xc yc w h>, found none")
+        raise BadInput(
+            f"{folder / ANNOTATIONS}: expected <frame number><object id><box xc yc w h>, found none"
+        )
     table["t_utc"] = pd.to_datetime([time_of(i) for i in table["frame"]], utc=True)
-    half_w, half_h = table["w"] / 2, table["h"] / 2
-    x0, y0, x1, y1 = table["x"] - half_w, table["y"] - half_h, table["x"] + half_w, table["y"] + half_h
+    half_w = table["w"] / 2
+    half_h = table["h"] / 2
+    x0 = table["x"] - half_w
+    y0 = table["y"] - half_h
+    x1 = table["x"] + half_w
+    y1 = table["y"] + half_h
     ground = _Tsai(folder).ground(np.c_[table["x"], y1])
-    table = table.assign(x0=x0, y0=y0, x1=x1, y1=y1, x_m=ground[:, 0], y_m=ground[:, 1], ignore=False)
+    table = table.assign(
+        x0=x0, y0=y0, x1=x1, y1=y1, x_m=ground[:, 0], y_m=ground[:, 1], ignore=False
+    )
     return table.assign(camera_id=CAMERA)[
         ["camera_id", "frame", "t_utc", "person", "x0", "y0", "x1", "y1", "x_m", "y_m", "ignore"]
     ]
 
 
 def in_tracking_area(folder: Path, boxes: pd.DataFrame) -> NDArray[np.bool_]:
-    """(n,) whether the middle of the lower edge of each box (x0..y1, px) stands in TRACKING_AREA_M."""
+    """(n,) whether the middle of the lower edge of each box (x0..y1, px) stands in
+    TRACKING_AREA_M.
+    """
     feet = np.c_[(boxes["x0"] + boxes["x1"]) / 2, boxes["y1"]].reshape(-1, 2)
     x, y = _Tsai(folder).ground(feet).T
     x_from, x_to, y_from, y_to = TRACKING_AREA_M
@@ -83,8 +99,9 @@ def in_tracking_area(folder: Path, boxes: pd.DataFrame) -> NDArray[np.bool_]:
 def read_camera(folder: Path) -> Camera:
     """The camera's record. Raises BadInput where the calibration is missing.
 
-    Tsai's distortion leads from distorted to undistorted millimetres on the sensor, r_u = r_d (1 + k r_d²); the record's
-    (OpenCV's) the other way: the first terms of the inverse series are -k, 3 k² and -12 k³, in units of the focal length.
+    Tsai's distortion leads from distorted to undistorted millimetres on the sensor, r_u = r_d (1 +
+    k r_d²); the record's (OpenCV's) the other way: the first terms of the inverse series are -k, 3
+    k² and -12 k³, in units of the focal length.
     """
     tsai = _Tsai(folder)
     k = tsai.given["kappa1"] * tsai.given["focal"] ** 2
@@ -105,15 +122,25 @@ class _Tsai:
 
     def __init__(self, folder: Path) -> None:
         path = folder / CALIBRATION
-        root, given = _xml(path), {}
+        root = _xml(path)
+        given = {}
         for tag in ("Geometry", "Intrinsic", "Extrinsic"):
-            given |= {key: float(value) for element in root.iter(tag) for key, value in element.attrib.items()}
+            given |= {
+                key: float(value)
+                for element in root.iter(tag)
+                for key, value in element.attrib.items()
+            }
         if not {"dpx", "dpy", "focal", "kappa1", "cx", "cy", "sx", "tx", "rx"} <= given.keys():
             raise BadInput(
                 f"{path}: expected Tsai's calibration (Geometry, Intrinsic, Extrinsic), found {sorted(given)}"
             )
         self.given = given
-        self.lens = given["focal"] * given["sx"] / given["dpx"], given["focal"] / given["dpy"], given["cx"], given["cy"]
+        self.lens = (
+            given["focal"] * given["sx"] / given["dpx"],
+            given["focal"] / given["dpy"],
+            given["cx"],
+            given["cy"],
+        )
         self.turn = _rotation(given["rx"], given["ry"], given["rz"])
         self.shift_m = np.array([given["tx"], given["ty"], given["tz"]]) / 1000
         fx, fy, cx, cy = self.lens
@@ -125,7 +152,9 @@ class _Tsai:
         """(n, 2) metres on the floor of pixels (n, 2)."""
         fx, fy, cx, cy = self.lens
         ray = (px - [cx, cy]) / [fx, fy]
-        ray = ray * (1 + self.given["kappa1"] * self.given["focal"] ** 2 * (ray**2).sum(1, keepdims=True))
+        ray = ray * (
+            1 + self.given["kappa1"] * self.given["focal"] ** 2 * (ray**2).sum(1, keepdims=True)
+        )
         at = np.c_[ray * [fx, fy] + [cx, cy], np.ones(len(px))] @ self.to_ground.T
         return at[:, :2] / at[:, 2:]
 
@@ -134,7 +163,9 @@ def _xml(path: Path) -> ET.Element:
     try:
         return ET.parse(path).getroot()
     except (OSError, ET.ParseError) as error:
-        raise BadInput(f"{path}: expected the file of PETS09-S2L1 as OpenTraj has it ({error})") from error
+        raise BadInput(
+            f"{path}: expected the file of PETS09-S2L1 as OpenTraj has it ({error})"
+        ) from error
 
 
 def _rotation(rx: float, ry: float, rz: float) -> NDArray[np.float64]:

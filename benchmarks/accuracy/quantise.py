@@ -1,13 +1,16 @@
-"""An int8 variant of the person detector by NNCF, and whether it is worth having: AP and milliseconds beside the original.
+"""An int8 variant of the person detector by NNCF, and whether it is worth having: AP and
+milliseconds beside the original.
 
 python -m benchmarks.accuracy.quantise FOOTAGE PETS [--out nanodet-int8.xml]
 
-FOOTAGE is a folder of videos of the kind that the detector will see: at most `--pictures` frames of it, evenly over all
-files, set the ranges of the int8 numbers. PETS is the folder of PETS09-S2L1 (see pets_data.py), on which original and
-variant are then measured side by side; the two should not be the same footage. The variant is an OpenVINO file (.xml with a
-.bin beside it): as an ONNX file with quantise/dequantise pairs it is slower than the original in ONNX Runtime, and OpenVINO,
-which reads such pairs otherwise, finds nobody with it. By default it is written to where the manifest's `nanodet-int8` is
-looked for. Needs NNCF (Apache-2.0), on which the project does not depend: pip install nncf.
+FOOTAGE is a folder of videos of the kind that the detector will see: at most `--pictures` frames of
+it, evenly over all files, set the ranges of the int8 numbers. PETS is the folder of PETS09-S2L1
+(see pets_data.py), on which original and variant are then measured side by side; the two should not
+be the same footage. The variant is an OpenVINO file (.xml with a .bin beside it): as an ONNX file
+with quantise/dequantise pairs it is slower than the original in ONNX Runtime, and OpenVINO, which
+reads such pairs otherwise, finds nobody with it. By default it is written to where the manifest's
+`nanodet-int8` is looked for. Needs NNCF (Apache-2.0), on which the project does not depend: pip
+install nncf.
 """
 
 from __future__ import annotations
@@ -27,10 +30,10 @@ import pandas as pd
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import BOX, average_precision
 from benchmarks.accuracy.footage import iou
+from models.files.manifest import read_manifest
+from models.files.pull import DEFAULT_CACHE, model_path
 from models.interface import Boxes, Image
-from models.manifest import read_manifest
-from models.nanodet import NanoDet, letterbox
-from models.pull import DEFAULT_CACHE, model_path
+from models.networks.nanodet import NanoDet, letterbox
 from models.registry import PACKS
 from models.runtime import Session
 
@@ -44,10 +47,14 @@ SURE = 0.35  # a box that starts a track
 
 def main() -> None:
     """Write the file, print the table, and say whether the variant holds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("footage", type=Path)
     parser.add_argument("pets", type=Path)
-    parser.add_argument("--out", type=Path, default=DEFAULT_CACHE.expanduser() / PACKS / "nanodet-int8.xml")
+    parser.add_argument(
+        "--out", type=Path, default=DEFAULT_CACHE.expanduser() / PACKS / "nanodet-int8.xml"
+    )
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--every", type=int, default=5, help="measure on every n-th frame of PETS")
     parser.add_argument("--json", type=Path)
@@ -65,14 +72,18 @@ def main() -> None:
 
 
 def quantise(original: Path, footage: Path, count: int, out: Path) -> None:
-    """Write the int8 variant of `original`, its ranges set by at most `count` frames of `footage`."""
+    """Write the int8 variant of `original`, its ranges set by at most `count` frames of
+    `footage`.
+    """
     try:
         import nncf
     except ImportError:
         sys.exit("NNCF is needed: pip install nncf (Apache-2.0)")
     pictures = [batch(image) for image in evenly(footage, count)]
-    # MIXED: symmetric weights, asymmetric activations, as NNCF advises for activations that are not ReLU.
-    model, preset = ov.Core().read_model(original), nncf.QuantizationPreset.MIXED
+    # MIXED: symmetric weights, asymmetric activations, as NNCF advises for activations that are not
+    # ReLU.
+    model = ov.Core().read_model(original)
+    preset = nncf.QuantizationPreset.MIXED
     made = nncf.quantize(model, nncf.Dataset(pictures), preset=preset, subset_size=len(pictures))
     out.parent.mkdir(parents=True, exist_ok=True)
     ov.save_model(made, out, compress_to_fp16=False)
@@ -81,12 +92,16 @@ def quantise(original: Path, footage: Path, count: int, out: Path) -> None:
 def batch(image: Image) -> np.ndarray:
     """A picture as the network takes it."""
     canvas, _ = letterbox(image, SIZE)
-    normal = (canvas - np.asarray(ENTRY.input.mean, np.float32)) / np.asarray(ENTRY.input.std, np.float32)
+    normal = (canvas - np.asarray(ENTRY.input.mean, np.float32)) / np.asarray(
+        ENTRY.input.std, np.float32
+    )
     return np.ascontiguousarray(normal.transpose(2, 0, 1)[None], np.float32)
 
 
 def evenly(folder: Path, count: int) -> Iterator[Image]:
-    """At most `count` frames, evenly over the videos in a folder and, in each, over its key frames or all frames."""
+    """At most `count` frames, evenly over the videos in a folder and, in each, over its key frames
+    or all frames.
+    """
     videos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEOS)
     if not videos:
         sys.exit(f"{folder}: no video found")
@@ -94,17 +109,33 @@ def evenly(folder: Path, count: int) -> Iterator[Image]:
     for path in videos[:: max(1, len(videos) // count)]:
         try:
             with av.open(str(path)) as container:
-                images = [f.to_ndarray(format="bgr24") for i, f in enumerate(container.decode(video=0)) if i % 20 == 0]
+                images = [
+                    f.to_ndarray(format="bgr24")
+                    for i, f in enumerate(container.decode(video=0))
+                    if i % 20 == 0
+                ]
         except av.error.FFmpegError:
             continue
-        yield from (images[i] for i in np.unique(np.linspace(0, len(images) - 1, each).round().astype(int)))
+        yield from (
+            images[i] for i in np.unique(np.linspace(0, len(images) - 1, each).round().astype(int))
+        )
 
 
 def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[str, object]]:
-    """Average precision at overlap 0.5 and CPU time a frame, one thread: the original on both runtimes, the variant."""
-    files = {("original", "onnxruntime"): original, ("original", "openvino"): original, ("int8", "openvino"): variant}
-    names, score, overlap = list(files), ENTRY.thresholds["score"], ENTRY.thresholds["overlap"]
-    made = {n: NanoDet(Session(files[n], n[1], 1), ENTRY.input, SIZE, score, overlap) for n in names}
+    """Average precision at overlap 0.5 and CPU time a frame, one thread: the original on both
+    runtimes, the variant.
+    """
+    files = {
+        ("original", "onnxruntime"): original,
+        ("original", "openvino"): original,
+        ("int8", "openvino"): variant,
+    }
+    names = list(files)
+    score = ENTRY.thresholds["score"]
+    overlap = ENTRY.thresholds["overlap"]
+    made = {
+        n: NanoDet(Session(files[n], n[1], 1), ENTRY.input, SIZE, score, overlap) for n in names
+    }
     found: dict[tuple[str, str], list[Boxes]] = {n: [] for n in names}
     spent: dict[tuple[str, str], list[float]] = {n: [] for n in names}
     numbers = []
@@ -112,7 +143,10 @@ def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[
         if i % every:
             continue
         numbers.append(i)
-        for name, detector in made.items():  # side by side, so that the machine's other work weighs on all alike
+        for (
+            name,
+            detector,
+        ) in made.items():  # side by side, so that the machine's other work weighs on all alike
             start = time.process_time()
             found[name] += detector.detect([image])
             spent[name].append(time.process_time() - start)
@@ -123,7 +157,8 @@ def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[
 
 def hits(found: Boxes, true: np.ndarray) -> np.ndarray:
     """(n,) whether each box takes a true one that no better box took, at an overlap of one half."""
-    overlap, out = iou(found.xyxy, true), np.zeros(len(found), bool)
+    overlap = iou(found.xyxy, true)
+    out = np.zeros(len(found), bool)
     for i in range(len(found)):  # best first, as detectors give them
         if len(true) and overlap[i].max() >= 0.5:
             out[i] = True
@@ -131,10 +166,13 @@ def hits(found: Boxes, true: np.ndarray) -> np.ndarray:
     return out
 
 
-def _row(name: tuple[str, str], found: list[Boxes], spent: list[float], truth: list[np.ndarray]) -> dict[str, object]:
+def _row(
+    name: tuple[str, str], found: list[Boxes], spent: list[float], truth: list[np.ndarray]
+) -> dict[str, object]:
     hit = np.concatenate([hits(boxes, true) for boxes, true in zip(found, truth, strict=True)])
     score = np.concatenate([boxes.score for boxes in found])
-    wanted, sure = sum(map(len, truth)), score >= SURE
+    wanted = sum(map(len, truth))
+    sure = score >= SURE
     return {
         "file": name[0],
         "runtime": name[1],

@@ -1,15 +1,18 @@
-"""Do the probabilities hold? Predicted against observed, by face width, mask and turn, for an embedder's calibration.
+"""Do the probabilities hold? Predicted against observed, by face width, mask and turn, for an
+embedder's calibration.
 
-python -m benchmarks.accuracy.reliability faceres FOLDER [FOLDER ...]   folders as for benchmarks/accuracy/calibrate.py
-python -m benchmarks.accuracy.reliability faceres --site demo           a synthetic site: its subject against everyone
+python -m benchmarks.accuracy.reliability faceres FOLDER [FOLDER ...]   folders as for
+benchmarks/accuracy/calibrate.py python -m benchmarks.accuracy.reliability faceres --site demo
+a synthetic site: its subject against everyone
 
-Only faces that the search would compare count: wide, sharp and turned little enough. A calibration assumes a share of
-same-person pairs, its prior; the pairs here are weighed so that they have that share, else nothing could be compared.
-A mask is one that the truth knows of, or that was painted on.
+Only faces that the search would compare count: wide, sharp and turned little enough. A calibration
+assumes a share of same-person pairs, its prior; the pairs here are weighed so that they have that
+share, else nothing could be compared. A mask is one that the truth knows of, or that was painted
+on.
 
-ECE is the expected calibration error: the mean distance between predicted and observed in ten bins of the prediction,
-weighed by their pairs (Naeini et al., AAAI 2015). Brier is the mean squared error of the probability; beside it that of
-always saying the prior.
+ECE is the expected calibration error: the mean distance between predicted and observed in ten bins
+of the prediction, weighed by their pairs (Naeini et al., AAAI 2015). Brier is the mean squared
+error of the probability; beside it that of always saying the prior.
 """
 
 from __future__ import annotations
@@ -25,19 +28,26 @@ import pandas as pd
 from benchmarks.accuracy.calibrate import compare
 from benchmarks.accuracy.faces import collect, subject
 from models.registry import Models, ModelSettings, load
-from tasks.heads import MAX_TURN
-from tasks.sharpness import MIN_SHARPNESS
+from tasks.observe.face import MAX_TURN
+from tasks.observe.sharpness import MIN_SHARPNESS
 
 WIDTHS = [32, 40, 56, 80, 1000]
-# Degrees of yaw by the landmarks: 0.35 of tasks/heads.py is about 30.
-TURNS = {"under 10°": (0, 0.12), "10 to 20°": (0.12, 0.23), "20 to 30°": (0.23, MAX_TURN), "30 to 45°": (MAX_TURN, 0.6)}
+# Degrees of yaw by the landmarks: 0.35 of tasks/observe/face.py is about 30.
+TURNS = {
+    "under 10°": (0, 0.12),
+    "10 to 20°": (0.12, 0.23),
+    "20 to 30°": (0.23, MAX_TURN),
+    "30 to 45°": (MAX_TURN, 0.6),
+}
 BINS = np.linspace(0, 1, 11)
 FEWEST = 20  # same-person pairs: a share of fewer has an error of a tenth or more
 
 
 def main() -> None:
     """Print the tables, and write them as JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("embedder")
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--site", type=Path)
@@ -45,15 +55,34 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     models = load(ModelSettings(embedder=given.embedder, accept_noncommercial=True))
-    pairs = from_site(given.site, given.every, models) if given.site else from_folders(given.folders, models)
-    pairs["p"] = models.calibration.probability(pairs.score.to_numpy(), pairs.width.to_numpy(), pairs.masked.to_numpy())
+    pairs = (
+        from_site(given.site, given.every, models)
+        if given.site
+        else from_folders(given.folders, models)
+    )
+    pairs["p"] = models.calibration.probability(
+        pairs.score.to_numpy(), pairs.width.to_numpy(), pairs.masked.to_numpy()
+    )
     seen = pairs[pairs.p.notna() & (pairs.sharpness >= MIN_SHARPNESS)]
-    prior, out = models.calibration.prior, {}
+    prior = models.calibration.prior
+    out = {}
     straight = seen[seen.turn <= MAX_TURN]
-    print(f"{given.embedder}: {int(straight.same.sum())} pairs of one person, {int((~straight.same).sum())} of two")
-    out["width"] = [r for masked in (False, True) for r in by_width(straight[straight.masked == masked], masked, prior)]
-    out["turn"] = [r for masked in (False, True) for r in by_turn(seen[seen.masked == masked], masked, prior)]
-    out["bins"] = [r for masked in (False, True) for r in bins(straight[straight.masked == masked], masked, prior)]
+    print(
+        f"{given.embedder}: {int(straight.same.sum())} pairs of one person, {int((~straight.same).sum())} of two"
+    )
+    out["width"] = [
+        r
+        for masked in (False, True)
+        for r in by_width(straight[straight.masked == masked], masked, prior)
+    ]
+    out["turn"] = [
+        r for masked in (False, True) for r in by_turn(seen[seen.masked == masked], masked, prior)
+    ]
+    out["bins"] = [
+        r
+        for masked in (False, True)
+        for r in bins(straight[straight.masked == masked], masked, prior)
+    ]
     for name, rows in out.items():
         print(f"--- by {name}")
         print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
@@ -63,7 +92,11 @@ def main() -> None:
 
 def from_folders(folders: list[Path], models: Models) -> pd.DataFrame:
     """Pairs of labelled pictures, bare and with masks painted on."""
-    parts = [compare(folder, models, masked).assign(masked=masked) for folder in folders for masked in (False, True)]
+    parts = [
+        compare(folder, models, masked).assign(masked=masked)
+        for folder in folders
+        for masked in (False, True)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -85,7 +118,9 @@ def from_site(site: Path, every: int, models: Models) -> pd.DataFrame:
 def by_width(pairs: pd.DataFrame, masked: bool, prior: float) -> list[dict[str, object]]:
     """A row for each width band, and one for all of them."""
     bands = {f"{a} to {b} px" if b < 1000 else f"over {a} px": (a, b) for a, b in pairwise(WIDTHS)}
-    groups = {name: pairs[(pairs.width >= a) & (pairs.width < b)] for name, (a, b) in bands.items()} | {"all": pairs}
+    groups = {
+        name: pairs[(pairs.width >= a) & (pairs.width < b)] for name, (a, b) in bands.items()
+    } | {"all": pairs}
     return [row for name, part in groups.items() for row in _row(name, part, masked, prior)]
 
 
@@ -99,10 +134,12 @@ def bins(pairs: pd.DataFrame, masked: bool, prior: float) -> list[dict[str, obje
     """Predicted and observed in each bin of the prediction."""
     if not pairs.same.any() or pairs.same.all():
         return []
-    weight, at = weights(pairs.same.to_numpy(bool), prior), np.clip(np.digitize(pairs.p, BINS) - 1, 0, 9)
+    weight = weights(pairs.same.to_numpy(bool), prior)
+    at = np.clip(np.digitize(pairs.p, BINS) - 1, 0, 9)
     rows = []
     for i in range(len(BINS) - 1):
-        part, w = pairs[at == i], weight[at == i]
+        part = pairs[at == i]
+        w = weight[at == i]
         if len(part):
             known = {
                 "predicted": float(np.average(part.p, weights=w)),
@@ -127,7 +164,8 @@ def calibration_error(p: np.ndarray, same: np.ndarray, weight: np.ndarray) -> fl
 
 
 def _row(name: str, part: pd.DataFrame, masked: bool, prior: float) -> list[dict[str, object]]:
-    same, p = part.same.to_numpy(bool), part.p.to_numpy(float)
+    same = part.same.to_numpy(bool)
+    p = part.p.to_numpy(float)
     if not same.any() or same.all():
         return []
     weight = weights(same, prior)

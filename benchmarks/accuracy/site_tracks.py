@@ -1,9 +1,10 @@
-"""Detection, tracking and distance on a synthetic site, camera by camera, through the pipeline's own tasks.
+"""Detection, tracking and distance on a synthetic site, camera by camera, through the pipeline's
+own tasks.
 
     python -m benchmarks.accuracy.site_tracks demo --json out.json
 
-For every camera and everyone in it, not only around the subject as `benchmarks.site` does. People of whom less than 30 % are
-to be seen count neither way. The folder is laid out as demo/.
+For every camera and everyone in it, not only around the subject as `benchmarks.site` does. People
+of whom less than 30 % are to be seen count neither way. The folder is laid out as demo/.
 """
 
 from __future__ import annotations
@@ -26,9 +27,15 @@ def main() -> None:
 
 
 def asked(about: str | None) -> tuple[argparse.Namespace, Site, following.Looked]:
-    """What the command line says, the site of its folder, and what `following.detections` finds there."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder with cameras.geojson, footage/ and truth/")
+    """What the command line says, the site of its folder, and what `following.detections` finds
+    there.
+    """
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folder", type=Path, help="folder with cameras.geojson, footage/ and truth/"
+    )
     following.add_options(parser)
     given = parser.parse_args()
     site = read_site_file(given.folder / "cameras.geojson")
@@ -36,7 +43,9 @@ def asked(about: str | None) -> tuple[argparse.Namespace, Site, following.Looked
 
 
 def truth_of(folder: Path) -> pd.DataFrame:
-    """Boxes and floor positions of everyone, where the footage is there and whole. Raises BadInput."""
+    """Boxes and floor positions of everyone, where the footage is there and whole. Raises
+    BadInput.
+    """
     truth = read_truth(folder)
     boxes = truth.boxes[truth.boxes["footage"] == "ok"].rename(columns={"camera": "camera_id"})
     table = boxes.merge(truth.people[["t_utc", "person", "x_m", "y_m"]], on=["t_utc", "person"])

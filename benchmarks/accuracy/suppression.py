@@ -1,10 +1,12 @@
 """Average precision of NanoDet on PETS09-S2L1 by score limit, suppression overlap and runtime.
 
-    python -m benchmarks.accuracy.suppression PETS [--runtime openvino --runtime onnxruntime] [--json out.json]
+    python -m benchmarks.accuracy.suppression PETS [--runtime openvino --runtime onnxruntime]
+    [--json out.json]
 
-NanoDet's own test lists boxes from score 0.05 on and suppresses at overlap 0.6 (github.com/RangiLyu/nanodet,
-nanodet/model/head/gfl_head.py, `multiclass_nms`). 0.1 and 0.5, one box a person, is what the pipeline tracks. Boxes are found
-once a runtime and suppressed anew for each setting. PETS is described in pets_data.py.
+NanoDet's own test lists boxes from score 0.05 on and suppresses at overlap 0.6
+(github.com/RangiLyu/nanodet, nanodet/model/head/gfl_head.py, `multiclass_nms`). 0.1 and 0.5, one
+box a person, is what the pipeline tracks. Boxes are found once a runtime and suppressed anew for
+each setting. PETS is described in pets_data.py.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ import pandas as pd
 
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import BOX, detection_figures
-from models.align import ONE_PERSON_OVERLAP, suppress
+from models.files.manifest import ModelInput, read_manifest
+from models.files.pull import DEFAULT_CACHE, model_path
+from models.geometry import ONE_PERSON_OVERLAP, suppress
 from models.interface import Boxes
-from models.manifest import ModelInput, read_manifest
-from models.nanodet import NanoDet
-from models.pull import DEFAULT_CACHE, model_path
+from models.networks.nanodet import NanoDet
 from models.runtime import RuntimeName, Session
-from tasks.track import TrackSettings
+from tasks.people.track import TrackSettings
 
 ENTRY = read_manifest().entry("nanodet")
 OWN = (0.05, 0.6)
@@ -37,12 +39,15 @@ EVERY = (1, 5)
 
 def main() -> None:
     """Print one row for each runtime and setting; write them as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pets", type=Path)
     parser.add_argument("--runtime", action="append", choices=get_args(RuntimeName))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    truth, rows = pets_data.read_truth(given.pets), []
+    truth = pets_data.read_truth(given.pets)
+    rows = []
     for runtime in given.runtime or ["openvino"]:
         raw = everything(given.pets, runtime)
         rows += [{"runtime": runtime, **figures(raw, truth, *setting)} for setting in SETTINGS]
@@ -55,14 +60,20 @@ def everything(pets: Path, runtime: RuntimeName) -> list[Boxes]:
     """Every box from the lowest score limit on, nothing suppressed, frame by frame."""
     given = cast(ModelInput, ENTRY.input)
     session = Session(model_path("nanodet", DEFAULT_CACHE), runtime, 1)
-    detector = NanoDet(session, given, (given.width, given.height), min(score for score, _ in SETTINGS), 1.0)
+    detector = NanoDet(
+        session, given, (given.width, given.height), min(score for score, _ in SETTINGS), 1.0
+    )
     return [detector.detect([image])[0] for _, image in pets_data.frames(pets)]
 
 
 def figures(raw: list[Boxes], truth: pd.DataFrame, score: float, overlap: float) -> dict[str, Any]:
-    """AP of all frames and of every fifth, precision and recall of all at the score that starts a track."""
+    """AP of all frames and of every fifth, precision and recall of all at the score that starts a
+    track.
+    """
     out: dict[str, Any] = {"score": score, "overlap": overlap}
-    found = pd.concat([_table(i, boxes, score, overlap) for i, boxes in enumerate(raw)], ignore_index=True)
+    found = pd.concat(
+        [_table(i, boxes, score, overlap) for i, boxes in enumerate(raw)], ignore_index=True
+    )
     for every in EVERY:
         parts = (table[table["frame"] % every == 0] for table in (found, truth))
         measured = detection_figures(*parts, TrackSettings().high_score)
@@ -77,7 +88,10 @@ def _table(frame: int, boxes: Boxes, score: float, overlap: float) -> pd.DataFra
     kept = listed[suppress(boxes.xyxy[listed], boxes.score[listed], overlap)]
     table = pd.DataFrame(boxes.xyxy[kept].astype(float), columns=BOX)
     return table.assign(
-        camera_id=pets_data.CAMERA, frame=frame, t_utc=pets_data.time_of(frame), score=boxes.score[kept]
+        camera_id=pets_data.CAMERA,
+        frame=frame,
+        t_utc=pets_data.time_of(frame),
+        score=boxes.score[kept],
     )
 
 

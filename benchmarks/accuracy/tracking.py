@@ -1,4 +1,6 @@
-"""How well people are told apart over time: HOTA, IDF1 and MOTA, computed by `trackers.eval` (a port of TrackEval)."""
+"""How well people are told apart over time: HOTA, IDF1 and MOTA, computed by `trackers.eval` (a
+port of TrackEval).
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,18 @@ from benchmarks.accuracy.footage import iou
 
 
 def tracking_figures(tracks: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
-    """Higher order tracking accuracy (Luiten et al. 2021), IDF1 (Ristani et al. 2016), MOTA and switches (CLEAR, 2008).
+    """Higher order tracking accuracy (Luiten et al. 2021), IDF1 (Ristani et al. 2016), MOTA and
+    switches (CLEAR, 2008).
 
-    `tracks`: camera_id, t_utc, x0..y1, who (any label). `truth`: camera_id, t_utc, x0..y1, person, ignore. Track boxes on
-    an ignored person are left out, as MOTChallenge does (Dendorfer et al. 2020, section 4.1).
+    `tracks`: camera_id, t_utc, x0..y1, who (any label). `truth`: camera_id, t_utc, x0..y1, person,
+    ignore. Track boxes on an ignored person are left out, as MOTChallenge does (Dendorfer et al.
+    2020, section 4.1).
     """
     codes = {name: i for i, name in enumerate(sorted(truth["person"].unique()))}
     numbers = {name: i for i, name in enumerate(sorted(tracks["who"].unique()))}
-    true_ids, found_ids, similarity = [], [], []
+    true_ids = []
+    found_ids = []
+    similarity = []
     for rows, people in frames_of(tracks, truth):
         overlap = iou(people[BOX].to_numpy(float), rows[BOX].to_numpy(float))
         ignore = people["ignore"].to_numpy(bool)

@@ -21,8 +21,8 @@ def policy_names(extra_dir: Path | None = None) -> list[str]:
 def load_policy(name: str, extra_dir: Path | None = None) -> Policy:
     """The policy of a name, or of a path to a YAML file.
 
-    Files in `extra_dir` go before shipped ones of the same name. Raises BadInput: unknown name (lists the known ones),
-    unreadable file, wrong field.
+    Files in `extra_dir` go before shipped ones of the same name. Raises BadInput: unknown name
+    (lists the known ones), unreadable file, wrong field.
     """
     if name.endswith((".yaml", ".yml")):
         return _read(Path(name))

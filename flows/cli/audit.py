@@ -1,4 +1,6 @@
-"""`encounter audit verify | export | show | whoami`: reading the audit log. Nothing here can change it."""
+"""`encounter audit verify | export | show | whoami`: reading the audit log. Nothing here can change
+it.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +18,22 @@ from data_contracts import object_key
 from data_contracts.audit import Link, canonical, read_link
 from data_contracts.errors import AuditBroken, BadInput, NotFound
 from data_contracts.signature import PublicKey
-from flows.audit import audit, pseudonym, this_user
 from flows.cli.console import console, read_file, say, write_private
-from flows.context import Environment, environment
+from flows.runtime.audit import audit, pseudonym, this_user
+from flows.runtime.environment import Environment, environment
 from infra.audit_log import StoredEntry, read_checkpoints
 from infra.settings import load_settings
 from infra.signing import find_signing_key
-from tasks.audit_chain import Verdict
-from tasks.audit_chain import verify as check
-from tasks.audit_fhir import bundle
-from tasks.signed import read_public_keys
+from tasks.audit.chain import Verdict
+from tasks.audit.chain import verify as check
+from tasks.audit.fhir import bundle
+from tasks.consent.jws import read_public_keys
 
 app = typer.Typer(help="The audit log: check, export, show.", no_args_is_help=True)
-LOG_FILE, FHIR_FILE, CHECKPOINTS_FILE, KEYS_FILE = (
-    "audit.jsonl",
-    "audit-events.fhir.json",
-    "checkpoints.txt",
-    "installation-keys.json",
-)
+LOG_FILE = "audit.jsonl"
+FHIR_FILE = "audit-events.fhir.json"
+CHECKPOINTS_FILE = "checkpoints.txt"
+KEYS_FILE = "installation-keys.json"
 # Findings shown; a log replaced as a whole has one an entry.
 _SHOWN = 50
 
@@ -47,25 +47,38 @@ class Format(StrEnum):
 
 @app.command("verify")
 def verify(
-    folder: Annotated[Path | None, typer.Option(help="Check an exported folder instead of the store; offline.")] = None,
-    checkpoint_key: Annotated[
-        list[Path] | None, typer.Option(help="Public key that checkpoints must be signed by; repeat for earlier keys.")
+    folder: Annotated[
+        Path | None, typer.Option(help="Check an exported folder instead of the store; offline.")
     ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoints kept apart from the log, one a line.")] = None,
+    checkpoint_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Public key that checkpoints must be signed by; repeat for earlier keys."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Checkpoints kept apart from the log, one a line.")
+    ] = None,
 ) -> None:
-    """Check the whole log; exit status 1 and the numbers of the entries where anything was changed or removed."""
+    """Check the whole log; exit status 1 and the numbers of the entries where anything was changed
+    or removed.
+    """
     keys = [k for path in checkpoint_key or [] for k in read_public_keys(read_file(path))]
     outside = read_checkpoints(checkpoint) if checkpoint else []
     if folder is not None:
         items: Iterator[tuple[int | None, bytes | None]] = _lines(folder / LOG_FILE)
         outside += read_checkpoints(folder / CHECKPOINTS_FILE)
         keys = keys or list(_folder_keys(folder))
-        verdict, notes = check(items, keys, outside), []
+        verdict = check(items, keys, outside)
+        notes = []
     else:
         env = environment()
         keys = keys or _own_keys(env)
         verdict = check(_stored(env), keys, [*outside, *env.audit_log.witnessed()])
-        notes = [lock_line(env), *(f"[yellow]{k} is no entry's key[/]" for k in env.audit_log.strangers())]
+        notes = [
+            lock_line(env),
+            *(f"[yellow]{k} is no entry's key[/]" for k in env.audit_log.strangers()),
+        ]
     _tell(verdict, keys, notes)
 
 
@@ -76,13 +89,17 @@ def _tell(verdict: Verdict, keys: list[PublicKey], notes: list[str]) -> None:
         say(str(finding))
     say(f"{verdict.entries} entries, {verdict.checkpoints} checkpoints; last hash {verdict.head}")
     if not keys:
-        say("[yellow]checkpoints were not checked:[/] give the installation's public key with --checkpoint-key")
+        say(
+            "[yellow]checkpoints were not checked:[/] give the installation's public key with --checkpoint-key"
+        )
     elif verdict.entries:
         left = verdict.entries - verdict.vouched
         say(f"signed up to entry {verdict.vouched}; the last {left} are held by the chain alone")
     if verdict.findings:
         first = verdict.findings[0]
-        raise AuditBroken(f"{len(verdict.findings)} findings, the first at entry {first.sequence}: {first.kind}")
+        raise AuditBroken(
+            f"{len(verdict.findings)} findings, the first at entry {first.sequence}: {first.kind}"
+        )
     say("nothing was changed, removed or reordered")
 
 
@@ -97,7 +114,9 @@ def _lines(path: Path) -> Iterator[tuple[int | None, bytes | None]]:
 
 
 def _own_keys(env: Environment) -> list[PublicKey]:
-    """This home's key, which the store cannot replace; else the ones that the site published, and a warning."""
+    """This home's key, which the store cannot replace; else the ones that the site published, and a
+    warning.
+    """
     if env.audit_log.key is not None:
         return [env.audit_log.key.public]
     try:
@@ -126,11 +145,13 @@ def lock_line(env: Environment) -> str:
 @app.command("export")
 def export(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    format: Annotated[Format, typer.Option(help="jsonl: as stored, to be checked offline; fhir: AuditEvent.")] = (
-        Format.jsonl
-    ),
+    format: Annotated[
+        Format, typer.Option(help="jsonl: as stored, to be checked offline; fhir: AuditEvent.")
+    ] = (Format.jsonl),
 ) -> None:
-    """Write the log to a folder: as lines with what is needed to check them offline, or as FHIR R4 AuditEvents."""
+    """Write the log to a folder: as lines with what is needed to check them offline, or as FHIR R4
+    AuditEvents.
+    """
     env = environment()
     audit(env, "export", objects=("audit log", format.value), checkpoint=True)
     entries = list(env.audit_log.read())
@@ -138,8 +159,12 @@ def export(
         data = json.dumps(bundle(_readable(entries)), indent=1).encode()
         write_private(out / FHIR_FILE, data)
     else:
-        write_private(out / LOG_FILE, b"".join(e.data.replace(b"\n", b" ") + b"\n" for e in entries if e.data))
-        write_private(out / CHECKPOINTS_FILE, "".join(f"{c}\n" for c in env.audit_log.witnessed()).encode())
+        write_private(
+            out / LOG_FILE, b"".join(e.data.replace(b"\n", b" ") + b"\n" for e in entries if e.data)
+        )
+        write_private(
+            out / CHECKPOINTS_FILE, "".join(f"{c}\n" for c in env.audit_log.witnessed()).encode()
+        )
         write_private(out / KEYS_FILE, env.store.get(object_key.SITE, object_key.INSTALLATION_KEYS))
     say(f"{len(entries)} entries written to {out}")
 
@@ -151,7 +176,9 @@ def _readable(entries: list[StoredEntry]) -> list[Link]:
         try:
             links.append(read_link(stored.data or b""))
         except BadInput:
-            say(f"[yellow]left out:[/] entry {stored.sequence} cannot be read; see encounter audit verify")
+            say(
+                f"[yellow]left out:[/] entry {stored.sequence} cannot be read; see encounter audit verify"
+            )
     return links
 
 
@@ -163,13 +190,25 @@ def show(
 ) -> None:
     """The last entries."""
     entries = [
-        found for found in _readable(list(environment().audit_log.read())) if case in (None, found.entry.case_id)
+        found
+        for found in _readable(list(environment().audit_log.read()))
+        if case in (None, found.entry.case_id)
     ]
     if as_json:
         for found in entries[-last:]:
             sys.stdout.write(canonical(found).decode() + "\n")
         return
-    table = Table("no", "UTC", "action", "outcome", Column("case", no_wrap=True), "role", "actor", "about", box=None)
+    table = Table(
+        "no",
+        "UTC",
+        "action",
+        "outcome",
+        Column("case", no_wrap=True),
+        "role",
+        "actor",
+        "about",
+        box=None,
+    )
     for found in entries[-last:]:
         entry = found.entry
         about = entry.reason or ", ".join(entry.objects[:2]) or entry.policy
@@ -188,7 +227,9 @@ def show(
 
 @app.command("whoami")
 def whoami(
-    account: Annotated[str | None, typer.Option(help="A reviewer's account instead of this user.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="A reviewer's account instead of this user.")
+    ] = None,
 ) -> None:
     """The pseudonym under which this user, or a reviewer's account, stands in the log."""
     who = this_user() if account is None else this_user()._replace(kind="account", name=account)

@@ -14,23 +14,25 @@ from rich.progress import track as progress
 from rich.table import Table
 
 from data_contracts.camera import Camera, Origin, Site, read_site
-from data_contracts.camera_file import camera_of, with_camera, without_fitted
 from data_contracts.errors import BadInput
-from data_contracts.tables import DETECTIONS
+from data_contracts.tables.contracts import DETECTIONS
 from data_contracts.time import now_utc
 from flows.cli.console import console, read_file, read_text, say, write_private, write_whole
-from flows.context import model_settings
+from flows.runtime.environment import model_settings
 from infra.settings import load_settings
 from models.interface import Image, PersonDetector
 from models.registry import load_person
-from tasks.calibrate import Calibration, calibrate
-from tasks.calibration_picture import coverage, draw
-from tasks.check_camera import HeightCheck, check_heights, check_record, walkers
-from tasks.clicks import Clicks, read_clicks
-from tasks.segment import fitted
-from tasks.video import frames, probe, sampling_interval
+from tasks.calibration.calibrate import CameraCalibration, calibrate
+from tasks.calibration.camera_file import camera_of, with_camera, without_fitted
+from tasks.calibration.check import HeightCheck, check_heights, check_record, walkers
+from tasks.calibration.clicks import Clicks, read_clicks
+from tasks.calibration.picture import coverage, draw
+from tasks.footage.segment import fitted
+from tasks.footage.video import frames, probe, sampling_interval
 
-app = typer.Typer(help="Cameras: calibrate from clicked points, check calibrations.", no_args_is_help=True)
+app = typer.Typer(
+    help="Cameras: calibrate from clicked points, check calibrations.", no_args_is_help=True
+)
 # Decoded frames need a time; that of a file outside the store does not matter.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # Files apart in time, so that nobody is followed from one to the next.
@@ -43,18 +45,30 @@ def calibrate_camera(
     points: Annotated[Path, typer.Option(help="CSV: px,py,x_m,y_m; a row for each point.")],
     camera: Annotated[str, typer.Option(help="The camera's id.")],
     out: Annotated[Path, typer.Option(help="Camera file to write; may be the one of --cameras.")],
-    picture: Annotated[Path, typer.Option(help="PNG to check by eye; shows the scene, so take an empty one.")],
-    cameras: Annotated[Path | None, typer.Option(help="Present camera file; all else in it is kept.")] = None,
+    picture: Annotated[
+        Path, typer.Option(help="PNG to check by eye; shows the scene, so take an empty one.")
+    ],
+    cameras: Annotated[
+        Path | None, typer.Option(help="Present camera file; all else in it is kept.")
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="The picture that was clicked.")] = None,
     segment: Annotated[Path | None, typer.Option(help="Or a recording, with --at.")] = None,
     at: Annotated[float, typer.Option(help="Seconds into the recording.", min=0)] = 0.0,
-    position: Annotated[str | None, typer.Option(help="Measured x,y,z of the camera in metres.")] = None,
-    height: Annotated[float | None, typer.Option(help="Or only its measured height above the floor, m.")] = None,
-    origin: Annotated[str | None, typer.Option(help="lon,lat of the ground's (0, 0); for a new file.")] = None,
+    position: Annotated[
+        str | None, typer.Option(help="Measured x,y,z of the camera in metres.")
+    ] = None,
+    height: Annotated[
+        float | None, typer.Option(help="Or only its measured height above the floor, m.")
+    ] = None,
+    origin: Annotated[
+        str | None, typer.Option(help="lon,lat of the ground's (0, 0); for a new file.")
+    ] = None,
     click_px: Annotated[float, typer.Option(help="How exact the clicks are, px (1 sd).")] = 2.0,
     measured_m: Annotated[float, typer.Option(help="How exact the metres are, m (1 sd).")] = 0.05,
 ) -> None:
-    """Fit a camera's homography to clicked points and write it to a camera file, with a picture to check by eye."""
+    """Fit a camera's homography to clicked points and write it to a camera file, with a picture to
+    check by eye.
+    """
     _free(picture, out, cameras)
     text = None if cameras is None else read_file(cameras)
     site = None if text is None or cameras is None else read_site(text, cameras.name)
@@ -78,13 +92,17 @@ def _free(picture: Path, out: Path, cameras: Path | None) -> None:
     if picture.exists():
         raise BadInput(f"{picture} exists already: name another file, or remove it first")
     if out.exists() and (cameras is None or out.resolve() != cameras.resolve()):
-        raise BadInput(f"{out} exists already: give --cameras {out} to change it, or name another file")
+        raise BadInput(
+            f"{out} exists already: give --cameras {out} to change it, or name another file"
+        )
 
 
 def _picture(image: Path | None, segment: Path | None, at_s: float) -> Image:
     """The clicked picture, (height, width, 3) BGR."""
     if (image is None) == (segment is None):
-        raise BadInput("give one of --image and --segment: the picture in which the points were clicked")
+        raise BadInput(
+            "give one of --image and --segment: the picture in which the points were clicked"
+        )
     if image is not None:
         data = np.frombuffer(read_file(image), np.uint8)
         seen = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
@@ -132,15 +150,21 @@ def _origin(text: str | None, site: Site | None) -> Origin:
     return Origin(lon=lon, lat=lat)
 
 
-def _scaled(points: Path, seen: Image, camera: Camera, click_px: float, measured_m: float) -> Clicks:
-    """The points in the camera's pixels, which the clicked picture may be smaller or larger than."""
+def _scaled(
+    points: Path, seen: Image, camera: Camera, click_px: float, measured_m: float
+) -> Clicks:
+    """The points in the camera's pixels, which the clicked picture may be smaller or larger
+    than.
+    """
     height, width = seen.shape[:2]
     clicks = read_clicks(read_text(points), points.name, width, height, click_px, measured_m)
     scale = np.array([camera.image_width / width, camera.image_height / height])
     return Clicks(clicks.px * scale, clicks.m, click_px * float(scale.mean()), measured_m)
 
 
-def _calibrated(camera: Camera, found: Calibration, stated: tuple[float | None, ...]) -> Camera:
+def _calibrated(
+    camera: Camera, found: CameraCalibration, stated: tuple[float | None, ...]
+) -> Camera:
     lens = found.fit.lens
     changes: dict[str, Any] = {"homography_px_to_local": found.homography}
     if all(v is not None for v in stated):
@@ -154,7 +178,7 @@ def _calibrated(camera: Camera, found: Calibration, stated: tuple[float | None, 
     return new
 
 
-def _record(found: Calibration) -> dict[str, Any]:
+def _record(found: CameraCalibration) -> dict[str, Any]:
     """What the camera file says of its calibration."""
     bent = found.fit.lens is not found.fit.model.lens
     used = np.arange(len(found.clicks)) != (-1 if found.off is None else found.off)
@@ -167,7 +191,7 @@ def _record(found: Calibration) -> dict[str, Any]:
     }
 
 
-def _show(found: Calibration) -> None:
+def _show(found: CameraCalibration) -> None:
     table = Table("point", "px", "metres", "off, px", "off, m", "left out, m", "doubt, m")
     doubt = found.fit.ground_sd(found.clicks.px)
     for i in range(len(found.clicks)):
@@ -185,7 +209,9 @@ def _show(found: Calibration) -> None:
     place = found.fit.position()
     if place is not None:
         at, sd = place
-        say(f"camera at x {at[0]:.2f}, y {at[1]:.2f}, {at[2]:.2f} m high (1 sd: {', '.join(f'{v:.2f}' for v in sd)} m)")
+        say(
+            f"camera at x {at[0]:.2f}, y {at[1]:.2f}, {at[2]:.2f} m high (1 sd: {', '.join(f'{v:.2f}' for v in sd)} m)"
+        )
     for note in found.notes:
         say(f"[yellow]note:[/] {note}")
 
@@ -194,14 +220,18 @@ def _show(found: Calibration) -> None:
 def check(
     cameras: Annotated[Path, typer.Option(help="Camera file.")],
     camera: Annotated[str | None, typer.Option(help="The camera that the footage is of.")] = None,
-    person_height: Annotated[float | None, typer.Option(help="Height of the only people who walk in it, m.")] = None,
+    person_height: Annotated[
+        float | None, typer.Option(help="Height of the only people who walk in it, m.")
+    ] = None,
     footage: Annotated[
         list[Path] | None, typer.Argument(help="Recordings of that camera in which people walk.")
     ] = None,
 ) -> None:
-    """Warn of wrong calibrations: what the file says of each camera, and how tall people appear in footage.
+    """Warn of wrong calibrations: what the file says of each camera, and how tall people appear in
+    footage.
 
-    No faces are looked at, and nothing about a person is kept. Exit status 1 where there is a warning.
+    No faces are looked at, and nothing about a person is kept. Exit status 1 where there is a
+    warning.
     """
     site = read_site(read_file(cameras), cameras.name)
     chosen = [site.by_id[camera]] if camera in site.by_id else list(site.cameras)
@@ -227,10 +257,19 @@ def check(
 
 def _heights(footage: list[Path], camera: Camera, person_height: float | None) -> HeightCheck:
     detector = load_person(model_settings(load_settings()))
-    tables = [_people(path, camera, detector, _EPOCH + i * _APART) for i, path in enumerate(footage)]
-    found = check_heights(walkers(pd.concat(tables, ignore_index=True), camera), camera, person_height)
-    say(f"people appear {found.height_m:.2f} m tall (± {found.height_sd_m:.2f} m; {found.tracks} tracks)")
-    for what, change, sd in (("far", found.far_m, found.far_sd_m), ("on the right", found.right_m, found.right_sd_m)):
+    tables = [
+        _people(path, camera, detector, _EPOCH + i * _APART) for i, path in enumerate(footage)
+    ]
+    found = check_heights(
+        walkers(pd.concat(tables, ignore_index=True), camera), camera, person_height
+    )
+    say(
+        f"people appear {found.height_m:.2f} m tall (± {found.height_sd_m:.2f} m; {found.tracks} tracks)"
+    )
+    for what, change, sd in (
+        ("far", found.far_m, found.far_sd_m),
+        ("on the right", found.right_m, found.right_sd_m),
+    ):
         opposite = {"far": "near", "on the right": "on the left"}[what]
         if np.isnan(change):
             say(f"{what} and {opposite}: nobody walked there, so it cannot be compared")
@@ -241,7 +280,8 @@ def _heights(footage: list[Path], camera: Camera, person_height: float | None) -
 
 def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetime) -> pd.DataFrame:
     """DETECTIONS of a recording, without faces and positions."""
-    data, rows = read_file(path), []
+    data = read_file(path)
+    rows = []
     interval = sampling_interval(probe(data).rate, _CHECK_FPS)
     for frame in progress(
         frames(data, start, interval),
@@ -251,7 +291,9 @@ def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetim
         disable=not console.is_terminal,
     ):
         people = detector.detect([fitted(frame.image, camera)])[0]
-        boxes = np.clip(np.asarray(people.xyxy, float), 0, [camera.image_width, camera.image_height] * 2)
+        boxes = np.clip(
+            np.asarray(people.xyxy, float), 0, [camera.image_width, camera.image_height] * 2
+        )
         for box, score in zip(boxes, people.score, strict=True):
             rows.append(
                 {

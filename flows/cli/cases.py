@@ -12,20 +12,21 @@ from rich.table import Column, Table
 from data_contracts.case import CaseRequest
 from data_contracts.errors import BadInput
 from data_contracts.policies import load_policy
-from data_contracts.tables import CONTACTS
+from data_contracts.tables.contracts import CONTACTS
 from data_contracts.time import now_utc, parse_utc
-from flows import publish
-from flows.audit import audit
-from flows.begin import last_run, read_claim
+from flows.cases.filing import Papers, file_case, filed_cases
 from flows.cli import ending
 from flows.cli.console import console, read_file, read_text, say
 from flows.cli.waiting import wait_for
-from flows.context import Environment, environment, open_case
-from flows.filing import Papers, file_case, filed_cases
-from flows.refs import Run
-from flows.server import runs_of, start_reassessment, start_trace, use_server
+from flows.runtime.audit import audit
+from flows.runtime.environment import Environment, environment
+from flows.runtime.open_case import open_case
+from flows.runtime.prefect_api import runs_of, start_reassessment, start_trace, use_server
+from flows.runtime.results import Run
+from flows.stages import publish
+from flows.stages.claim import last_run, read_claim
 from infra.case_store import CaseVault
-from tasks.itinerary import read_itinerary
+from tasks.search.itinerary import read_itinerary
 
 app = typer.Typer(help="Cases: file, list, show, run, fetch, close.", no_args_is_help=True)
 CaseId = Annotated[str, typer.Argument(help="Case id, such as K-2026-0042.")]
@@ -55,7 +56,9 @@ def build_request(
         )
     except ValidationError as error:
         item = error.errors()[0]
-        raise BadInput(f"{'.'.join(str(p) for p in item['loc']) or 'case'}: {item['msg']}") from error
+        raise BadInput(
+            f"{'.'.join(str(p) for p in item['loc']) or 'case'}: {item['msg']}"
+        ) from error
 
 
 def read_references(paths: list[Path]) -> dict[str, bytes]:
@@ -72,14 +75,20 @@ def file(
     case_id: CaseId,
     subject: Annotated[str, typer.Option(help="Pseudonym of the subject; never a name.")],
     itinerary: Annotated[Path, typer.Option(help="CSV: place, from, to, tolerance_min.")],
-    reference: Annotated[list[Path], typer.Option(help="Reference picture or folder of them; repeat.")],
+    reference: Annotated[
+        list[Path], typer.Option(help="Reference picture or folder of them; repeat.")
+    ],
     consent: Annotated[Path, typer.Option(help="Signed consent token.")],
     approval: Annotated[Path, typer.Option(help="Signed approval token.")],
     policy: Annotated[str, typer.Option(help="Exposure policy by name.")] = "who",
-    onset: Annotated[str | None, typer.Option(help="Onset of symptoms, ISO 8601 with offset.")] = None,
+    onset: Annotated[
+        str | None, typer.Option(help="Onset of symptoms, ISO 8601 with offset.")
+    ] = None,
     sample: Annotated[str | None, typer.Option(help="Time of the positive sample.")] = None,
 ) -> None:
-    """File a case: checks consent and approval, stores everything under the case's own key and starts the trace."""
+    """File a case: checks consent and approval, stores everything under the case's own key and
+    starts the trace.
+    """
     references = read_references(reference)
     request = build_request(case_id, subject, onset, sample, itinerary, policy, references)
     papers = Papers(request, read_text(consent), read_text(approval), references)
@@ -88,7 +97,9 @@ def file(
     if started:
         say(f"case {case_id} is filed; its trace has started: encounter case show {case_id}")
     else:
-        say(f"case {case_id} is filed; the Prefect server is down, the trace starts when it is back (encounter up)")
+        say(
+            f"case {case_id} is filed; the Prefect server is down, the trace starts when it is back (encounter up)"
+        )
 
 
 @app.command("list")
@@ -111,7 +122,10 @@ def show(case_id: CaseId) -> None:
     run = last_run(case.vault)
     if run is None:
         states = [f"{r.name}: {r.state.name if r.state else '?'}" for r in runs_of(case_id)]
-        say(f"case {case_id} has no finished run yet. " + ("; ".join(states) or "It has not been started."))
+        say(
+            f"case {case_id} has no finished run yet. "
+            + ("; ".join(states) or "It has not been started.")
+        )
         return
     manifest = publish.load_manifest(case.vault, run)
     print_contacts(case.vault, run)
@@ -127,7 +141,9 @@ def print_contacts(vault: CaseVault, run: Run) -> None:
     if contacts.empty:
         say("no contacts under this policy; see the report for what was not looked at")
         return
-    table = Table("contact", "from (UTC)", "exposure", "closest", "masks: subject / contact", "how sure")
+    table = Table(
+        "contact", "from (UTC)", "exposure", "closest", "masks: subject / contact", "how sure"
+    )
     for row in contacts.to_dict("records"):
         table.add_row(
             str(row["contact_id"]),
@@ -143,7 +159,9 @@ def print_contacts(vault: CaseVault, run: Run) -> None:
 
 
 @app.command("run")
-def run_again(case_id: CaseId, wait: Annotated[bool, typer.Option(help="Wait for the end.")] = False) -> None:
+def run_again(
+    case_id: CaseId, wait: Annotated[bool, typer.Option(help="Wait for the end.")] = False
+) -> None:
     """Run a case again; what was finished for the same footage and models is not done twice."""
     server_environment()
     open_case(case_id)
@@ -154,18 +172,24 @@ def run_again(case_id: CaseId, wait: Annotated[bool, typer.Option(help="Wait for
 
 
 @app.command("fetch")
-def fetch(case_id: CaseId, out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out")) -> None:
+def fetch(
+    case_id: CaseId, out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out")
+) -> None:
     """Decrypt the artefacts of the last finished run into a folder that only you can read."""
     case = open_case(case_id)
     run = last_run(case.vault)
     if run is None:
         raise BadInput(f"case {case_id} has no finished run yet: encounter case show {case_id}")
     folder = publish.fetch(case.vault, run, out / case_id)
-    say(f"written to {folder}; delete it when you have read it; the purge of the case on this machine does too")
+    say(
+        f"written to {folder}; delete it when you have read it; the purge of the case on this machine does too"
+    )
 
 
 @app.command("assess")
-def assess_again(case_id: CaseId, policy: Annotated[str, typer.Option(help="Exposure policy by name.")]) -> None:
+def assess_again(
+    case_id: CaseId, policy: Annotated[str, typer.Option(help="Exposure policy by name.")]
+) -> None:
     """Assess the stored encounters under another policy; no video is read."""
     server_environment()
     load_policy(policy)

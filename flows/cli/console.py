@@ -53,7 +53,9 @@ def read_json(path: Path) -> Any:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read; an existing one is not overwritten. Raises BadInput."""
+    """Write a file that only its owner can read; an existing one is not overwritten. Raises
+    BadInput.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -64,7 +66,9 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file at once: it is written aside and renamed, so that nobody sees half of it. Raises BadInput."""
+    """Replace a file at once: it is written aside and renamed, so that nobody sees half of it.
+    Raises BadInput.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644

@@ -11,8 +11,9 @@ import typer
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput
-from flows import publish
-from flows.begin import last_run, read_claim
+from flows.cases.filing import file_case
+from flows.cases.site_files import publish_site_file
+from flows.cases.throwaway import papers
 from flows.cli import stack
 from flows.cli.cases import print_contacts, read_references, server_environment
 from flows.cli.console import say
@@ -20,10 +21,11 @@ from flows.cli.ingest import load_folder
 from flows.cli.models import pull_defaults
 from flows.cli.stack import ui_address
 from flows.cli.waiting import wait_for
-from flows.context import environment, open_case, publish_site_file
-from flows.filing import file_case
-from flows.throwaway import papers
-from tasks.itinerary import read_itinerary
+from flows.runtime.environment import environment
+from flows.runtime.open_case import open_case
+from flows.stages import publish
+from flows.stages.claim import last_run, read_claim
+from tasks.search.itinerary import read_itinerary
 
 SITE = stack.PROJECT / "demo"
 _BASIS = "demonstration on synthetic people"
@@ -31,9 +33,13 @@ _BASIS = "demonstration on synthetic people"
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the decrypted report.")] = Path("out"),
-    policy: Annotated[str, typer.Option(help="Exposure policy; the footage is three minutes long.")] = "demo-short",
+    policy: Annotated[
+        str, typer.Option(help="Exposure policy; the footage is three minutes long.")
+    ] = "demo-short",
 ) -> None:
-    """Trace the demo case: models, local stack, footage, throw-away keys, consent, approval, case, report."""
+    """Trace the demo case: models, local stack, footage, throw-away keys, consent, approval, case,
+    report.
+    """
     began = time.monotonic()
     if not (SITE / "cameras.geojson").exists():
         raise BadInput(f"{SITE}: the demo site is missing; run from a clone of the project")
@@ -41,13 +47,19 @@ def demo(
     stack.start()
     environment.cache_clear()
     env = server_environment()
-    publish_site_file(env, object_key.CAMERAS, (SITE / "cameras.geojson").read_bytes(), "application/geo+json")
+    publish_site_file(
+        env, object_key.CAMERAS, (SITE / "cameras.geojson").read_bytes(), "application/geo+json"
+    )
     new, old = load_folder(SITE / "footage")
     say(f"footage: {new} segments loaded, {old} were there")
     case_id = f"DEMO-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     visits = read_itinerary((SITE / "itinerary.csv").read_text())
-    started = file_case(env, papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _BASIS))
-    say(f"case {case_id} is filed with consent and approval by two people; Prefect UI: {ui_address(env.settings)}")
+    started = file_case(
+        env, papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _BASIS)
+    )
+    say(
+        f"case {case_id} is filed with consent and approval by two people; Prefect UI: {ui_address(env.settings)}"
+    )
     if started is None:
         raise BadInput("the Prefect server did not take the case; see encounter status")
     wait_for(started)

@@ -1,4 +1,6 @@
-"""`encounter case purge | close | notice` and the shared end of `consent withdraw`: one code path ends a case."""
+"""`encounter case purge | close | notice` and the shared end of `consent withdraw`: one code path
+ends a case.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,14 @@ import typer
 
 from data_contracts.deletion import KINDS, Receipt
 from data_contracts.errors import KeyMissing
-from flows.case_facts import case_facts, shared
+from flows.cases.case_facts import case_facts, shared
+from flows.cases.destroy import destroy_case, earlier_receipt, plan_of
 from flows.cli.console import say
-from flows.context import environment, open_case
-from flows.destroy import destroy_case, earlier_receipt, plan_of
-from flows.server import use_server
-from tasks.notice import case_notice, receipt_notice
-from tasks.purge import plan_lines
+from flows.runtime.environment import environment
+from flows.runtime.open_case import open_case
+from flows.runtime.prefect_api import use_server
+from tasks.ending.notice import case_notice, receipt_notice
+from tasks.ending.purge import plan_lines
 
 CaseId = Annotated[str, typer.Argument(help="Case id, such as K-2026-0042.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only says what would go.")]
@@ -24,12 +27,16 @@ Reason = Annotated[str, typer.Option(help="Why, for the receipt; no personal dat
 
 
 def purge(case_id: CaseId, yes: Yes = False, reason: Reason = "purged by hand") -> None:
-    """Destroy a case: its key, then everything of it, verified, with a signed receipt. Without --yes: what would go."""
+    """Destroy a case: its key, then everything of it, verified, with a signed receipt. Without
+    --yes: what would go.
+    """
     end_case(case_id, reason, yes)
 
 
 def close(case_id: CaseId, yes: Yes = False) -> None:
-    """Close a case whose purpose has ended: the same as purge. Footage is the recorder's and stays."""
+    """Close a case whose purpose has ended: the same as purge. Footage is the recorder's and
+    stays.
+    """
     end_case(case_id, "closed", yes)
 
 
@@ -45,14 +52,20 @@ def end_case(case_id: str, reason: str, yes: bool) -> Receipt | None:
         say("nothing was changed; repeat with --yes")
         return None
     receipt = destroy_case(case_id, reason, env)
-    counted = {kind: max(receipt.found.get(kind, 0), receipt.destroyed.get(kind, 0)) for kind in KINDS}
-    say(f"case {case_id} is gone ({receipt.reason}): {counted['object_versions']} objects, {counted['runs']} runs")
+    counted = {
+        kind: max(receipt.found.get(kind, 0), receipt.destroyed.get(kind, 0)) for kind in KINDS
+    }
+    say(
+        f"case {case_id} is gone ({receipt.reason}): {counted['object_versions']} objects, {counted['runs']} runs"
+    )
     say(f"receipt {receipt.key}; get it with: encounter receipt fetch {case_id}")
     return receipt
 
 
 def notice(case_id: CaseId) -> None:
-    """What the subject is told, as Markdown: collected, shared, destroyed, from the case's own record."""
+    """What the subject is told, as Markdown: collected, shared, destroyed, from the case's own
+    record.
+    """
     env = environment()
     try:
         case = open_case(case_id, env)
@@ -61,4 +74,6 @@ def notice(case_id: CaseId) -> None:
         return
     facts = case_facts(env, case_id).model_copy(update={"shared": shared(env, case_id)})
     kept_until = case.request.filed_utc + timedelta(days=env.settings.retention.case_days)
-    sys.stdout.write(case_notice(case.authorised, facts, min(kept_until, case.authorised.expires_utc)))
+    sys.stdout.write(
+        case_notice(case.authorised, facts, min(kept_until, case.authorised.expires_utc))
+    )

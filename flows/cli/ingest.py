@@ -11,30 +11,41 @@ from rich.progress import track
 from data_contracts import object_key
 from data_contracts.errors import BadInput
 from flows.cli.console import console, say
-from flows.context import environment
-from tasks.ingest import plan_ingest
+from flows.runtime.environment import environment
+from tasks.footage.ingest import plan_ingest
 
 
 def load_folder(folder: Path, quiet: bool = False) -> tuple[int, int]:
-    """Upload the segments of a folder that are not there yet; returns how many were uploaded and were there."""
+    """Upload the segments of a folder that are not there yet; returns how many were uploaded and
+    were there.
+    """
     planned = plan_ingest(folder)
     for problem in planned.problems:
         say(f"[yellow]left out:[/] {problem}")
     if not planned.files:
-        raise BadInput(f"{folder}: no segments named <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4 were found")
+        raise BadInput(
+            f"{folder}: no segments named <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4 were found"
+        )
     store = environment().store
     new = 0
     for path, key in track(
         planned.files, description="loading footage", console=console, disable=quiet, transient=True
     ):
-        if store.exists(object_key.FOOTAGE, key) and store.stat(object_key.FOOTAGE, key).size == path.stat().st_size:
+        if (
+            store.exists(object_key.FOOTAGE, key)
+            and store.stat(object_key.FOOTAGE, key).size == path.stat().st_size
+        ):
             continue
         store.put_file(object_key.FOOTAGE, key, path, "video/mp4")
         new += 1
     return new, len(planned.files) - new
 
 
-def ingest(folder: Annotated[Path, typer.Argument(help="Folder laid out <camera>/<day>/<hour>/<MM.SS>.mp4.")]) -> None:
+def ingest(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder laid out <camera>/<day>/<hour>/<MM.SS>.mp4.")
+    ],
+) -> None:
     """Load footage into the object store. Files that are there already are left alone."""
     new, old = load_folder(folder)
     say(f"{new} segments loaded, {old} were there")

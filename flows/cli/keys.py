@@ -14,9 +14,10 @@ from data_contracts import object_key
 from data_contracts.authorisation import TrustedKey, TrustedKeys
 from data_contracts.camera import read_site
 from data_contracts.time import now_utc, parse_utc
+from flows.cases.site_files import publish_site_file
 from flows.cli.console import console, read_file, read_json, say, write_private
-from flows.context import environment, publish_site_file, trusted_keys
-from tasks.token import generate_key, read_trusted_keys, revoked
+from flows.runtime.environment import environment, trusted_keys
+from tasks.consent.grant_token import generate_key, read_trusted_keys, revoked
 
 
 class RoleName(StrEnum):
@@ -26,21 +27,30 @@ class RoleName(StrEnum):
     approval = "approval"
 
 
-app = typer.Typer(help="Signing keys of the people who sign consents and approvals.", no_args_is_help=True)
+app = typer.Typer(
+    help="Signing keys of the people who sign consents and approvals.", no_args_is_help=True
+)
 site_app = typer.Typer(help="The site's camera file.", no_args_is_help=True)
 
 
 @app.command("new")
 def new(
     person: Annotated[str, typer.Argument(help="Whose key it is, such as a staff number.")],
-    role: Annotated[list[RoleName], typer.Option(help="What this person may sign; repeat for both.")],
-    out: Annotated[Path, typer.Option(help="File for the private key; the public one goes beside it as .pub.json.")],
+    role: Annotated[
+        list[RoleName], typer.Option(help="What this person may sign; repeat for both.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="File for the private key; the public one goes beside it as .pub.json."),
+    ],
 ) -> None:
     """Make an Ed25519 key pair for one person. The private file stays with that person."""
     private, public = generate_key(person, tuple(r.value for r in role))
     write_private(out, json.dumps(private, indent=1).encode())
     write_private(public_path(out), public.model_dump_json(indent=1).encode())
-    say(f"private key {out}\npublic key  {public_path(out)}  (an administrator adds it: encounter keys publish)")
+    say(
+        f"private key {out}\npublic key  {public_path(out)}  (an administrator adds it: encounter keys publish)"
+    )
 
 
 def public_path(private: Path) -> Path:
@@ -50,7 +60,9 @@ def public_path(private: Path) -> Path:
 
 @app.command("publish")
 def publish(
-    files: Annotated[list[Path], typer.Argument(help="Public key files (*.pub.json), or one trusted-keys file.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Public key files (*.pub.json), or one trusted-keys file.")
+    ],
 ) -> None:
     """Publish the public keys that this site trusts; replaces the present list."""
     keys: list[TrustedKey] = []
@@ -66,13 +78,21 @@ def publish(
 # A thumbprint in base64url may begin with a hyphen, as an option does.
 @app.command("revoke", context_settings={"ignore_unknown_options": True})
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The key, or its first characters; see encounter keys list.")],
-    at: Annotated[str | None, typer.Option(help="From when on, ISO 8601 with offset; default now.")] = None,
+    key_id: Annotated[
+        str, typer.Argument(help="The key, or its first characters; see encounter keys list.")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="From when on, ISO 8601 with offset; default now.")
+    ] = None,
 ) -> None:
-    """Revoke a key: nothing it ever signed counts from then on. Its entry stays, so that refusals can say why."""
+    """Revoke a key: nothing it ever signed counts from then on. Its entry stays, so that refusals
+    can say why.
+    """
     env = environment()
     keys = revoked(trusted_keys(env), key_id, parse_utc(at, "--at") if at else now_utc())
-    publish_site_file(env, object_key.TRUSTED_KEYS, keys.model_dump_json(indent=1).encode(), "application/json")
+    publish_site_file(
+        env, object_key.TRUSTED_KEYS, keys.model_dump_json(indent=1).encode(), "application/json"
+    )
     say("revoked; running cases that it signed for stop within seconds")
 
 
@@ -86,7 +106,9 @@ def show() -> None:
 
 
 @site_app.command("publish")
-def publish_site(cameras: Annotated[Path, typer.Argument(help="GeoJSON camera file; see docs/cameras.md.")]) -> None:
+def publish_site(
+    cameras: Annotated[Path, typer.Argument(help="GeoJSON camera file; see docs/cameras.md.")],
+) -> None:
     """Check and publish the site's camera file."""
     data = read_file(cameras)
     site = read_site(data, cameras.name)
@@ -94,4 +116,6 @@ def publish_site(cameras: Annotated[Path, typer.Argument(help="GeoJSON camera fi
     say(f"{len(site.cameras)} cameras published")
     for camera in site.cameras:
         if camera.homography is None:
-            say(f"[yellow]{camera.camera_id} places no one:[/] {camera.calibration_fault or 'it has no homography'}")
+            say(
+                f"[yellow]{camera.camera_id} places no one:[/] {camera.calibration_fault or 'it has no homography'}"
+            )

@@ -10,9 +10,9 @@ from pathlib import Path
 import typer
 
 from data_contracts.errors import EncounterError
-from flows.audit import acting, this_user
 from flows.cli import audit, camera, cases, demo, ingest, keys, models, receipts, stack, tokens
 from flows.cli.console import fail
+from flows.runtime.audit import acting, this_user
 
 app = typer.Typer(
     name="encounter",

@@ -12,12 +12,12 @@ from data_contracts import object_key
 from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.signature import PublicKey
 from flows.cli.console import console, read_file, say, write_private
-from flows.context import environment
+from flows.runtime.environment import environment
 from infra.settings import load_settings
 from infra.signing import load_signing_key
-from tasks.notice import receipt_notice
-from tasks.receipt import receipt_lines, verify_receipt
-from tasks.signed import read_public_keys
+from tasks.consent.jws import read_public_keys
+from tasks.ending.notice import receipt_notice
+from tasks.ending.receipt import receipt_lines, verify_receipt
 
 app = typer.Typer(help="Receipts of deletions: verify, list, fetch.", no_args_is_help=True)
 
@@ -25,10 +25,16 @@ app = typer.Typer(help="Receipts of deletions: verify, list, fetch.", no_args_is
 @app.command("verify")
 def verify(
     file: Annotated[Path, typer.Argument(help="The receipt (*.jws).")],
-    key: Annotated[Path | None, typer.Option(help="The installation's public key; default: this home's own.")] = None,
-    notice: Annotated[bool, typer.Option(help="Print the subject's notice (Markdown) instead.")] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="The installation's public key; default: this home's own.")
+    ] = None,
+    notice: Annotated[
+        bool, typer.Option(help="Print the subject's notice (Markdown) instead.")
+    ] = False,
 ) -> None:
-    """Check a receipt offline: needs no store and no server. Exit status 1 where anything of it was changed."""
+    """Check a receipt offline: needs no store and no server. Exit status 1 where anything of it was
+    changed.
+    """
     keys = read_public_keys(read_file(key)) if key else (_own_key(),)
     receipt = verify_receipt(read_file(file).decode(errors="replace"), keys)
     if notice:
@@ -50,14 +56,18 @@ def _own_key() -> PublicKey:
 
 @app.command("key")
 def show_key() -> None:
-    """Print this installation's public key, to be kept by those who check receipts and audit checkpoints."""
+    """Print this installation's public key, to be kept by those who check receipts and audit
+    checkpoints.
+    """
     console.print(_own_key().model_dump_json(indent=1), markup=False, soft_wrap=True)
 
 
 @app.command("list")
 def show() -> None:
     """All receipts in the audit bucket."""
-    table = Table(Column("case", no_wrap=True), Column("receipt", no_wrap=True), "stored (UTC)", box=None)
+    table = Table(
+        Column("case", no_wrap=True), Column("receipt", no_wrap=True), "stored (UTC)", box=None
+    )
     for item in environment().store.list(object_key.AUDIT, object_key.receipts()):
         _, case_id, name = item.key.split("/", 2)
         table.add_row(case_id, name, f"{item.last_modified:%Y-%m-%d %H:%M}")

@@ -11,12 +11,12 @@ from rich.table import Table
 from data_contracts.errors import EncounterError
 from flows.cli.audit import lock_line
 from flows.cli.console import console, say
-from flows.context import environment
-from flows.server import use_server
-from flows.viewer import password_file
-from infra import stack as local
+from flows.runtime.environment import environment
+from flows.runtime.prefect_api import use_server
+from flows.viewer.server import command, password_file
 from infra.crypto import ensure_master_key
-from infra.prefect_server import prefect_command
+from infra.local import stack as local
+from infra.local.prefect_server import prefect_command
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key, publish_public_key
 from infra.store import ObjectStore
@@ -25,11 +25,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def start(data: Path | None = None) -> Settings:
-    """Start what is not running: object store, Prefect server, worker; buckets, master key and deployments with them."""
+    """Start what is not running: object store, Prefect server, worker; buckets, master key and
+    deployments with them.
+    """
     settings = load_settings()
     ensure_master_key(settings)
     with console.status("starting the local stack") as status:
-        info = local.up(settings, data_dir=data, on_progress=lambda text: status.update(text))
+        info = local.up(
+            settings, data_dir=data, on_progress=lambda text: status.update(text), viewer=command
+        )
         settings = info.settings
         store = ObjectStore(settings.s3)
         store.ensure_buckets()
@@ -47,12 +51,17 @@ def register(settings: Settings) -> None:
 
 def up(
     data: Annotated[
-        Path | None, typer.Option(help="Folder for the object store's data; default inside the home.")
+        Path | None,
+        typer.Option(help="Folder for the object store's data; default inside the home."),
     ] = None,
 ) -> None:
-    """Start the local stack on loopback: S3 server, Prefect server and a worker. A second call finds them running."""
+    """Start the local stack on loopback: S3 server, Prefect server and a worker. A second call
+    finds them running.
+    """
     settings = start(data)
-    say(f"object store  http://{settings.s3.endpoint}  (credentials: {settings.home / 'stack.json'})")
+    say(
+        f"object store  http://{settings.s3.endpoint}  (credentials: {settings.home / 'stack.json'})"
+    )
     say(f"Prefect UI    {ui_address(settings)}")
     say(f"reports       {settings.report_link_base}  (password: {password_file(settings)})")
 

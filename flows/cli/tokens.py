@@ -15,13 +15,13 @@ from data_contracts import object_key
 from data_contracts.authorisation import Role
 from data_contracts.errors import KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
-from flows.audit import audit
+from flows.cases.destroy import plan_of
 from flows.cli.cases import server_environment
 from flows.cli.console import read_json, say, write_private
 from flows.cli.ending import end_case
-from flows.destroy import plan_of
-from tasks.purge import WITHDRAWN
-from tasks.token import sign_grant
+from flows.runtime.audit import audit
+from tasks.consent.grant_token import sign_grant
+from tasks.ending.purge import WITHDRAWN
 
 
 class ScopeName(StrEnum):
@@ -38,12 +38,20 @@ Case = Annotated[str, typer.Option("--case", help="Case id.")]
 Subject = Annotated[str, typer.Option(help="Pseudonym of the subject; never a name.")]
 Key = Annotated[Path, typer.Option(help="The signer's private key file.")]
 Out = Annotated[Path, typer.Option(help="File for the token.")]
-Scopes = Annotated[list[ScopeName], typer.Option("--scope", help="face, appearance; repeat for both.")]
-Cameras = Annotated[list[str], typer.Option("--camera", help="Camera id; repeat. '*' means all of the site.")]
-From = Annotated[str, typer.Option("--from", help="Start of the time searched, ISO 8601 with offset.")]
+Scopes = Annotated[
+    list[ScopeName], typer.Option("--scope", help="face, appearance; repeat for both.")
+]
+Cameras = Annotated[
+    list[str], typer.Option("--camera", help="Camera id; repeat. '*' means all of the site.")
+]
+From = Annotated[
+    str, typer.Option("--from", help="Start of the time searched, ISO 8601 with offset.")
+]
 To = Annotated[str, typer.Option("--to", help="End of the time searched.")]
 Basis = Annotated[str, typer.Option("--legal-basis", help="Legal basis, such as 'GDPR 9(2)(a)'.")]
-Days = Annotated[float, typer.Option("--valid-days", min=0.01, max=3660, help="Days until the token expires.")]
+Days = Annotated[
+    float, typer.Option("--valid-days", min=0.01, max=3660, help="Days until the token expires.")
+]
 
 
 def _sign(
@@ -107,7 +115,9 @@ def sign_approval(
     basis: Basis,
     days: Days = 14.0,
 ) -> None:
-    """Sign the health authority's approval; the signer must be another person than the consent's."""
+    """Sign the health authority's approval; the signer must be another person than the
+    consent's.
+    """
     _sign("approval", case, subject, key, out, scope, camera, start, end, basis, days)
 
 
@@ -116,7 +126,9 @@ def withdraw(case: Annotated[str, typer.Argument(help="Case id.")]) -> None:
     """Withdraw consent: running work stops at its next step, and the case is destroyed."""
     env = server_environment()
     plan_of(case, WITHDRAWN, env)
-    with suppress(KeyMissing):  # sealed under another master key, or half destroyed: it goes all the same
+    with suppress(
+        KeyMissing
+    ):  # sealed under another master key, or half destroyed: it goes all the same
         mark = json.dumps({"withdrawn_utc": now_utc().isoformat()}).encode()
         env.cases.open(case).put(object_key.withdrawal(case), mark)
     with suppress(StoreError):  # a withdrawal does not wait for its entry: docs/audit.md

@@ -10,14 +10,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from data_contracts.errors import EncounterError
 from flows.cli.console import console
-from flows.server import client
+from flows.runtime.prefect_api import client
 
 # The server answers on the cores that the models work on.
 _POLL_S = 2.0
 
 
 def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
-    """Show the stages until the run ends. Raises EncounterError when it fails or takes longer than `limit_s`."""
+    """Show the stages until the run ends. Raises EncounterError when it fails or takes longer than
+    `limit_s`.
+    """
     ends = time.monotonic() + limit_s
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with client() as api, Progress(*columns, console=console, refresh_per_second=4) as progress:
@@ -28,7 +30,9 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
                 progress.update(shown, description=f"{run.state.name.lower()}")
                 if run.state.is_completed():
                     return
-                raise EncounterError(f"the run ended as {run.state.name}: {first_line(run.state.message)}")
+                raise EncounterError(
+                    f"the run ended as {run.state.name}: {first_line(run.state.message)}"
+                )
             progress.update(shown, description=_stage(api, flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
@@ -40,7 +44,9 @@ def _read(api: Any, flow_run_id: str) -> Any:
     try:
         return api.read_flow_run(UUID(str(flow_run_id)))
     except ObjectNotFound:
-        raise EncounterError("the run is gone: its case was withdrawn, expired or closed while it ran") from None
+        raise EncounterError(
+            "the run is gone: its case was withdrawn, expired or closed while it ran"
+        ) from None
 
 
 def first_line(text: str | None) -> str:

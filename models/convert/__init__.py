@@ -1,4 +1,6 @@
-"""Published model files to the ONNX files that the runtimes load. Each conversion writes the same bytes everywhere."""
+"""Published model files to the ONNX files that the runtimes load. Each conversion writes the same
+bytes everywhere.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from data_contracts.errors import ModelUnavailable
 def _nanodet(files: dict[str, Path]) -> onnx.ModelProto:
     from models.convert import tfjs
 
-    outputs = ["Identity", *(f"Identity_{i}" for i in range(1, 6))]  # scores then distances, strides 8, 16 and 32
+    outputs = [
+        "Identity",
+        *(f"Identity_{i}" for i in range(1, 6)),
+    ]  # scores then distances, strides 8, 16 and 32
     return tfjs.convert(_with_suffix(files, ".json"), outputs, free_size=True)
 
 
@@ -57,7 +62,9 @@ def convert(name: str, files: dict[str, Path], target: Path) -> None:
     except ModelUnavailable:
         raise
     except Exception as error:
-        raise ModelUnavailable(f"conversion {name} of {', '.join(files)} failed: {error!r}") from error
+        raise ModelUnavailable(
+            f"conversion {name} of {', '.join(files)} failed: {error!r}"
+        ) from error
     target.write_bytes(model.SerializeToString(deterministic=True))
 
 

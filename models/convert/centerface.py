@@ -1,4 +1,6 @@
-"""CenterFace's published ONNX file, freed of its fixed batch and size and of weights listed as inputs."""
+"""CenterFace's published ONNX file, freed of its fixed batch and size and of weights listed as
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,11 @@ import onnx
 
 
 def convert(path: Path) -> onnx.ModelProto:
-    """The model of `path` with a free batch n, height h and width w (multiples of 32); values are unchanged.
+    """The model of `path` with a free batch n, height h and width w (multiples of 32); values are
+    unchanged.
 
-    The original was exported for a batch of 10 at a fixed size and lists every weight as an input as well, which keeps
-    runtimes from folding constants.
+    The original was exported for a batch of 10 at a fixed size and lists every weight as an input
+    as well, which keeps runtimes from folding constants.
     """
     model = onnx.load(path)
     graph = model.graph

@@ -1,4 +1,6 @@
-"""A small writer of ONNX graphs whose bytes depend only on what is put in, so that a converted file has one digest."""
+"""A small writer of ONNX graphs whose bytes depend only on what is put in, so that a converted file
+has one digest.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +32,26 @@ class GraphWriter:
         self.constants[name] = np.array(value, order="C")
         return name
 
-    def emit(self, op: str, inputs: Sequence[str], out: str | None = None, **attributes: Any) -> str:
+    def emit(
+        self, op: str, inputs: Sequence[str], out: str | None = None, **attributes: Any
+    ) -> str:
         """Add a node with one output; returns the output's name."""
         result = out or self.name(op)
         self.nodes.append(helper.make_node(op, list(inputs), [result], **attributes))
         return result
 
     def finish(
-        self, inputs: Mapping[str, Sequence[int | str]], outputs: Sequence[str], name: str, opset: int = 13
+        self,
+        inputs: Mapping[str, Sequence[int | str]],
+        outputs: Sequence[str],
+        name: str,
+        opset: int = 13,
     ) -> onnx.ModelProto:
-        """The checked model; `inputs` maps names to shapes (text is a free dimension), all float32."""
-        needed, kept = set(outputs), []
+        """The checked model; `inputs` maps names to shapes (text is a free dimension), all
+        float32.
+        """
+        needed = set(outputs)
+        kept = []
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 kept.append(node)
@@ -49,7 +60,10 @@ class GraphWriter:
         graph = helper.make_graph(
             kept,
             name,
-            [helper.make_tensor_value_info(k, TensorProto.FLOAT, list(shape)) for k, shape in inputs.items()],
+            [
+                helper.make_tensor_value_info(k, TensorProto.FLOAT, list(shape))
+                for k, shape in inputs.items()
+            ],
             [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs],
             [numpy_helper.from_array(v, k) for k, v in self.constants.items() if k in needed],
         )
@@ -61,7 +75,9 @@ class GraphWriter:
 
 
 def _free_outputs(model: onnx.ModelProto) -> None:
-    """Give every output its rank with free dimensions: what shape inference names them differs between its versions."""
+    """Give every output its rank with free dimensions: what shape inference names them differs
+    between its versions.
+    """
     shaped = onnx.shape_inference.infer_shapes(model)
     for output, known in zip(model.graph.output, shaped.graph.output, strict=True):
         for i, _ in enumerate(known.type.tensor_type.shape.dim):

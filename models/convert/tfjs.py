@@ -1,8 +1,9 @@
 """TensorFlow.js graph models to ONNX with numpy and onnx alone.
 
-TensorFlow works on (batch, height, width, channel), ONNX convolutions on (batch, channel, height, width). Instead of a
-transposition around every convolution, each tensor is kept as it was made together with the permutation that would
-give TensorFlow's view of it; a node is written only where a layout really has to change.
+TensorFlow works on (batch, height, width, channel), ONNX convolutions on (batch, channel, height,
+width). Instead of a transposition around every convolution, each tensor is kept as it was made
+together with the permutation that would give TensorFlow's view of it; a node is written only where
+a layout really has to change.
 """
 
 from __future__ import annotations
@@ -26,8 +27,22 @@ Node = dict[str, Any]
 _NHWC_OF_NCHW = (0, 2, 3, 1)
 _STORED = {"uint8": np.uint8, "uint16": np.uint16, "float16": np.float16}
 _PLAIN = {"float32": np.float32, "int32": np.int32, "bool": np.bool_, "uint8": np.uint8}
-_SAME = {"Relu": "Relu", "Sigmoid": "Sigmoid", "Tanh": "Tanh", "Sqrt": "Sqrt", "Exp": "Exp", "Identity": "Identity"}
-_BINARY = {"Add": "Add", "AddV2": "Add", "BiasAdd": "Add", "Sub": "Sub", "Mul": "Mul", "RealDiv": "Div"}
+_SAME = {
+    "Relu": "Relu",
+    "Sigmoid": "Sigmoid",
+    "Tanh": "Tanh",
+    "Sqrt": "Sqrt",
+    "Exp": "Exp",
+    "Identity": "Identity",
+}
+_BINARY = {
+    "Add": "Add",
+    "AddV2": "Add",
+    "BiasAdd": "Add",
+    "Sub": "Sub",
+    "Mul": "Mul",
+    "RealDiv": "Div",
+}
 _EXTREME = {"Maximum": "Max", "Minimum": "Min"}
 _FOLD: dict[str, Callable[..., Array]] = {
     "Add": np.add,
@@ -44,7 +59,9 @@ _FOLD: dict[str, Callable[..., Array]] = {
 
 @dataclass(frozen=True)
 class View:
-    """A TensorFlow tensor: ONNX tensor `name`, whose axis `perm[i]` is TensorFlow's axis i; None: axes agree."""
+    """A TensorFlow tensor: ONNX tensor `name`, whose axis `perm[i]` is TensorFlow's axis i; None:
+    axes agree.
+    """
 
     name: str
     perm: tuple[int, ...] | None = None
@@ -55,25 +72,31 @@ def read_weights(path: Path) -> tuple[list[Node], dict[str, Array]]:
     model = json.loads(path.read_text())
     weights: dict[str, Array] = {}
     for group in model["weightsManifest"]:
-        data, at = b"".join((path.parent / p).read_bytes() for p in group["paths"]), 0
+        data = b"".join((path.parent / p).read_bytes() for p in group["paths"])
+        at = 0
         for entry in group["weights"]:
             stored = entry.get("quantization")
             dtype = _STORED[stored["dtype"]] if stored else _PLAIN[entry["dtype"]]
             value: Array = np.frombuffer(data, dtype, int(np.prod(entry["shape"], dtype=int)), at)
             at += value.nbytes
             if stored and stored["dtype"] != "float16":
-                value = value.astype(np.float32) * np.float32(stored["scale"]) + np.float32(stored["min"])
+                value = value.astype(np.float32) * np.float32(stored["scale"]) + np.float32(
+                    stored["min"]
+                )
             weights[entry["name"]] = value.astype(_PLAIN[entry["dtype"]]).reshape(entry["shape"])
         if at != len(data):
-            raise ModelUnavailable(f"{path.name}: weights of {at} bytes expected, {len(data)} found; pull it again")
+            raise ModelUnavailable(
+                f"{path.name}: weights of {at} bytes expected, {len(data)} found; pull it again"
+            )
     return model["modelTopology"]["node"], weights
 
 
 def convert(path: Path, outputs: Sequence[str], free_size: bool = False) -> onnx.ModelProto:
-    """ONNX model computing the named tensors of the model at `path` (model.json, weights beside it).
+    """ONNX model computing the named tensors of the model at `path` (model.json, weights beside
+    it).
 
-    With `free_size` the input's height and width become free (multiples of 32 for NanoDet); resizing keeps its ratio.
-    Raises ModelUnavailable for an operation it does not know.
+    With `free_size` the input's height and width become free (multiples of 32 for NanoDet);
+    resizing keeps its ratio. Raises ModelUnavailable for an operation it does not know.
     """
     return _Converter(path, free_size).run(outputs)
 
@@ -100,7 +123,8 @@ class _Converter:
         return [("h", "w")[spatial.index(i)] if i in spatial else d for i, d in enumerate(shape)]
 
     def _node(self, node: Node, names: list[str]) -> None:
-        op, name = node["op"], node["name"]
+        op = node["op"]
+        name = node["name"]
         if op == "Const":
             self.const[name] = self.weights[name]
         elif op == "Placeholder":
@@ -114,10 +138,13 @@ class _Converter:
         else:
             handler = getattr(self, f"_op_{_family(op)}", None)
             if handler is None:
-                raise ModelUnavailable(f"TensorFlow.js operation {op!r} is not supported by the converter")
+                raise ModelUnavailable(
+                    f"TensorFlow.js operation {op!r} is not supported by the converter"
+                )
             self.view[name] = handler(node, names)
 
-    # --- layouts -----------------------------------------------------------------------------------------------
+    # --- layouts
+    # -----------------------------------------------------------------------------------------------
 
     def _as(self, name: str, perm: tuple[int, ...] | None) -> str:
         """The ONNX tensor that, seen through `perm`, is TensorFlow's tensor `name`."""
@@ -125,12 +152,15 @@ class _Converter:
             value = self.const[name]
             value = value.astype(np.int64) if value.dtype == np.int32 else value
             if perm is not None and value.ndim:
-                value = value.reshape((1,) * (len(perm) - value.ndim) + value.shape).transpose(np.argsort(perm))
+                value = value.reshape((1,) * (len(perm) - value.ndim) + value.shape).transpose(
+                    np.argsort(perm)
+                )
             return self.out.constant(value)
         view = self.view[name]
         if view.perm == perm:
             return view.name
-        have, want = view.perm or tuple(range(len(perm or ()))), perm or tuple(range(len(view.perm or ())))
+        have = view.perm or tuple(range(len(perm or ())))
+        want = perm or tuple(range(len(view.perm or ())))
         if have == want:
             return view.name
         return self.out.emit("Transpose", [view.name], perm=[have[i] for i in np.argsort(want)])
@@ -144,7 +174,8 @@ class _Converter:
     def _axis(self, axis: int, perm: tuple[int, ...] | None) -> int:
         return axis if perm is None else perm[axis % len(perm)]
 
-    # --- operations --------------------------------------------------------------------------------------------
+    # --- operations
+    # --------------------------------------------------------------------------------------------
 
     def _op_same(self, node: Node, names: list[str]) -> View:
         view = self.view[names[0]]
@@ -165,12 +196,20 @@ class _Converter:
         return View(self.out.emit(_BINARY[node["op"]], [self._as(n, perm) for n in names]), perm)
 
     def _op_extreme(self, node: Node, names: list[str]) -> View:
-        perm, limit = self._perm(names), next((n for n in names if n in self.const and self.const[n].ndim == 0), None)
+        perm = self._perm(names)
+        limit = next((n for n in names if n in self.const and self.const[n].ndim == 0), None)
         if limit is None:
-            return View(self.out.emit(_EXTREME[node["op"]], [self._as(n, perm) for n in names]), perm)
+            return View(
+                self.out.emit(_EXTREME[node["op"]], [self._as(n, perm) for n in names]), perm
+            )
         rest = self._as(next(n for n in names if n != limit), perm)
-        bound = self.out.constant(self.const[limit])  # a scalar limit is a Clip, which runtimes fuse into convolutions
-        return View(self.out.emit("Clip", [rest, bound] if node["op"] == "Maximum" else [rest, "", bound]), perm)
+        bound = self.out.constant(
+            self.const[limit]
+        )  # a scalar limit is a Clip, which runtimes fuse into convolutions
+        return View(
+            self.out.emit("Clip", [rest, bound] if node["op"] == "Maximum" else [rest, "", bound]),
+            perm,
+        )
 
     def _op_softmax(self, node: Node, names: list[str]) -> View:
         return View(self.out.emit("Softmax", [self._logical(names[0])], axis=-1))
@@ -182,11 +221,14 @@ class _Converter:
         return View(view.name, None if perm == tuple(range(len(perm))) else perm)
 
     def _op_conv(self, node: Node, names: list[str]) -> View:
-        attr, kernel = node["attr"], self.const[names[1]]
+        attr = node["attr"]
+        kernel = self.const[names[1]]
         depthwise = "Depthwise" in node["op"]
         height, width, depth, _ = kernel.shape
         weight = (
-            kernel.transpose(2, 3, 0, 1).reshape(-1, 1, height, width) if depthwise else kernel.transpose(3, 2, 0, 1)
+            kernel.transpose(2, 3, 0, 1).reshape(-1, 1, height, width)
+            if depthwise
+            else kernel.transpose(3, 2, 0, 1)
         )
         out = self.out.emit(
             "Conv",
@@ -210,7 +252,9 @@ class _Converter:
             op = base64.b64decode(text).decode()
             if op in ("BiasAdd", "Prelu"):
                 kind = "Add" if op == "BiasAdd" else "PRelu"
-                view = View(self.out.emit(kind, [view.name, self._as(extra.pop(0), view.perm)]), view.perm)
+                view = View(
+                    self.out.emit(kind, [view.name, self._as(extra.pop(0), view.perm)]), view.perm
+                )
             elif op == "Relu6":
                 limits = [self.out.constant(np.float32(v)) for v in (0, 6)]
                 view = View(self.out.emit("Clip", [view.name, *limits]), view.perm)
@@ -222,11 +266,15 @@ class _Converter:
         return view
 
     def _op_pad(self, node: Node, names: list[str]) -> View:
-        view, pads = self.view[names[0]], self.const[names[1]].astype(np.int64)
+        view = self.view[names[0]]
+        pads = self.const[names[1]].astype(np.int64)
         if view.perm is not None:
             pads = pads[np.argsort(view.perm)]
         value = [self._as(names[2], None)] if node["op"] == "PadV2" else []
-        return View(self.out.emit("Pad", [view.name, self.out.constant(pads.T.reshape(-1)), *value]), view.perm)
+        return View(
+            self.out.emit("Pad", [view.name, self.out.constant(pads.T.reshape(-1)), *value]),
+            view.perm,
+        )
 
     def _op_pool(self, node: Node, names: list[str]) -> View:
         attr = node["attr"]
@@ -240,15 +288,22 @@ class _Converter:
         return View(out, _NHWC_OF_NCHW)
 
     def _op_concat(self, node: Node, names: list[str]) -> View:
-        perm, axis = self._perm(names[:-1]), int(self.const[names[-1]])
-        return View(self.out.emit("Concat", [self._as(n, perm) for n in names[:-1]], axis=self._axis(axis, perm)), perm)
+        perm = self._perm(names[:-1])
+        axis = int(self.const[names[-1]])
+        return View(
+            self.out.emit(
+                "Concat", [self._as(n, perm) for n in names[:-1]], axis=self._axis(axis, perm)
+            ),
+            perm,
+        )
 
     def _op_reshape(self, node: Node, names: list[str]) -> View:
         shape = self.out.constant(self.const[names[1]].astype(np.int64))
         return View(self.out.emit("Reshape", [self._logical(names[0]), shape]))
 
     def _op_mean(self, node: Node, names: list[str]) -> View:
-        view, axes = self.view[names[0]], [int(a) for a in np.atleast_1d(self.const[names[1]])]
+        view = self.view[names[0]]
+        axes = [int(a) for a in np.atleast_1d(self.const[names[1]])]
         keep = bool(node["attr"].get("keep_dims", {}).get("b"))
         mapped = sorted(self._axis(a, view.perm) for a in axes)
         out = self.out.emit("ReduceMean", [view.name], axes=mapped, keepdims=int(keep))
@@ -259,11 +314,14 @@ class _Converter:
         return View(out, None if perm == tuple(range(len(perm))) else perm)
 
     def _op_resize(self, node: Node, names: list[str]) -> View:
-        attr, source = node["attr"], self._as(names[0], _NHWC_OF_NCHW)
+        attr = node["attr"]
+        source = self._as(names[0], _NHWC_OF_NCHW)
         target = self.const[names[1]].astype(np.int64)
         have = _shape(self.out.finish(self.inputs, [source], "part"))
         scales = np.array([1, 1, target[0] / have[2], target[1] / have[3]], np.float32)
-        corners, half = (bool(attr.get(k, {}).get("b")) for k in ("align_corners", "half_pixel_centers"))
+        corners, half = (
+            bool(attr.get(k, {}).get("b")) for k in ("align_corners", "half_pixel_centers")
+        )
         mode = "align_corners" if corners else "half_pixel" if half else "asymmetric"
         out = self.out.emit(
             "Resize",
@@ -274,7 +332,8 @@ class _Converter:
         return View(out, _NHWC_OF_NCHW)
 
     def _op_split(self, node: Node, names: list[str]) -> View:
-        view, sizes = self.view[names[0]], self.const[names[1]].astype(np.int64)
+        view = self.view[names[0]]
+        sizes = self.const[names[1]].astype(np.int64)
         outs = [self.out.name("Split") for _ in sizes]
         axis = self._axis(int(self.const[names[2]]), view.perm)
         self.out.nodes.append(
@@ -289,7 +348,9 @@ _FAMILY = {
     **dict.fromkeys(_SAME, "same"),
     **dict.fromkeys(_BINARY, "binary"),
     **dict.fromkeys(_EXTREME, "extreme"),
-    **dict.fromkeys(("Conv2D", "DepthwiseConv2dNative", "_FusedConv2D", "FusedDepthwiseConv2dNative"), "conv"),
+    **dict.fromkeys(
+        ("Conv2D", "DepthwiseConv2dNative", "_FusedConv2D", "FusedDepthwiseConv2dNative"), "conv"
+    ),
     "LeakyRelu": "leaky",
     "Relu6": "relu6",
     "Softmax": "softmax",

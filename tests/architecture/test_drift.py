@@ -10,11 +10,22 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from data_contracts.tables import ALL, BY_NAME
+from data_contracts.tables.contracts import ALL, BY_NAME
 from flows.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+# Tested through the one function of their room that uses them.
+INDIRECT = {
+    "anchor",
+    "common_instants",
+    "floor_plan",
+    "ground_path",
+    "page",
+    "svg",
+    "timeline",
+    "walking_time",
+}
 DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
@@ -49,7 +60,10 @@ def test_commands_of_the_docs_exist() -> None:
     shown = set()
     for page in DOCS:
         shown |= set(
-            re.findall(r"encounter ((?:camera|case|models|keys|site|consent|approval|audit) [a-z-]+)", page.read_text())
+            re.findall(
+                r"encounter ((?:camera|case|models|keys|site|consent|approval|audit) [a-z-]+)",
+                page.read_text(),
+            )
         )
         shown |= set(re.findall(r"`encounter (up|down|status|demo|ingest)", page.read_text()))
     assert len(shown) > 10
@@ -74,20 +88,19 @@ def test_contracts_have_a_version_and_one_name() -> None:
 
 
 def test_every_stage_module_is_tested() -> None:
-    """Each module of tasks/ is imported by some test."""
+    """Each module of tasks/ is imported by some test, or by a module of its own room that is."""
     text = "\n".join(p.read_text() for p in (ROOT / "tests").rglob("*.py"))
-    indirect = {
-        "__init__",
-        "segment",
-        "projection",
-        "place",
-        "path",
-        "smooth",
-        "mask_state",
-        "accumulate",
-        "align",
-        "anchor",
-        "reach",
+    modules = {
+        ".".join(p.relative_to(ROOT).with_suffix("").parts)
+        for p in (ROOT / "tasks").rglob("*.py")
+        if p.stem != "__init__"
     }
-    modules = {p.stem for p in (ROOT / "tasks").glob("*.py")} - indirect
-    assert not {m for m in modules if f"tasks.{m}" not in text and f"from tasks import {m}" not in text}
+    assert len(modules) > 50
+    untested = set()
+    for module in modules:
+        room, _, name = module.rpartition(".")
+        if f"from {module} import" in text or f"from {room} import {name}\n" in text:
+            continue
+        untested.add(name)
+    assert untested <= INDIRECT, untested - INDIRECT
+    assert untested == INDIRECT, "a module of INDIRECT has a test of its own now: take it out"

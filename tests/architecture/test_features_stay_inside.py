@@ -1,4 +1,6 @@
-"""Never 2 in the source: where face and body features are made, and by which ways they could get out."""
+"""Never 2 in the source: where face and body features are made, and by which ways they could get
+out.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from data_contracts.errors import ContractViolation
-from tasks.match import Verdicts
+from tasks.observe.match import Verdicts
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("tasks", "flows", "infra")
@@ -25,9 +27,9 @@ RAW = {"raw", "run_all", "backbone", "embed_raw", "_session", "_engine", "ort_se
 DOORS = {
     "models.registry",
     "models.interface",
-    "models.pull",
-    "models.manifest",
-    "models.align",
+    "models.files.pull",
+    "models.files.manifest",
+    "models.geometry",
     "models.convert.osnet",
 }
 
@@ -46,7 +48,8 @@ def names_in(tree: ast.AST) -> set[str]:
     by_text = {
         str(arg.value)
         for call in called
-        if ast.unparse(call.func).rsplit(".", 1)[-1] in ("getattr", "attrgetter", "methodcaller", "__getattribute__")
+        if ast.unparse(call.func).rsplit(".", 1)[-1]
+        in ("getattr", "attrgetter", "methodcaller", "__getattribute__")
         for arg in call.args
         if isinstance(arg, ast.Constant)
     }
@@ -54,7 +57,9 @@ def names_in(tree: ast.AST) -> set[str]:
 
 
 def functions_using(tree: ast.Module, wanted: set[str]) -> set[str]:
-    """Functions and methods (the outermost) that read one of `wanted`; "" for the module's own statements."""
+    """Functions and methods (the outermost) that read one of `wanted`; "" for the module's own
+    statements.
+    """
     found: set[str] = set()
 
     def look(node: ast.AST, inside: str) -> None:
@@ -72,32 +77,44 @@ def functions_using(tree: ast.Module, wanted: set[str]) -> set[str]:
 
 def test_embedders_are_reached_from_two_functions_only() -> None:
     """Nothing but the comparison and the building of a template makes features."""
-    users = {(path, name) for path, tree in sources(*LAYERS) for name in functions_using(tree, EMBEDS)}
-    assert users == {("tasks/match.py", "match"), ("tasks/template.py", "build_template")}
+    users = {
+        (path, name) for path, tree in sources(*LAYERS) for name in functions_using(tree, EMBEDS)
+    }
+    assert users == {
+        ("tasks/observe/match.py", "match"),
+        ("tasks/observe/template.py", "build_template"),
+    }
 
 
 def test_both_fail_without_what_they_saw() -> None:
     """Both are wrapped so that an exception carries none of their variables away."""
-    for path, name in (("tasks/match.py", "match"), ("tasks/template.py", "build_template")):
+    for path, name in (
+        ("tasks/observe/match.py", "match"),
+        ("tasks/observe/template.py", "build_template"),
+    ):
         tree = ast.parse((ROOT / path).read_text())
         (function,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
         assert [ast.unparse(d) for d in function.decorator_list] == ["forgetful"]
 
 
 def test_raw_outputs_stay_in_models() -> None:
-    """No module of another layer reads a network's raw output or a session, or imports a module that runs one."""
+    """No module of another layer reads a network's raw output or a session, or imports a module
+    that runs one.
+    """
     for path, tree in sources(*LAYERS):
         assert not names_in(tree) & RAW, path
         for node in ast.walk(tree):
             modules = {a.name for a in node.names} if isinstance(node, ast.Import) else set()
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "models":
-                whole = {f"models.{a.name}" for a in node.names}
-                modules = whole if node.module == "models" else {str(node.module)}
+                whole = {f"{node.module}.{a.name}" for a in node.names}
+                modules = whole if node.module in ("models", "models.files") else {str(node.module)}
             assert not {m for m in modules if m.split(".")[0] == "models"} - DOORS, path
 
 
 def test_no_search_by_appearance_without_its_scope() -> None:
-    """Whoever calls the appearance embedder asks for that scope in the same function. Today nobody does either."""
+    """Whoever calls the appearance embedder asks for that scope in the same function. Today nobody
+    does either.
+    """
     for path, tree in sources("tasks", "flows"):
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and calls_appearance(node):
@@ -106,16 +123,32 @@ def test_no_search_by_appearance_without_its_scope() -> None:
 
 def calls_appearance(function: ast.FunctionDef) -> bool:
     """Whether a function calls something of `.appearance`."""
-    return any(isinstance(n, ast.Call) and ".appearance." in f"{ast.unparse(n.func)}." for n in ast.walk(function))
+    return any(
+        isinstance(n, ast.Call) and ".appearance." in f"{ast.unparse(n.func)}."
+        for n in ast.walk(function)
+    )
 
 
 def test_a_verdict_has_no_place_for_a_vector() -> None:
-    """One number a face and kind; anything wider is refused when it is made, and there is no other field."""
+    """One number a face and kind; anything wider is refused when it is made, and there is no other
+    field.
+    """
     hints = typing.get_type_hints(Verdicts)
-    assert hints == {"subject_p": NDArray[np.float64], "mask_p": NDArray[np.float64], "compared": NDArray[np.bool_]}
+    assert hints == {
+        "subject_p": NDArray[np.float64],
+        "mask_p": NDArray[np.float64],
+        "compared": NDArray[np.bool_],
+    }
     assert {f.name for f in dataclasses.fields(Verdicts)} == set(hints)
-    one, wide = np.zeros(2), np.zeros((2, 128))
+    one = np.zeros(2)
+    wide = np.zeros((2, 128))
     Verdicts(one, one, np.zeros(2, bool))
-    for bad in ((wide, one, one), (one, wide, one), (one, one, wide), (wide, wide, wide), (np.zeros(128), one, one)):
+    for bad in (
+        (wide, one, one),
+        (one, wide, one),
+        (one, one, wide),
+        (wide, wide, wide),
+        (np.zeros(128), one, one),
+    ):
         with pytest.raises(ContractViolation, match="one number a face"):
             Verdicts(*bad)

@@ -1,4 +1,4 @@
-"""Never 1: nobody but tasks/authorise.py holds the witness that makes an AuthorisedCase."""
+"""Never 1: nobody but tasks/consent/authorise.py holds the witness that makes an AuthorisedCase."""
 
 import ast
 from pathlib import Path
@@ -24,19 +24,23 @@ def _sources():
 
 
 def test_witness_is_touched_by_authorise_only():
-    """`_WITNESS` is named in its own module and in tasks/authorise.py, nowhere else, not even as a string."""
+    """`_WITNESS` is named in its own module and in tasks/consent/authorise.py, nowhere else, not
+    even as a string.
+    """
     users = {str(path.relative_to(ROOT)) for path in _sources() if "_WITNESS" in set(_names(path))}
-    assert users == {"data_contracts/authorisation.py", "tasks/authorise.py"}
+    assert users == {"data_contracts/authorisation.py", "tasks/consent/authorise.py"}
 
 
 def test_no_one_builds_a_case_another_way():
-    """No call of AuthorisedCase(...) or __new__ on it outside tasks/authorise.py."""
+    """No call of AuthorisedCase(...) or __new__ on it outside tasks/consent/authorise.py."""
     for path in _sources():
-        if path.relative_to(ROOT).as_posix() == "tasks/authorise.py":
+        if path.relative_to(ROOT).as_posix() == "tasks/consent/authorise.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func).rsplit(".", 1)[-1]
                 made = [ast.unparse(a).rsplit(".", 1)[-1] for a in node.args]
                 assert called != "AuthorisedCase", f"{path}:{node.lineno}"
-                assert not (called == "__new__" and "AuthorisedCase" in made), f"{path}:{node.lineno}"
+                assert not (called == "__new__" and "AuthorisedCase" in made), (
+                    f"{path}:{node.lineno}"
+                )

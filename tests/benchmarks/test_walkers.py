@@ -15,7 +15,9 @@ def result():
 
 
 def test_scenes_report_what_they_say():
-    """Shows that a scene's errors have the covariance that is reported beside them, and equal seeds equal scenes."""
+    """Shows that a scene's errors have the covariance that is reported beside them, and equal seeds
+    equal scenes.
+    """
     z = []
     for seed in range(30):
         scene = make_scene(seed)
@@ -29,7 +31,9 @@ def test_scenes_report_what_they_say():
 
 
 def test_expected_times_are_right_on_average(result):
-    """Shows that expected seconds are off by less than a second on average, and three seconds typically."""
+    """Shows that expected seconds are off by less than a second on average, and three seconds
+    typically.
+    """
     assert abs(result["times"]["all"]["mean_error_s"]) < 1.0
     assert result["times"]["all"]["mean_abs_error_s"] < 3.0
 
@@ -41,12 +45,19 @@ def test_the_interval_holds_the_truth(result):
 
 def test_uncorrelated_errors_would_be_too_sure():
     """Shows why errors are correlated: with independent ones the interval holds far fewer."""
-    naive = measure(15, MeetSettings(errors=ErrorModel(correlation_s=0.05, paths=150)), seed=5000, with_rules=False)
+    naive = measure(
+        15,
+        MeetSettings(errors=ErrorModel(correlation_s=0.05, paths=150)),
+        seed=5000,
+        with_rules=False,
+    )
     assert naive["times"]["all"]["held_undecided"] < 0.7
 
 
 def test_probabilities_mean_what_they_say(result):
-    """Shows that rules said to be met with 80 to 95 % are met about that often, and sure ones nearly always."""
+    """Shows that rules said to be met with 80 to 95 % are met about that often, and sure ones
+    nearly always.
+    """
     rules = result["rules"]
     assert rules["precision"] > 0.85
     assert rules["recall"] > 0.85

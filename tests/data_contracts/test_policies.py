@@ -34,7 +34,9 @@ def test_every_shipped_policy_loads_and_says_where_it_comes_from():
     ],
 )
 def test_figures_are_the_published_ones(name, tiers, accumulate_s, symptomatic, mask_rule):
-    """Pins each policy's figures to the published table; a changed figure needs a new dated file."""
+    """Pins each policy's figures to the published table; a changed figure needs a new dated
+    file.
+    """
     policy = load_policy(name)
     assert [(t.max_distance_m, t.min_duration_s) for t in policy.tiers] == tiers
     assert policy.accumulate_over_s == accumulate_s
@@ -57,7 +59,12 @@ def test_demonstration_policies_say_so(name):
 
 def test_own_policies_come_from_a_folder_or_a_path(tmp_path: Path):
     """Shows that adding a policy is adding a file, and that own files win over shipped ones."""
-    text = Path(__file__).parents[2].joinpath("data_contracts/policies/who.yaml").read_text(encoding="utf-8")
+    text = (
+        Path(__file__)
+        .parents[2]
+        .joinpath("data_contracts/policies/who.yaml")
+        .read_text(encoding="utf-8")
+    )
     own = tmp_path / "who.yaml"
     own.write_text(text.replace("max_distance_m: 1.0", "max_distance_m: 1.25"), encoding="utf-8")
     assert load_policy("who", tmp_path).tiers[0].max_distance_m == 1.25

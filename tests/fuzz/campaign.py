@@ -1,4 +1,5 @@
-"""`python -m tests.fuzz.campaign [--seconds 600] [--seed N] [--only NAME]`: fuzzes for a while, then prints what was tried.
+"""`python -m tests.fuzz.campaign [--seconds 600] [--seed N] [--only NAME]`: fuzzes for a while,
+then prints what was tried.
 
 Exit status 1 when an input crashed, hung or was lost; the input is printed, shrunk.
 """
@@ -23,12 +24,16 @@ def main() -> int:
     """Turn by turn a hundred inputs of each target, until the time is over."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=None, help="where to begin; drawn where not given")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="where to begin; drawn where not given"
+    )
     parser.add_argument("--only", default="", help="a target's name, or: video files")
     asked = parser.parse_args()
     start = secrets.randbits(32) if asked.seed is None else asked.seed
     print(f"seed {start}")
-    until, failed, sandbox = time.monotonic() + asked.seconds, set[str](), Sandbox()
+    until = time.monotonic() + asked.seconds
+    failed = set[str]()
+    sandbox = Sandbox()
     try:
         for turn in itertools.count(start):
             for name, run in [

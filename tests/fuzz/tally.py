@@ -16,12 +16,18 @@ LIMIT_S = 10.0  # for one input that is no video; they take milliseconds
 
 
 def try_inputs(target: Target, examples: int, start: int) -> None:
-    """Try this many inputs of a target, drawn from a number. Raises what a check lets through, with the input."""
+    """Try this many inputs of a target, drawn from a number. Raises what a check lets through, with
+    the input.
+    """
     ended = TRIED.setdefault(target.name, Counter())
 
     @seed(start)
     @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
     )
     @given(target.inputs)
     def run(value: object) -> None:
@@ -38,7 +44,11 @@ def try_videos(sandbox: Sandbox, examples: int, start: int) -> None:
 
     @seed(start)
     @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
     )
     @given(files())
     def run(data: bytes) -> None:

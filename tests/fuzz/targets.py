@@ -1,7 +1,8 @@
-"""What is fuzzed, and what must hold: each input ends as a right answer, or as an EncounterError of one clear line.
+"""What is fuzzed, and what must hold: each input ends as a right answer, or as an EncounterError of
+one clear line.
 
-Each target is a strategy and a check. A check returns how the input ended ("right" or "refused") and lets everything else
-through: any other exception is a crash, an AssertionError a silent loss.
+Each target is a strategy and a check. A check returns how the input ended ("right" or "refused")
+and lets everything else through: any other exception is a crash, an AssertionError a silent loss.
 """
 
 from __future__ import annotations
@@ -26,17 +27,24 @@ from data_contracts.camera import read_site
 from data_contracts.case import CASE_ID, CaseRequest, Visit
 from data_contracts.errors import EncounterError, KeyMissing, NotAuthorised
 from data_contracts.object_key import read_segment, segment
-from data_contracts.tables import WINDOWS
+from data_contracts.tables.contracts import WINDOWS
 from infra.case_store import CaseStore
 from infra.crypto import LocalMasterKey, new_data_key, seal, unseal
-from tasks.authorise import authorise
-from tasks.footage import segments_for
-from tasks.itinerary import read_itinerary
-from tasks.locate import Locator
-from tasks.purge import claimed_expiry, claimed_scopes
-from tasks.rotation import Rotation
-from tasks.template import SubjectTemplate, from_bytes, to_bytes
-from tasks.token import ALGORITHM, TYPES, generate_key, read_trusted_keys, sign_grant, verify
+from tasks.consent.authorise import authorise
+from tasks.consent.grant_token import (
+    ALGORITHM,
+    TYPES,
+    generate_key,
+    read_trusted_keys,
+    sign_grant,
+    verify,
+)
+from tasks.ending.purge import claimed_expiry, claimed_scopes
+from tasks.ground.position import Locator
+from tasks.observe.rotation import Rotation
+from tasks.observe.template import SubjectTemplate, from_bytes, to_bytes
+from tasks.search.find_segments import segments_for
+from tasks.search.itinerary import read_itinerary
 
 Ended = Literal["right", "refused"]
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
@@ -68,14 +76,33 @@ def refused_or(work: Callable[[], Any]) -> Ended:
 # Pieces that parsers trip over.
 NASTY = st.sampled_from(
     (
-        *("", "\x00", "\n", "\ufeff", "\u202e", "\ud83d\ude00", "٣", "..", "/", "%2e", "'", '"', ",", ";", "=", "-0"),
+        *(
+            "",
+            "\x00",
+            "\n",
+            "\ufeff",
+            "\u202e",
+            "\ud83d\ude00",
+            "٣",
+            "..",
+            "/",
+            "%2e",
+            "'",
+            '"',
+            ",",
+            ";",
+            "=",
+            "-0",
+        ),
         *("1e400", "NaN", "Infinity", "-Infinity", "null", "true", "[]", "{}", "0001-01-01"),
         *("9" * 400, "A" * 3000, "[" * 3000),
     )
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | NASTY,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 
@@ -131,7 +158,8 @@ def _some_part(draw: st.DrawFn, value: Any) -> tuple[Any, Any]:
     return parts[draw(st.integers(0, len(parts) - 1))] if parts else (None, None)
 
 
-# --- tokens -----------------------------------------------------------------------------------------------------------
+# --- tokens
+# -----------------------------------------------------------------------------------------------------------
 
 _PRIVATE, _PUBLIC = generate_key("Dr Kim", ("consent",))
 _OFFICER, _OFFICER_PUBLIC = generate_key("Officer Lee", ("approval",))
@@ -148,12 +176,19 @@ _GRANT: dict[str, Any] = {
     "expires_utc": NOW + DAY,
     "now": NOW,
 }
-_TOKEN, _APPROVAL = sign_grant(_PRIVATE, "consent", **_GRANT), sign_grant(_OFFICER, "approval", **_GRANT)
-_AREA = {"type": "Polygon", "coordinates": [[[126.7, 37.5], [126.8, 37.5], [126.8, 37.6], [126.7, 37.5]]]}
+_TOKEN = sign_grant(_PRIVATE, "consent", **_GRANT)
+_APPROVAL = sign_grant(_OFFICER, "approval", **_GRANT)
+_AREA = {
+    "type": "Polygon",
+    "coordinates": [[[126.7, 37.5], [126.8, 37.5], [126.8, 37.6], [126.7, 37.5]]],
+}
 _CLAIMS = json.loads(jws.extract_compact(_TOKEN.encode()).payload)
 _WITH_AREA = {
     **_CLAIMS,
-    "encounter": {**{k: v for k, v in _CLAIMS["encounter"].items() if k != "cameras"}, "area": _AREA},
+    "encounter": {
+        **{k: v for k, v in _CLAIMS["encounter"].items() if k != "cameras"},
+        "area": _AREA,
+    },
 }
 _REQUEST = CaseRequest(
     case_id="K-2026-0042",
@@ -182,8 +217,12 @@ def check_token(data: bytes) -> Ended:
 
 
 def check_expiry(claims: Any) -> Ended:
-    """The purge reads when any token says it expires, or that it expired long ago; nothing keeps a case alive."""
-    token = jws.serialize_compact({"alg": ALGORITHM}, json.dumps(claims).encode(), _KEY, algorithms=[ALGORITHM])
+    """The purge reads when any token says it expires, or that it expired long ago; nothing keeps a
+    case alive.
+    """
+    token = jws.serialize_compact(
+        {"alg": ALGORITHM}, json.dumps(claims).encode(), _KEY, algorithms=[ALGORITHM]
+    )
     for text in (token, token[:-9], token.split(".")[0]):
         assert claimed_expiry(text).utcoffset() == timedelta(0)
         assert all(isinstance(scope, str) for scope in claimed_scopes(text))
@@ -191,7 +230,9 @@ def check_expiry(claims: Any) -> Ended:
 
 
 def check_claims(claims: Any) -> Ended:
-    """Whatever a trusted signer signs is refused, or is a grant that stands within its own claims."""
+    """Whatever a trusted signer signs is refused, or is a grant that stands within its own
+    claims.
+    """
     header = {"alg": ALGORITHM, "typ": TYPES["consent"], "kid": _KEY.thumbprint()}
     token = jws.serialize_compact(header, json.dumps(claims).encode(), _KEY, algorithms=[ALGORITHM])
 
@@ -222,7 +263,8 @@ def check_trusted(value: Any) -> Ended:
     return refused_or(work)
 
 
-# --- cameras ----------------------------------------------------------------------------------------------------------
+# --- cameras
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _camera_file() -> dict[str, Any]:
@@ -254,13 +296,17 @@ _SITE = read_site(json.dumps(_CAMERAS))
 
 
 def check_cameras(data: bytes) -> Ended:
-    """A camera file is refused, or every camera of it can be used: keys, coverage, places on the ground, all finite."""
+    """A camera file is refused, or every camera of it can be used: keys, coverage, places on the
+    ground, all finite.
+    """
 
     def work() -> None:
         site = read_site(data)
         for camera in site.cameras:
             name = segment(camera.camera_id, NOW)
-            assert read_segment(name) == (camera.camera_id, NOW.replace(microsecond=0)), "an id that makes no key"
+            assert read_segment(name) == (camera.camera_id, NOW.replace(microsecond=0)), (
+                "an id that makes no key"
+            )
             camera.covers(1.0, 1.0)
             for other in site.by_id:
                 site.overlapping(camera.camera_id, other)
@@ -270,12 +316,15 @@ def check_cameras(data: bytes) -> Ended:
                 with np.errstate(all="ignore"):
                     ground = Locator(camera).locate(boxes)
                 placed = np.isfinite(ground.xy_m).all(1)
-                assert np.isfinite(ground.cov_m2[placed]).all(), "a place without a finite deviation"
+                assert np.isfinite(ground.cov_m2[placed]).all(), (
+                    "a place without a finite deviation"
+                )
 
     return refused_or(work)
 
 
-# --- itinerary --------------------------------------------------------------------------------------------------------
+# --- itinerary
+# --------------------------------------------------------------------------------------------------------
 
 _ITINERARY = (
     "place,from,to,tolerance_min,source,cameras\n"
@@ -302,14 +351,20 @@ _TIMES = st.sampled_from(
         ),
     )
 )
-_CELL = st.sampled_from(["lobby", "5", "nan", "inf", "-5", "1e400", '"', "\n", "a,b", "=cmd()"]) | st.text(max_size=6)
+_CELL = st.sampled_from(
+    ["lobby", "5", "nan", "inf", "-5", "1e400", '"', "\n", "a,b", "=cmd()"]
+) | st.text(max_size=6)
 _ROWS = st.lists(st.tuples(_CELL, _TIMES, _TIMES, _CELL), max_size=4).map(
-    lambda rows: ("place,from,to,tolerance_min\n" + "\n".join(",".join(row) for row in rows)).encode("utf-8", "replace")
+    lambda rows: (
+        "place,from,to,tolerance_min\n" + "\n".join(",".join(row) for row in rows)
+    ).encode("utf-8", "replace")
 )
 
 
 def check_itinerary(data: bytes) -> Ended:
-    """An itinerary is refused with a row, or gives as many visits as it has rows, each in order and in UTC."""
+    """An itinerary is refused with a row, or gives as many visits as it has rows, each in order and
+    in UTC.
+    """
     text = data.decode("utf-8", "replace")
 
     def work() -> None:
@@ -326,12 +381,16 @@ def check_itinerary(data: bytes) -> Ended:
     return refused_or(work)
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- names
+# ------------------------------------------------------------------------------------------------------------
 
 _NAME = segment("entrance", NOW)
 _NAMES = st.one_of(
     mutated(_NAME.encode()).map(lambda b: b.decode("utf-8", "replace")),
-    st.from_regex(r"[a-z.]{1,4}/[0-9٣]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/[0-9]{2}\.[0-9]{2}\.mp4\n?", fullmatch=True),
+    st.from_regex(
+        r"[a-z.]{1,4}/[0-9٣]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/[0-9]{2}\.[0-9]{2}\.mp4\n?",
+        fullmatch=True,
+    ),
     st.text(max_size=40),
 )
 
@@ -343,7 +402,9 @@ class _Listed(NamedTuple):
 
 
 def check_names(names: list[str]) -> Ended:
-    """A key is a segment's and says its camera and time exactly, or is no segment's; listed, each is used or told."""
+    """A key is a segment's and says its camera and time exactly, or is no segment's; listed, each
+    is used or told.
+    """
     for name in names:
         found = read_segment(name)
         assert found is None or segment(*found) == name, "a name that does not lead back to itself"
@@ -362,11 +423,18 @@ def check_names(names: list[str]) -> Ended:
         ]
     )
     prefix = object_key.hour_prefixes("entrance", hour, hour + timedelta(minutes=1))[0]
-    listed = {prefix + name.rsplit("/", 1)[-1] for name in names} | {n for n in names if n.startswith(prefix)}
-    segments, gaps = segments_for(pd.DataFrame(windows), lambda p: [_Listed(k) for k in sorted(listed) if p == prefix])
+    listed = {prefix + name.rsplit("/", 1)[-1] for name in names} | {
+        n for n in names if n.startswith(prefix)
+    }
+    segments, gaps = segments_for(
+        pd.DataFrame(windows), lambda p: [_Listed(k) for k in sorted(listed) if p == prefix]
+    )
     used = set(segments["key"])
     strange = sum(int(str(detail).split(" ", 1)[0]) for detail in gaps["detail"])
-    late = sum((s := read_segment(k)) is not None and k not in used and s.camera_id == "entrance" for k in listed)
+    late = sum(
+        (s := read_segment(k)) is not None and k not in used and s.camera_id == "entrance"
+        for k in listed
+    )
     assert len(used) + strange + late == len(listed), "an object was neither read nor told"
     return "right" if used else "refused"
 
@@ -377,8 +445,12 @@ def check_parts(parts: tuple[str, list[str]]) -> Ended:
 
     def work() -> None:
         key = object_key.case(case_id, *names)
-        assert key.startswith(f"{case_id}/") or (key == case_id and not any(name.strip("/") for name in names))
-        assert not {"", ".", ".."} & set(key.split("/")), "a key that leaves its folder where a server cleans paths"
+        assert key.startswith(f"{case_id}/") or (
+            key == case_id and not any(name.strip("/") for name in names)
+        )
+        assert not {"", ".", ".."} & set(key.split("/")), (
+            "a key that leaves its folder where a server cleans paths"
+        )
 
     return refused_or(work)
 
@@ -392,11 +464,14 @@ def check_case_id(text: str) -> Ended:
     return "right"
 
 
-# --- what is stored ---------------------------------------------------------------------------------------------------
+# --- what is stored
+# ---------------------------------------------------------------------------------------------------
 
 _SECRET = bytes(range(32))
 _VECTOR = np.random.default_rng(0).standard_normal(128)
-_STORED = to_bytes(SubjectTemplate("K-2026-0042", bytes(32), _VECTOR / np.linalg.norm(_VECTOR), Rotation(_SECRET)))
+_STORED = to_bytes(
+    SubjectTemplate("K-2026-0042", bytes(32), _VECTOR / np.linalg.norm(_VECTOR), Rotation(_SECRET))
+)
 
 
 def check_template(data: bytes) -> Ended:
@@ -411,7 +486,8 @@ def check_template(data: bytes) -> Ended:
     return refused_or(work)
 
 
-_DATA_KEY, _PLAIN = new_data_key(), b"the plain text of an object" * 4
+_DATA_KEY = new_data_key()
+_PLAIN = b"the plain text of an object" * 4
 _SEALED = seal(_DATA_KEY, "cases/K/x", _PLAIN)
 
 
@@ -471,5 +547,9 @@ TARGETS = (
     Target("case ids", st.from_regex(CASE_ID) | st.text(max_size=12), check_case_id),
     Target("stored templates", mutated(_STORED) | st.binary(max_size=200), check_template),
     Target("envelopes", mutated(_SEALED) | st.binary(max_size=200), check_envelope),
-    Target("key records", changed_json(_RECORD).map(_as_bytes) | mutated(_as_bytes(_RECORD)), check_key_record),
+    Target(
+        "key records",
+        changed_json(_RECORD).map(_as_bytes) | mutated(_as_bytes(_RECORD)),
+        check_key_record,
+    ),
 )

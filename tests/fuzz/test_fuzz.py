@@ -1,4 +1,5 @@
-"""A short fuzzing of everything that comes from outside; `python -m tests.fuzz.campaign` does more of the same.
+"""A short fuzzing of everything that comes from outside; `python -m tests.fuzz.campaign` does more
+of the same.
 
 The inputs are drawn from a fixed number, so a failure here is a failure everywhere.
 """
@@ -17,12 +18,13 @@ from data_contracts.camera import read_site_file
 from data_contracts.policy import SearchSettings
 from models.interface import Boxes
 from models.registry import Models, load
-from tasks.follow import follow_segment
+from tasks.observe.follow import follow_segment
 from tests.fuzz.tally import TRIED, try_inputs, try_videos
 from tests.fuzz.targets import TARGETS, Target
 from tests.fuzz.video import DEMO, START, Sandbox, boxes, clip, hostile
 
-EXAMPLES, VIDEOS = 200, 150
+EXAMPLES = 200
+VIDEOS = 150
 # Slow ones, so that the whole takes less than 40 s.
 FEWER = {"segment names": 60}
 
@@ -37,12 +39,16 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_no_input_crashes_hangs_or_is_lost(target: Target) -> None:
-    """Every input ends as a right answer or as one clear line; what else a check found is told with the input."""
+    """Every input ends as a right answer or as one clear line; what else a check found is told with
+    the input.
+    """
     try_inputs(target, FEWER.get(target.name, EXAMPLES), start=1)
 
 
 def test_mutated_videos(sandbox: Sandbox) -> None:
-    """Headers with wrong numbers, changed media, parts missing: all pictures, or a fault; no crash of the native code."""
+    """Headers with wrong numbers, changed media, parts missing: all pictures, or a fault; no crash
+    of the native code.
+    """
     try_videos(sandbox, VIDEOS, start=1)
 
 
@@ -63,7 +69,9 @@ def test_hostile_videos(sandbox: Sandbox) -> None:
     for name, data in hostile().items():
         verdict = sandbox.judge(data)
         ended[verdict.ended] += 1
-        assert verdict == ("right", HARMLESS[name]) if name in HARMLESS else verdict.ended == "refused", (name, verdict)
+        assert (
+            verdict == ("right", HARMLESS[name]) if name in HARMLESS else verdict.ended == "refused"
+        ), (name, verdict)
     assert sandbox.judge(clip()) == ("right", 12)
 
 
@@ -87,7 +95,9 @@ class NoOne:
 
 
 def test_a_hostile_segment_becomes_a_row_of_the_report() -> None:
-    """The stage that reads segments raises nothing: the report's fault says what was wrong, or all frames were seen."""
+    """The stage that reads segments raises nothing: the report's fault says what was wrong, or all
+    frames were seen.
+    """
     real = load()
     template = made_of(np.eye(1024)[0])
     models = Models(NoOne(), real.face, real.embedder, real.mask, real.calibration)
@@ -97,7 +107,10 @@ def test_a_hostile_segment_becomes_a_row_of_the_report() -> None:
     for name, data in hostile().items():
         if len(data) > 200_000:
             continue  # the demo's segment, of the full size; decoded above
-        _, report = follow_segment(subject_case(), small, "k", START, data, template, models, SearchSettings())
-        fault, seen = str(report["fault"].iloc[0]), int(report["n_frames"].iloc[0])
+        _, report = follow_segment(
+            subject_case(), small, "k", START, data, template, models, SearchSettings()
+        )
+        fault = str(report["fault"].iloc[0])
+        seen = int(report["n_frames"].iloc[0])
         ended["refused" if fault else "right"] += 1
         assert fault or seen == HARMLESS[name], name

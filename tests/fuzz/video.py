@@ -1,7 +1,9 @@
-"""Truncated and hostile video files: decoded in a process of its own, so that a crash or a hang of native code is seen.
+"""Truncated and hostile video files: decoded in a process of its own, so that a crash or a hang of
+native code is seen.
 
-A file ends in one of two ways. Either it is right: every picture of the header is given, in order, at start + PTS. Or its
-fault is told (VideoUnreadable, which becomes a row of the report's gaps), after what could be decoded.
+A file ends in one of two ways. Either it is right: every picture of the header is given, in order,
+at start + PTS. Or its fault is told (VideoUnreadable, which becomes a row of the report's gaps),
+after what could be decoded.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import psutil
 from hypothesis import strategies as st
 
 from data_contracts.errors import VideoUnreadable
-from tasks.video import MAX_PIXELS, MAX_SECONDS, frames, key_frames, probe, write_clip
+from tasks.footage.video import MAX_PIXELS, MAX_SECONDS, frames, key_frames, probe, write_clip
 
 DEMO = Path(__file__).parents[2] / "demo" / "footage"
 SEGMENT = DEMO / "entrance" / "2026-11-16" / "00" / "00.00.mp4"
@@ -50,16 +52,20 @@ def judge(data: bytes) -> Verdict:
         assert info.rate > 0
     except VideoUnreadable:
         info = None
-    counts, faults = [], []
+    counts = []
+    faults = []
     for read in (frames, key_frames):
-        last, count, fault = -1.0, 0, ""
+        last = -1.0
+        count = 0
+        fault = ""
         try:
             for frame in read(data, START):
                 at_s = (frame.t_utc - START).total_seconds()
                 assert last < at_s <= MAX_SECONDS, "pictures out of order"
                 assert frame.image.dtype == np.uint8
                 assert frame.image.ndim == 3
-                last, count = at_s, count + 1
+                last = at_s
+                count = count + 1
         except VideoUnreadable as error:
             fault = str(error)
         assert fault or count, "no picture and no fault: a silent loss"
@@ -67,7 +73,9 @@ def judge(data: bytes) -> Verdict:
         assert len(fault) < 300
         counts.append(count)
         faults.append(fault)
-    assert info is not None or all(faults), "a file that cannot be probed was decoded without a fault"
+    assert info is not None or all(faults), (
+        "a file that cannot be probed was decoded without a fault"
+    )
     return Verdict("refused" if any(faults) else "right", counts[0])
 
 
@@ -95,10 +103,14 @@ class Sandbox:
         if self._process is None or not self._process.is_alive():
             self._start()
         self._pipe.send_bytes(data)
-        begun, spent = time.monotonic(), self._cpu_s()
+        begun = time.monotonic()
+        spent = self._cpu_s()
         try:
             while not self._pipe.poll(0.5):
-                if self._cpu_s() - spent > self.limit_s or time.monotonic() - begun > 20 * self.limit_s:
+                if (
+                    self._cpu_s() - spent > self.limit_s
+                    or time.monotonic() - begun > 20 * self.limit_s
+                ):
                     self._ended()
                     return Verdict(f"hang (more than {self.limit_s:.0f} s)", 0)
             return self._pipe.recv()
@@ -135,7 +147,9 @@ class Sandbox:
 
 @cache
 def clip() -> bytes:
-    """Twelve pictures of a real demo segment, small, so that a thousand mutations are decoded in a minute."""
+    """Twelve pictures of a real demo segment, small, so that a thousand mutations are decoded in a
+    minute.
+    """
     taken = []
     for frame in frames(SEGMENT.read_bytes(), START):
         taken.append(np.ascontiguousarray(frame.image[::6, ::6]))
@@ -163,14 +177,20 @@ def other_containers() -> tuple[bytes, ...]:
             stream.pix_fmt = "rgb8" if kind == "gif" else "yuv420p"
             for image in images:
                 container.mux(
-                    stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=stream.pix_fmt))
+                    stream.encode(
+                        av.VideoFrame.from_ndarray(image, format="bgr24").reformat(
+                            format=stream.pix_fmt
+                        )
+                    )
                 )
             container.mux(stream.encode(None))
         out.append(file.getvalue())
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         sound = container.add_stream("aac", rate=16000)
-        tone = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        tone = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
         tone.sample_rate = 16000
         container.mux(sound.encode(tone))
         container.mux(sound.encode(None))
@@ -179,7 +199,8 @@ def other_containers() -> tuple[bytes, ...]:
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """(type, offset of the body, end) of every box of an MP4, containers first."""
-    at, end = start, len(data) if end is None else end
+    at = start
+    end = len(data) if end is None else end
     while at + 8 <= end:
         size, kind = struct.unpack(">I4s", data[at : at + 8])
         if size < 8 or at + size > end:
@@ -198,18 +219,23 @@ def with_field(data: bytes, box: bytes, offset: int, value: int, size: int = 4) 
 
 def hostile() -> dict[str, bytes]:
     """Files made by hand, each with one lie."""
-    data, real = clip(), SEGMENT.read_bytes()
+    data = clip()
+    real = SEGMENT.read_bytes()
     (media,) = [(body, end) for kind, body, end in boxes(data) if kind == b"mdat"]
     return {
         "zero length": b"",
         "one byte": b"\x00",
         "text": b"#EXTM3U\nfile:///etc/passwd\n",
         "header only": data[:40],
-        "an hour claimed": with_field(with_field(data, b"mdhd", 16, 3600 * 12800), b"mvhd", 16, 3600 * 1000),
+        "an hour claimed": with_field(
+            with_field(data, b"mdhd", 16, 3600 * 12800), b"mvhd", 16, 3600 * 1000
+        ),
         "a century claimed": with_field(data, b"mdhd", 16, 0xFFFFFFFF),
         "no time scale": with_field(data, b"mdhd", 12, 0),
         "65535 x 65535 in the sample entry": with_field(data, b"stsd", 8 + 32, 0xFFFFFFFF),
-        "65535 x 65535 in the track": with_field(with_field(data, b"tkhd", 76, 0xFFFF0000), b"tkhd", 80, 0xFFFF0000),
+        "65535 x 65535 in the track": with_field(
+            with_field(data, b"tkhd", 76, 0xFFFF0000), b"tkhd", 80, 0xFFFF0000
+        ),
         "four thousand million pictures": with_field(data, b"stsz", 8, 0xFFFFFFFF),
         "pictures of 4 GB": with_field(data, b"stsz", 12, 0xFFFFFFFF),
         "pictures beyond the file": with_field(data, b"stco", 8, 0x7FFFFFFF),
@@ -228,7 +254,9 @@ def hostile() -> dict[str, bytes]:
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """A mutated clip: numbers of its header changed, media bytes changed, parts cut out, cut off; or noise."""
+    """A mutated clip: numbers of its header changed, media bytes changed, parts cut out, cut off;
+    or noise.
+    """
     if draw(st.integers(0, 9)) == 0:
         return draw(st.sampled_from([clip()[:28], b""])) + draw(st.binary(max_size=400))
     data = clip() if draw(st.integers(0, 7)) else draw(st.sampled_from(other_containers()))
@@ -244,7 +272,9 @@ def _changed(draw: st.DrawFn, data: bytes) -> bytes:
     if how == "field" and found:
         _, body, end = draw(st.sampled_from(found))
         offset = draw(st.integers(body - 8, min(end - 4, body + 120)))
-        return data[:offset] + draw(st.sampled_from(_NUMBERS)).to_bytes(4, "big") + data[offset + 4 :]
+        return (
+            data[:offset] + draw(st.sampled_from(_NUMBERS)).to_bytes(4, "big") + data[offset + 4 :]
+        )
     if how == "bytes":
         new = draw(st.binary(min_size=1, max_size=30))
         return data[:at] + new + data[at + len(new) :]

@@ -17,8 +17,8 @@ from infra.audit_log import AuditLog, open_audit_log, read_checkpoints
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key, find_signing_key, load_signing_key, publish_public_key
 from infra.store import ObjectStore
-from tasks.audit_chain import Verdict, verify
-from tasks.signed import read_public_keys
+from tasks.audit.chain import Verdict, verify
+from tasks.consent.jws import read_public_keys
 
 pytestmark = pytest.mark.stack
 EVENT = AuditEvent(action="view", actor="account:00aa", role="reviewer", case_id="K-AUDIT-1")
@@ -31,7 +31,9 @@ def log(settings: Settings, tmp_path: Path) -> AuditLog:
         **{
             **settings.model_dump(),
             "home": tmp_path / "home",
-            "s3": settings.s3.model_copy(update={"bucket_prefix": f"a{secrets.token_hex(4)}-"}).model_dump(),
+            "s3": settings.s3.model_copy(
+                update={"bucket_prefix": f"a{secrets.token_hex(4)}-"}
+            ).model_dump(),
         }
     )
     store = ObjectStore(own.s3)
@@ -56,8 +58,11 @@ def checked(log: AuditLog) -> Verdict:
 
 
 def test_two_writers_at_once_make_one_chain(log: AuditLog) -> None:
-    """Two threads with a log of their own append 50 entries each: one chain without a fork, and none is lost."""
-    logs, ready = (again(log), again(log)), threading.Barrier(2)
+    """Two threads with a log of their own append 50 entries each: one chain without a fork, and
+    none is lost.
+    """
+    logs = (again(log), again(log))
+    ready = threading.Barrier(2)
 
     def write(mine: AuditLog) -> list[int]:
         ready.wait()
@@ -88,7 +93,9 @@ def test_the_end_is_found_by_a_new_process(log: AuditLog) -> None:
 
 
 def test_a_checkpoint_is_signed_and_kept_at_home(log: AuditLog) -> None:
-    """On demand and at every sixteenth entry; what it vouches for is checked, and the home's copy is the same."""
+    """On demand and at every sixteenth entry; what it vouches for is checked, and the home's copy
+    is the same.
+    """
     log.append(EVENT, checkpoint=True)
     for _ in range(14):
         log.append(EVENT)
@@ -99,7 +106,9 @@ def test_a_checkpoint_is_signed_and_kept_at_home(log: AuditLog) -> None:
 
 
 def test_entries_are_locked(log: AuditLog) -> None:
-    """The local store has object lock: an entry's version cannot be deleted, and hiding it is found by the check."""
+    """The local store has object lock: an entry's version cannot be deleted, and hiding it is found
+    by the check.
+    """
     assert log.locked
     log.append(EVENT)
     log.append(EVENT)
@@ -113,7 +122,9 @@ def test_entries_are_locked(log: AuditLog) -> None:
 
 
 def test_without_object_lock_the_log_works_and_a_deletion_is_found(log: AuditLog) -> None:
-    """A bucket that was made without lock: entries are written, `locked` says no, and a deleted entry is missed by number."""
+    """A bucket that was made without lock: entries are written, `locked` says no, and a deleted
+    entry is missed by number.
+    """
     prefix = f"b{secrets.token_hex(4)}-"
     store = ObjectStore(log.store.settings.model_copy(update={"bucket_prefix": prefix}))
     store._client.make_bucket(store.bucket(AUDIT))
@@ -132,14 +143,18 @@ def test_an_overwritten_entry_is_found_and_the_first_kept(log: AuditLog) -> None
     """A second version over an entry is a fork there; the chain goes on behind the first."""
     log.append(EVENT)
     made = log.append(EVENT)
-    forged = made.model_copy(update={"entry": made.entry.model_copy(update={"case_id": "K-OTHER-1"})})
+    forged = made.model_copy(
+        update={"entry": made.entry.model_copy(update={"case_id": "K-OTHER-1"})}
+    )
     log.store.put(AUDIT, object_key.audit_entry(2), canonical(forged))
     assert again(log).append(EVENT).previous == made.hash
     assert {(f.sequence, f.kind) for f in checked(log).findings} == {(2, "forked")}
 
 
 def test_garbage_in_the_next_place_stops_nobody(log: AuditLog) -> None:
-    """Someone with the store's rights cannot block the log (and so a deletion) by filling its next places."""
+    """Someone with the store's rights cannot block the log (and so a deletion) by filling its next
+    places.
+    """
     log.append(EVENT)
     log.store.put(AUDIT, object_key.audit_entry(2), b"garbage")
     assert log.append(EVENT).entry.sequence == 3
@@ -147,7 +162,9 @@ def test_garbage_in_the_next_place_stops_nobody(log: AuditLog) -> None:
 
 
 def test_a_repeated_write_is_not_doubled(log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client repeats a write whose answer was lost; the log recognises its own entry and writes no second."""
+    """The client repeats a write whose answer was lost; the log recognises its own entry and writes
+    no second.
+    """
     log.append(EVENT)
     original = log.store.put_if_absent
 
@@ -164,14 +181,19 @@ def test_a_repeated_write_is_not_doubled(log: AuditLog, monkeypatch: pytest.Monk
 def test_a_log_without_a_store_fails(log: AuditLog) -> None:
     """An entry that cannot be written is an error, never silence."""
     gone = AuditLog(
-        ObjectStore(log.store.settings.model_copy(update={"endpoint": "127.0.0.1:9", "retries": 0})), _settings(log)
+        ObjectStore(
+            log.store.settings.model_copy(update={"endpoint": "127.0.0.1:9", "retries": 0})
+        ),
+        _settings(log),
     )
     with pytest.raises(StoreError, match="no object store answers"):
         gone.append(EVENT)
 
 
 def test_a_process_without_the_key_appends_but_signs_nothing(log: AuditLog) -> None:
-    """A worker on another machine writes entries; checkpoints are left to those who hold the key."""
+    """A worker on another machine writes entries; checkpoints are left to those who hold the
+    key.
+    """
     bare = AuditLog(log.store, _settings(log), None)
     bare.append(EVENT, checkpoint=True)
     assert bare.checkpoint() is None
@@ -179,7 +201,9 @@ def test_a_process_without_the_key_appends_but_signs_nothing(log: AuditLog) -> N
 
 
 def test_signing_key_file(log: AuditLog, tmp_path: Path) -> None:
-    """Made once, readable by its owner only, refused otherwise; absent is said, and the public half is published."""
+    """Made once, readable by its owner only, refused otherwise; absent is said, and the public half
+    is published.
+    """
     settings = _settings(log)
     key = ensure_signing_key(settings)
     path = settings.signing_key_file
@@ -201,7 +225,8 @@ def test_signing_key_file(log: AuditLog, tmp_path: Path) -> None:
 
 def test_pseudonyms_are_keyed(log: AuditLog, tmp_path: Path) -> None:
     """The same name is the same here and another elsewhere, and is not in it."""
-    key, other = log.key, ensure_signing_key(load_settings(home=tmp_path / "elsewhere"))
+    key = log.key
+    other = ensure_signing_key(load_settings(home=tmp_path / "elsewhere"))
     assert key is not None
     assert key.pseudonym("user kim") == key.pseudonym("user kim") != key.pseudonym("account kim")
     assert other.pseudonym("user kim") != key.pseudonym("user kim")

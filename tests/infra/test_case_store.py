@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from data_contracts import object_key, tables
+from data_contracts import object_key
 from data_contracts.errors import BadInput, ContractViolation, KeyMissing, NotFound
 from data_contracts.object_key import CASES
-from data_contracts.table import TableContract
+from data_contracts.tables import contracts
+from data_contracts.tables.table import TableContract
 from infra.case_store import CaseStore, CaseVault
 from infra.crypto import LocalMasterKey, new_data_key
 from infra.store import ObjectStore
@@ -20,9 +21,17 @@ pytestmark = pytest.mark.stack
 
 
 def _gaps(detail: str = "no footage between 10:00 and 10:10") -> pd.DataFrame:
-    start, end = datetime(2026, 1, 1, 10, tzinfo=UTC), datetime(2026, 1, 1, 10, 10, tzinfo=UTC)
-    row = {"kind": "no_footage", "camera_id": "c1", "start_utc": start, "end_utc": end, "detail": detail, "advice": ""}
-    return tables.GAPS.shape([row])
+    start = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    end = datetime(2026, 1, 1, 10, 10, tzinfo=UTC)
+    row = {
+        "kind": "no_footage",
+        "camera_id": "c1",
+        "start_utc": start,
+        "end_utc": end,
+        "detail": detail,
+        "advice": "",
+    }
+    return contracts.GAPS.shape([row])
 
 
 def test_round_trip_is_encrypted_at_rest(vault: CaseVault, store: ObjectStore) -> None:
@@ -36,15 +45,19 @@ def test_round_trip_is_encrypted_at_rest(vault: CaseVault, store: ObjectStore) -
 
 
 def test_table_round_trip(vault: CaseVault) -> None:
-    """A table comes back with its values and dtypes, times in UTC; an unnamed column is not stored."""
+    """A table comes back with its values and dtypes, times in UTC; an unnamed column is not
+    stored.
+    """
     key = object_key.stage(vault.case_id, "gaps", "d1")
-    vault.put_table(key, _gaps().assign(embedding=[[1.0, 2.0]]), tables.GAPS)
-    pd.testing.assert_frame_equal(vault.get_table(key, tables.GAPS), _gaps())
+    vault.put_table(key, _gaps().assign(embedding=[[1.0, 2.0]]), contracts.GAPS)
+    pd.testing.assert_frame_equal(vault.get_table(key, contracts.GAPS), _gaps())
 
 
-@pytest.mark.parametrize("contract", tables.ALL, ids=lambda c: c.name)
+@pytest.mark.parametrize("contract", contracts.ALL, ids=lambda c: c.name)
 def test_empty_tables_round_trip(vault: CaseVault, contract: TableContract) -> None:
-    """Every contract's empty table survives with its dtypes: a stage that found nothing is a result too."""
+    """Every contract's empty table survives with its dtypes: a stage that found nothing is a result
+    too.
+    """
     key = object_key.stage(vault.case_id, contract.name, "d0")
     vault.put_table(key, contract.empty(), contract)
     pd.testing.assert_frame_equal(vault.get_table(key, contract), contract.empty())
@@ -53,12 +66,12 @@ def test_empty_tables_round_trip(vault: CaseVault, contract: TableContract) -> N
 def test_table_of_another_contract(vault: CaseVault) -> None:
     """A table written under another contract or version is refused with both names."""
     key = object_key.stage(vault.case_id, "gaps", "d1")
-    vault.put_table(key, _gaps(), tables.GAPS)
+    vault.put_table(key, _gaps(), contracts.GAPS)
     with pytest.raises(ContractViolation, match="expected contacts v1, got gaps v1"):
-        vault.get_table(key, tables.CONTACTS)
+        vault.get_table(key, contracts.CONTACTS)
     vault.put(key, b"not parquet")
     with pytest.raises(ContractViolation, match="expected Parquet"):
-        vault.get_table(key, tables.GAPS)
+        vault.get_table(key, contracts.GAPS)
 
 
 def test_missing_object(vault: CaseVault) -> None:
@@ -76,14 +89,22 @@ def test_another_cases_object(vault: CaseVault) -> None:
                 call(object_key.claim(case_id))
 
 
-def test_destroying_the_key_ends_everything(vault: CaseVault, case_store: CaseStore, store: ObjectStore) -> None:
-    """After destruction nothing opens, an open vault stops at its next read or write, and neighbours still work."""
+def test_destroying_the_key_ends_everything(
+    vault: CaseVault, case_store: CaseStore, store: ObjectStore
+) -> None:
+    """After destruction nothing opens, an open vault stops at its next read or write, and
+    neighbours still work.
+    """
     neighbour = case_store.create_key(vault.case_id + "0")
     key = object_key.claim(vault.case_id)
     vault.put(key, b"1")
     neighbour.put(object_key.claim(neighbour.case_id), b"2")
     assert case_store.destroy_key(vault.case_id) == 1
-    for call in (lambda: vault.get(key), lambda: vault.put(key, b"2"), lambda: case_store.open(vault.case_id)):
+    for call in (
+        lambda: vault.get(key),
+        lambda: vault.put(key, b"2"),
+        lambda: case_store.open(vault.case_id),
+    ):
         with pytest.raises(KeyMissing, match="has no key"):
             call()
     assert store.list_versions(CASES, object_key.wrapped_key(vault.case_id)) == []
@@ -93,7 +114,9 @@ def test_destroying_the_key_ends_everything(vault: CaseVault, case_store: CaseSt
 
 
 def test_a_new_key_opens_nothing_old(vault: CaseVault, case_store: CaseStore) -> None:
-    """A case filed again under the same id has another key: old objects stay closed, an old vault notices."""
+    """A case filed again under the same id has another key: old objects stay closed, an old vault
+    notices.
+    """
     key = object_key.claim(vault.case_id)
     vault.put(key, b"1")
     case_store.destroy_key(vault.case_id)
@@ -119,17 +142,23 @@ def test_another_master_key(vault: CaseVault, store: ObjectStore) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 1'])
-def test_damaged_key_record(vault: CaseVault, case_store: CaseStore, store: ObjectStore, damage: bytes) -> None:
+def test_damaged_key_record(
+    vault: CaseVault, case_store: CaseStore, store: ObjectStore, damage: bytes
+) -> None:
     """A damaged key record is told apart from a missing one."""
     store.put(CASES, object_key.wrapped_key(vault.case_id), damage)
     with pytest.raises(KeyMissing, match="damaged"):
         case_store.open(vault.case_id)
 
 
-def test_key_record_of_another_format(vault: CaseVault, case_store: CaseStore, store: ObjectStore) -> None:
+def test_key_record_of_another_format(
+    vault: CaseVault, case_store: CaseStore, store: ObjectStore
+) -> None:
     """A newer format is refused by name."""
     record = json.loads(store.get(CASES, object_key.wrapped_key(vault.case_id)))
-    store.put(CASES, object_key.wrapped_key(vault.case_id), json.dumps(record | {"version": 2}).encode())
+    store.put(
+        CASES, object_key.wrapped_key(vault.case_id), json.dumps(record | {"version": 2}).encode()
+    )
     with pytest.raises(KeyMissing, match="update this program"):
         case_store.open(vault.case_id)
 

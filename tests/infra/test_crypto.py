@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.errors import BadInput, KeyMissing
-from infra.crypto import LocalMasterKey, ensure_master_key, load_master_key, new_data_key, seal, unseal
+from infra.crypto import (
+    LocalMasterKey,
+    ensure_master_key,
+    load_master_key,
+    new_data_key,
+    seal,
+    unseal,
+)
 from infra.settings import load_settings
 
 KEY = bytes(range(32))
@@ -52,7 +59,9 @@ def test_objects_cannot_be_swapped() -> None:
         unseal(KEY, "cases/K-1/b", seal(KEY, "cases/K-1/a", b"hello"))
 
 
-@pytest.mark.parametrize("data", [b"", b"ENCV", b"plain text that is long enough to be an envelope of ours"])
+@pytest.mark.parametrize(
+    "data", [b"", b"ENCV", b"plain text that is long enough to be an envelope of ours"]
+)
 def test_what_was_never_sealed(data: bytes) -> None:
     """Plain or cut bytes are refused with a message, not decrypted to rubbish."""
     with pytest.raises(KeyMissing, match="expected an encrypted object"):
@@ -61,7 +70,8 @@ def test_what_was_never_sealed(data: bytes) -> None:
 
 def test_wrapped_keys_are_bound_to_their_case() -> None:
     """A data key wrapped for one case cannot be used for another, nor under another master key."""
-    master, data_key = LocalMasterKey(KEY), new_data_key()
+    master = LocalMasterKey(KEY)
+    data_key = new_data_key()
     wrapped = master.wrap(data_key, "K-1")
     assert master.unwrap(wrapped, "K-1") == data_key
     with pytest.raises(KeyMissing):
@@ -85,7 +95,9 @@ def test_master_key_file(tmp_path: Path) -> None:
 
 
 def test_master_key_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key comes from the variable, whose absence and malformation are told apart; no file is made."""
+    """The key comes from the variable, whose absence and malformation are told apart; no file is
+    made.
+    """
     settings = load_settings(home=tmp_path, keys={"source": "env"})
     with pytest.raises(KeyMissing, match="ENCOUNTER_MASTER_KEY is empty"):
         ensure_master_key(settings)

@@ -14,7 +14,14 @@ import psutil
 import pytest
 from distributed import Client, Worker
 
-from data_contracts.errors import EncounterError, ModelUnavailable, NotFound, StackError, StoreError, VideoUnreadable
+from data_contracts.errors import (
+    EncounterError,
+    ModelUnavailable,
+    NotFound,
+    StackError,
+    StoreError,
+    VideoUnreadable,
+)
 from infra import dask_cluster
 from infra.settings import Settings, load_settings
 
@@ -32,7 +39,9 @@ def _fails_to_set_up() -> None:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Two workers, scratch in a throw-away home."""
-    return load_settings(home=tmp_path_factory.mktemp("dask"), dask={"workers": 2, "memory_limit": "1GiB"})
+    return load_settings(
+        home=tmp_path_factory.mktemp("dask"), dask={"workers": 2, "memory_limit": "1GiB"}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +60,13 @@ def _work(item: int) -> int:
 
 
 def test_results_and_faults_side_by_side(client: Client) -> None:
-    """Every item comes back once: with its result, its own error, or an EncounterError that names an unexpected one."""
+    """Every item comes back once: with its result, its own error, or an EncounterError that names
+    an unexpected one.
+    """
     seen: list[int] = []
-    got = dict(dask_cluster.map_unordered(client, _work, range(6), lambda item, _result: seen.append(item)))
+    got = dict(
+        dask_cluster.map_unordered(client, _work, range(6), lambda item, _result: seen.append(item))
+    )
     assert {i: got[i] for i in (0, 1, 2, 5)} == {0: 0, 1: 1, 2: 4, 5: 25}
     assert isinstance(got[3], VideoUnreadable)
     assert str(got[3]) == "item 3 is broken"
@@ -87,7 +100,9 @@ def test_passing_faults_are_tried_again(client: Client, tmp_path: Path) -> None:
     """A store that fails twice succeeds at the third try; what does not exist is asked for once."""
     items = [str(tmp_path / "busy"), str(tmp_path / "missing"), str(tmp_path / "always")]
     got = dict(dask_cluster.map_unordered(client, _flaky, items))
-    assert type(got[items[2]]) is StoreError, "an error whose cause cannot be pickled arrives as it is"
+    assert type(got[items[2]]) is StoreError, (
+        "an error whose cause cannot be pickled arrives as it is"
+    )
     assert got[items[0]] == 3
     assert isinstance(got[items[1]], NotFound)
     assert (tmp_path / "missing").read_text() == "1"
@@ -100,7 +115,9 @@ def _suicide(item: int) -> int:
 
 
 def test_an_item_that_kills_its_worker(client: Client) -> None:
-    """It becomes one error; the other items finish, in workers that were set up again after the restart."""
+    """It becomes one error; the other items finish, in workers that were set up again after the
+    restart.
+    """
     before = set(client.run(os.getpid).values())
     got = dict(dask_cluster.map_unordered(client, _suicide, range(4)))
     assert isinstance(got[1], StackError)
@@ -126,35 +143,53 @@ def test_results_come_as_they_finish_and_the_rest_is_cancelled(client: Client) -
 
 
 def test_workers_are_private(client: Client, settings: Settings) -> None:
-    """Workers listen on loopback only, over TLS, never spill to disk, use one OpenCV thread, scratch in the home."""
+    """Workers listen on loopback only, over TLS, never spill to disk, use one OpenCV thread,
+    scratch in the home.
+    """
 
     def look(dask_worker: Worker) -> tuple[list[str], object, object, int, str, str]:
         import cv2
 
-        listening = [c.laddr.ip for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN]
+        listening = [
+            c.laddr.ip for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN
+        ]
         spill = dask.config.get("distributed.worker.memory.spill")
         target = dask.config.get("distributed.worker.memory.target")
-        return listening, spill, target, cv2.getNumThreads(), dask_worker.address, dask_worker.local_directory
+        return (
+            listening,
+            spill,
+            target,
+            cv2.getNumThreads(),
+            dask_worker.address,
+            dask_worker.local_directory,
+        )
 
     for listening, spill, target, threads, address, folder in client.run(look).values():
         assert set(listening) == {"127.0.0.1"}
         assert (spill, target, threads) == (False, False, 1)
         assert address.startswith("tls://127.0.0.1")
         assert Path(folder).is_relative_to(settings.home)
-    ours = [c.laddr.ip for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN]
+    ours = [
+        c.laddr.ip for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN
+    ]
     assert set(ours) <= {"127.0.0.1"}
 
 
 def test_set_up_that_fails(settings: Settings) -> None:
     """A set-up's own error reaches the caller as it is."""
     changed = settings.model_copy(update={"dask": settings.dask.model_copy(update={"workers": 1})})
-    with pytest.raises(ModelUnavailable, match="pull it"), dask_cluster.client(changed, _fails_to_set_up):
+    with (
+        pytest.raises(ModelUnavailable, match="pull it"),
+        dask_cluster.client(changed, _fails_to_set_up),
+    ):
         pass
 
 
 def test_no_scheduler(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scheduler that does not answer is a StackError that names the setting."""
     monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1.0)
-    changed = settings.model_copy(update={"dask": settings.dask.model_copy(update={"scheduler": "tcp://127.0.0.1:9"})})
+    changed = settings.model_copy(
+        update={"dask": settings.dask.model_copy(update={"scheduler": "tcp://127.0.0.1:9"})}
+    )
     with pytest.raises(StackError, match=r"dask\.scheduler"), dask_cluster.client(changed):
         pass

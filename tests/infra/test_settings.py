@@ -18,16 +18,25 @@ DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_sources_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An argument beats the environment, which beats the file, which beats the stack's record, which beats defaults."""
-    write_record(Home(tmp_path), StackRecord(s3_endpoint="h:1", s3_credentials={"access_key": "a", "secret_key": "s"}))
-    (tmp_path / "settings.toml").write_text('case_concurrency = 3\n[s3]\nregion = "file"\nread_timeout_s = 5\n')
+    """An argument beats the environment, which beats the file, which beats the stack's record,
+    which beats defaults.
+    """
+    write_record(
+        Home(tmp_path),
+        StackRecord(s3_endpoint="h:1", s3_credentials={"access_key": "a", "secret_key": "s"}),
+    )
+    (tmp_path / "settings.toml").write_text(
+        'case_concurrency = 3\n[s3]\nregion = "file"\nread_timeout_s = 5\n'
+    )
     monkeypatch.setenv("ENCOUNTER_S3__REGION", "env")
     found = load_settings(home=tmp_path, case_concurrency=4)
     assert (found.case_concurrency, found.s3.region, found.s3.read_timeout_s) == (4, "env", 5)
     assert (found.s3.endpoint, found.s3.access_key, found.s3.retries) == ("h:1", "a", 2)
 
 
-def test_home_from_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_from_environment_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """ENCOUNTER_HOME decides which settings.toml is read, and the home is made absolute."""
     (tmp_path / "settings.toml").write_text("case_concurrency = 7")
     monkeypatch.chdir(tmp_path.parent)
@@ -48,7 +57,9 @@ def test_home_from_environment_names_the_file(tmp_path: Path, monkeypatch: pytes
         ("ENCOUNTER_CONFIG", "/nowhere/x.toml", "is not a file"),
     ],
 )
-def test_bad_settings_are_one_line(variable: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_settings_are_one_line(
+    variable: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A wrong or misspelt setting is refused with one line that names it."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(BadInput) as error:
@@ -60,7 +71,9 @@ def test_bad_settings_are_one_line(variable: str, value: str, says: str, monkeyp
 def test_bad_file(tmp_path: Path) -> None:
     """Unknown keys and broken TOML in the file are refused."""
     (tmp_path / "settings.toml").write_text("[retention]\ncase_dayz = 1")
-    with pytest.raises(BadInput, match=r"case_dayz is no setting: did you mean retention\.case_days"):
+    with pytest.raises(
+        BadInput, match=r"case_dayz is no setting: did you mean retention\.case_days"
+    ):
         load_settings(home=tmp_path)
     (tmp_path / "settings.toml").write_text("[retention")
     with pytest.raises(BadInput, match="expected TOML"):
@@ -86,12 +99,21 @@ def test_frozen_and_picklable() -> None:
 
 
 def test_model_settings_are_those_of_the_models_layer() -> None:
-    """The plain fields here and the models layer's record name the same things with the same defaults."""
-    ours, theirs = ModelSettings().model_dump(exclude={"dir"}), TheirSettings().model_dump(exclude={"cache"})
+    """The plain fields here and the models layer's record name the same things with the same
+    defaults.
+    """
+    ours = ModelSettings().model_dump(exclude={"dir"})
+    theirs = TheirSettings().model_dump(exclude={"cache"})
     assert ours == theirs
 
 
 def test_every_setting_is_documented() -> None:
-    """docs/settings.md has a row with name and variable for every setting, and none for what is no setting."""
-    rows = dict(re.findall(r"^\| `([a-z0-9_.]+)` \| `(ENCOUNTER_[A-Z0-9_]+)` \|", DOCS.read_text(), re.MULTILINE))
+    """docs/settings.md has a row with name and variable for every setting, and none for what is no
+    setting.
+    """
+    rows = dict(
+        re.findall(
+            r"^\| `([a-z0-9_.]+)` \| `(ENCOUNTER_[A-Z0-9_]+)` \|", DOCS.read_text(), re.MULTILINE
+        )
+    )
     assert rows == {name: variable_of(name) for name in setting_names()}

@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 from data_contracts.errors import NotFound, StoreError
 from data_contracts.object_key import AUDIT, CASES, FOOTAGE, SITE
+from infra.local.stack import StackInfo
 from infra.settings import S3Settings, Settings
-from infra.stack import StackInfo
 from infra.store import ObjectStore
 
 pytestmark = pytest.mark.stack
@@ -51,8 +51,14 @@ def test_empty_object(store: ObjectStore) -> None:
 
 
 def test_list_has_etags_and_only_the_prefix(store: ObjectStore) -> None:
-    """Listing an hour gives its objects in order with the ETags that stat gives, and nothing of other hours."""
-    for name in ("cam/2026-01-01/10/00.00.mp4", "cam/2026-01-01/10/10.00.mp4", "cam/2026-01-01/11/00.00.mp4"):
+    """Listing an hour gives its objects in order with the ETags that stat gives, and nothing of
+    other hours.
+    """
+    for name in (
+        "cam/2026-01-01/10/00.00.mp4",
+        "cam/2026-01-01/10/10.00.mp4",
+        "cam/2026-01-01/11/00.00.mp4",
+    ):
         store.put(FOOTAGE, name, name.encode())
     found = store.list(FOOTAGE, "cam/2026-01-01/10/")
     assert [i.key for i in found] == ["cam/2026-01-01/10/00.00.mp4", "cam/2026-01-01/10/10.00.mp4"]
@@ -95,7 +101,9 @@ def test_an_audit_entry_cannot_be_overwritten_unseen(store: ObjectStore) -> None
 
 
 def test_remove_more_than_a_thousand(store: ObjectStore) -> None:
-    """Deletion goes on past S3's limit of 1,000 keys a request, and leaves a neighbour with a longer name alone."""
+    """Deletion goes on past S3's limit of 1,000 keys a request, and leaves a neighbour with a
+    longer name alone.
+    """
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: store.put(SITE, f"many/{i:04d}", b"x"), range(1005)))
     store.put(SITE, "many-more/1", b"x")
@@ -131,7 +139,9 @@ def test_presigned(store: ObjectStore) -> None:
 
 
 def test_nothing_is_readable_without_credentials(store: ObjectStore, store_info: StackInfo) -> None:
-    """Without credentials neither S3 nor the filer's, volume's or master's port shows an object or a listing."""
+    """Without credentials neither S3 nor the filer's, volume's or master's port shows an object or
+    a listing.
+    """
     store.put(SITE, "t/secret", b"secret")
     filer = store_info.record.filer_address
     volume = f"127.0.0.1:{store_info.record.ports['volume']}"
@@ -150,25 +160,36 @@ def test_nothing_is_readable_without_credentials(store: ObjectStore, store_info:
 
 
 def _grpc_answer(port: int, encrypted: bool) -> bytes:
-    """What a gRPC port answers to an HTTP/2 greeting of somebody without a certificate; empty where it hangs up."""
+    """What a gRPC port answers to an HTTP/2 greeting of somebody without a certificate; empty where
+    it hangs up.
+    """
     context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=3) as plain:
             channel = context.wrap_socket(plain) if encrypted else plain
-            channel.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            channel.sendall(
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+            )
             return channel.recv(100)
     except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
         return b""
 
 
 @pytest.mark.parametrize("name", ["filer", "master", "volume", "s3", "admin"])
-def test_internal_ports_refuse_strangers(store: ObjectStore, store_info: StackInfo, name: str) -> None:
-    """The store's gRPC ports, which could list and hand out tokens, take nobody without the certificate."""
+def test_internal_ports_refuse_strangers(
+    store: ObjectStore, store_info: StackInfo, name: str
+) -> None:
+    """The store's gRPC ports, which could list and hand out tokens, take nobody without the
+    certificate.
+    """
     port = store_info.record.ports[name] + 10000
     assert _grpc_answer(port, encrypted=True) == b""
-    assert _grpc_answer(port, encrypted=False)[:1] in (b"", b"\x15"), "expected a TLS alert, not an HTTP/2 greeting"
+    assert _grpc_answer(port, encrypted=False)[:1] in (b"", b"\x15"), (
+        "expected a TLS alert, not an HTTP/2 greeting"
+    )
 
 
 def test_missing_object(store: ObjectStore) -> None:
@@ -180,7 +201,9 @@ def test_missing_object(store: ObjectStore) -> None:
 
 
 def test_missing_bucket(settings: Settings) -> None:
-    """A missing bucket is a StoreError that says how to make it, and is not made by writing to it."""
+    """A missing bucket is a StoreError that says how to make it, and is not made by writing to
+    it.
+    """
     store = _changed(settings, bucket_prefix="other-")
     for call in (lambda: store.put(SITE, "a", b""), lambda: store.list(SITE, "a")):
         with pytest.raises(StoreError, match=r"bucket other-site does not exist.*encounter up"):
@@ -210,7 +233,9 @@ def test_no_server() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    store = ObjectStore(S3Settings(endpoint=f"127.0.0.1:{port}", access_key="a", secret_key=SecretStr("b")))
+    store = ObjectStore(
+        S3Settings(endpoint=f"127.0.0.1:{port}", access_key="a", secret_key=SecretStr("b"))
+    )
     begun = time.monotonic()
     with pytest.raises(StoreError, match=r"no object store answers at .*encounter up"):
         store.get(SITE, "a")
@@ -250,7 +275,10 @@ def _server(answer: bytes | None) -> Iterator[int]:
     ("answer", "says"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf", "broke"),
-        (b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nnope", "not as an S3 server"),
+        (
+            b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nnope",
+            "not as an S3 server",
+        ),
         (b"HTTP/1.1 503 Busy\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nbusy", "503"),
         (b"SSH-2.0-OpenSSH\r\n", "broke"),
         (None, "in time"),
@@ -260,7 +288,11 @@ def test_a_server_that_misbehaves(answer: bytes | None, says: str) -> None:
     """Half answers, other servers and silence each become a StoreError with one line."""
     with _server(answer) as port:
         settings = S3Settings(
-            endpoint=f"127.0.0.1:{port}", access_key="a", secret_key=SecretStr("b"), retries=0, read_timeout_s=0.5
+            endpoint=f"127.0.0.1:{port}",
+            access_key="a",
+            secret_key=SecretStr("b"),
+            retries=0,
+            read_timeout_s=0.5,
         )
         with pytest.raises(StoreError, match=says) as error:
             ObjectStore(settings).get(SITE, "a")

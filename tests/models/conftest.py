@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from models.files.pull import pull
 from models.interface import Image
-from models.pull import pull
 from models.registry import Models, ModelSettings, load
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -24,6 +24,8 @@ def models() -> Models:
 
 @pytest.fixture(scope="session")
 def portraits() -> list[Image]:
-    """Three pictures of one (synthetic) person: frontal, and the head turned 20 degrees either way."""
+    """Three pictures of one (synthetic) person: frontal, and the head turned 20 degrees either
+    way.
+    """
     names = ("frontal", "left20", "right20")
     return [np.asarray(cv2.imread(str(DEMO / "reference" / f"{n}.jpg")), np.uint8) for n in names]

@@ -1,7 +1,7 @@
 """A network reads the batch that it is given and nothing else, whatever its order in memory.
 
-OpenVINO shares the batch's memory and keeps no hold of it: a copy that nobody held was once read after it was freed, and
-what came out was the similarity of nobody's face.
+OpenVINO shares the batch's memory and keeps no hold of it: a copy that nobody held was once read
+after it was freed, and what came out was the similarity of nobody's face.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from models.pull import DEFAULT_CACHE, model_path, pull
+from models.files.pull import DEFAULT_CACHE, model_path, pull
 
 SHAPES = {
     "nanodet": (1, 3, 416, 416),
@@ -35,12 +35,25 @@ for given in (batch, np.asfortranarray(batch), np.repeat(batch, 2, axis=0)[::2])
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("name", SHAPES)
 def test_only_the_batch_is_read(name: str, runtime: str) -> None:
-    """Any layout gives the same outputs to the bit, also when glibc overwrites what is freed and what is handed out."""
+    """Any layout gives the same outputs to the bit, also when glibc overwrites what is freed and
+    what is handed out.
+    """
     pull([name])
     path = str(model_path(name, DEFAULT_CACHE))
-    given = [sys.executable, "-W", "ignore", "-c", PRINT_DIGESTS, path, runtime, *map(str, SHAPES[name])]
+    given = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        PRINT_DIGESTS,
+        path,
+        runtime,
+        *map(str, SHAPES[name]),
+    ]
     said: list[str] = []
     for extra in ({}, {"MALLOC_PERTURB_": "128"}):
-        said += subprocess.run(given, env=os.environ | extra, capture_output=True, text=True, check=True).stdout.split()
+        said += subprocess.run(
+            given, env=os.environ | extra, capture_output=True, text=True, check=True
+        ).stdout.split()
     assert len(said) == 6
     assert len(set(said)) == 1

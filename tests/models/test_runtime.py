@@ -23,13 +23,17 @@ def network(tmp_path: Path) -> Path:
     out.emit("Add", [doubled, out.constant(np.float32(1))], out="y")
     out.emit("GlobalAveragePool", [positive], out="mean")
     path = tmp_path / "small.onnx"
-    path.write_bytes(out.finish({"x": ["n", 3, "h", "w"]}, ["y", "mean"], "small").SerializeToString())
+    path.write_bytes(
+        out.finish({"x": ["n", 3, "h", "w"]}, ["y", "mean"], "small").SerializeToString()
+    )
     return path
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_outputs_in_order_for_any_batch_and_size(network: Path, runtime: str) -> None:
-    """Batches of 1 and 3 and a second size give the sums worked out by numpy, in the file's order of outputs."""
+    """Batches of 1 and 3 and a second size give the sums worked out by numpy, in the file's order
+    of outputs.
+    """
     it = session(network, runtime)
     for shape in ((1, 3, 4, 6), (3, 3, 4, 6), (1, 3, 8, 2)):
         x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
@@ -47,7 +51,9 @@ def test_auto_settles_on_a_runtime_that_agrees(network: Path) -> None:
 
 
 def test_auto_refuses_a_runtime_that_differs(network: Path) -> None:
-    """With no tolerance at all, only the reference runtime is left unless the two agree bit by bit."""
+    """With no tolerance at all, only the reference runtime is left unless the two agree bit by
+    bit.
+    """
     probe = Probe((1, 3, 64, 64), 127.0, 58.0, -1.0)
     assert session(network, "auto", 1, probe).runtime == "onnxruntime"
 
@@ -73,11 +79,16 @@ def test_cuda_without_cuda_is_explained(network: Path) -> None:
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_nothing_of_a_call_stays_in_the_runtime(network: Path, runtime: str) -> None:
-    """After a call the runtime's own tensors hold neither picture nor answer, and nothing holds on to ours."""
+    """After a call the runtime's own tensors hold neither picture nor answer, and nothing holds on
+    to ours.
+    """
     it = session(network, runtime)
     x = np.random.default_rng(0).normal(size=(1, 3, 4, 6)).astype(np.float32) + 5
     answers = it.run(x)
-    alive = [weakref.ref(x), *(weakref.ref(a.base if isinstance(a.base, np.ndarray) else a) for a in answers)]
+    alive = [
+        weakref.ref(x),
+        *(weakref.ref(a.base if isinstance(a.base, np.ndarray) else a) for a in answers),
+    ]
     for tensor in own_tensors(it):
         assert not tensor.any(), "the runtime kept what it was given or what it answered"
     del x, answers
@@ -89,17 +100,23 @@ def own_tensors(it: Session) -> list[np.ndarray]:
     """Every tensor that a session's requests hold; ONNX Runtime has none between calls."""
     requests = [entry[0] for entry in getattr(it._engine, "_compiled", {}).values()]
     assert requests or it.runtime == "onnxruntime"
-    return [t.data for request in requests for t in (*request.input_tensors, *request.output_tensors)]
+    return [
+        t.data for request in requests for t in (*request.input_tensors, *request.output_tensors)
+    ]
 
 
 def test_openvinos_own_file_runs_there_and_nowhere_else(network: Path, tmp_path: Path) -> None:
-    """`auto` does not try ONNX Runtime on a file that it cannot read, and being asked to is answered in one line."""
+    """`auto` does not try ONNX Runtime on a file that it cannot read, and being asked to is
+    answered in one line.
+    """
     import openvino as ov
 
     path = tmp_path / "small.xml"
     ov.save_model(ov.Core().read_model(network), path)
     it = session(path, "auto", 1, Probe((1, 3, 64, 64), 127.0, 58.0, 0.1))
     assert it.runtime == "openvino"
-    assert it.run(np.ones((1, 3, 4, 6), np.float32))[0] == pytest.approx(np.full((1, 3, 4, 6), 3.0), abs=0.02)
+    assert it.run(np.ones((1, 3, 4, 6), np.float32))[0] == pytest.approx(
+        np.full((1, 3, 4, 6), 3.0), abs=0.02
+    )
     with pytest.raises(ModelUnavailable, match="file for OpenVINO"):
         session(path, "onnxruntime")

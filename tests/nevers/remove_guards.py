@@ -1,7 +1,9 @@
-"""`python tests/nevers/remove_guards.py`: removes each guard of the five nevers on a copy and shows that its tests turn red.
+"""`python tests/nevers/remove_guards.py`: removes each guard of the five nevers on a copy and shows
+that its tests turn red.
 
-Works on a copy of the tracked files in a temporary folder. First the tests run unchanged and must be green. Exit status 1 when a
-guard can be removed without a test noticing, or when a guard's line is not found any more.
+Works on a copy of the tracked files in a temporary folder. First the tests run unchanged and must
+be green. Exit status 1 when a guard can be removed without a test noticing, or when a guard's line
+is not found any more.
 """
 
 from __future__ import annotations
@@ -26,8 +28,18 @@ class Guard(NamedTuple):
 
 
 GUARDS = (
-    Guard("1 a withdrawn consent is refused", "tasks/authorise.py", "    if withdrawn:", "    if False:"),
-    Guard("1 two people must sign", "tasks/authorise.py", "    _two_people(consented, approved)", "    pass"),
+    Guard(
+        "1 a withdrawn consent is refused",
+        "tasks/consent/authorise.py",
+        "    if withdrawn:",
+        "    if False:",
+    ),
+    Guard(
+        "1 two people must sign",
+        "tasks/consent/authorise.py",
+        "    _two_people(consented, approved)",
+        "    pass",
+    ),
     Guard(
         "1 only authorise makes a case",
         "data_contracts/authorisation.py",
@@ -36,38 +48,45 @@ GUARDS = (
     ),
     Guard(
         "1 refusals are written",
-        "flows/audit.py",
+        "flows/runtime/audit.py",
         "            _write_refusal(env, case_id, refusal)",
         "            pass",
     ),
     Guard(
         "1 no case without an audit entry",
-        "flows/filing.py",
-        """    audit(env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}")""",
+        "flows/cases/filing.py",
+        """    audit(
+        env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}"
+    )""",
         "    pass",
     ),
     Guard(
         "1 nothing is shown without an audit entry",
-        "flows/viewer.py",
+        "flows/viewer/server.py",
         """    audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))""",
         "    pass",
     ),
     Guard(
         "2 strangers get no answer",
-        "tasks/match.py",
+        "tasks/observe/match.py",
         "np.where(proposed, subject_p, np.nan), mask_p, compared",
         "subject_p, mask_p, compared",
     ),
-    Guard("2 a template is of one case", "tasks/match.py", "if template.case_id != case.case_id:", "if False:"),
+    Guard(
+        "2 a template is of one case",
+        "tasks/observe/match.py",
+        "if template.case_id != case.case_id:",
+        "if False:",
+    ),
     Guard(
         "2 a template is rotated",
-        "tasks/rotation.py",
+        "tasks/observe/rotation.py",
         "return np.asarray(vectors, np.float64) @ _haar(self._seed, vectors.shape[1])",
         "return np.asarray(vectors, np.float64)",
     ),
     Guard(
         "2 each build has a secret of its own",
-        "tasks/template.py",
+        "tasks/observe/template.py",
         "    salt = secrets.token_bytes(_SALT_BYTES)",
         "    salt = bytes(_SALT_BYTES)",
     ),
@@ -79,141 +98,187 @@ GUARDS = (
     ),
     Guard(
         "2 a template does not travel",
-        "tasks/template.py",
-        'raise NotAuthorised("a template does not travel between processes: read it there from the case\'s store")',
+        "tasks/observe/template.py",
+        """raise NotAuthorised(
+            "a template does not travel between processes: read it there from the case's store"
+        )""",
         "return object.__reduce__(self)",
     ),
     Guard(
         "2 features die with the comparison",
-        "tasks/match.py",
+        "tasks/observe/match.py",
         "        similarity = _similarity(template, vectors)",
         "        similarity = _similarity(template, vectors); globals().setdefault('kept', []).append(vectors)",
     ),
     Guard(
         "2 features are not logged",
-        "tasks/match.py",
+        "tasks/observe/match.py",
         "        similarity = _similarity(template, vectors)",
         "        similarity = _similarity(template, vectors); __import__('logging').getLogger('x').error('%s', vectors)",
     ),
     Guard(
         "2 features are not returned",
-        "tasks/match.py",
+        "tasks/observe/match.py",
         "    return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)",
         "    out = Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)\n"
         "    out.__dict__['vectors'] = vectors.tolist()\n    return out",
     ),
     Guard(
         "2 a verdict has no place for a vector",
-        "tasks/match.py",
+        "tasks/observe/match.py",
         "if len(shapes) != 1 or len(shapes.pop()) != 1:",
         "if False:",
     ),
-    Guard("2 a failure takes nothing with it", "tasks/match.py", "@forgetful\ndef match(", "def match("),
-    Guard("2 runtimes keep no face", "models/runtime.py", "            _forget(infer, blank)", "            pass"),
-    Guard("2 runs have salts of their own", "flows/begin.py", "salt=secrets.token_hex(16)", "salt='0' * 32"),
-    Guard("2 only overlapping views are joined", "tasks/join.py", "not self._cameras_meet(i, j)", "False"),
-    Guard("3 people are hidden", "tasks/redact.py", "        hide_box(levels, box)", "        pass"),
+    Guard(
+        "2 a failure takes nothing with it",
+        "tasks/observe/match.py",
+        "@forgetful\ndef match(",
+        "def match(",
+    ),
+    Guard(
+        "2 runtimes keep no face",
+        "models/runtime.py",
+        "            _forget(infer, blank)",
+        "            pass",
+    ),
+    Guard(
+        "2 runs have salts of their own",
+        "flows/stages/claim.py",
+        "salt=secrets.token_hex(16)",
+        "salt='0' * 32",
+    ),
+    Guard(
+        "2 only overlapping views are joined",
+        "tasks/people/join.py",
+        "not self._cameras_meet(i, j)",
+        "False",
+    ),
+    Guard(
+        "3 people are hidden",
+        "tasks/redaction/redact.py",
+        "        hide_box(levels, box)",
+        "        pass",
+    ),
     Guard(
         "3 what differs from the scene is hidden",
-        "tasks/redact.py",
+        "tasks/redaction/redact.py",
         "    levels = _unexplained(frame, differs, background, settings)",
         "    levels = np.zeros(frame.shape[:2], np.uint8)",
     ),
     Guard(
         "1 models ask again within a segment",
-        "flows/allowed.py",
+        "flows/runtime/still_allowed.py",
         "            open_case(self._case_id, self._env)",
         "            pass",
     ),
     Guard(
         "1 a revoked key is refused",
-        "tasks/token.py",
+        "tasks/consent/grant_token.py",
         "entry.revoked_utc is not None and max(now, grant.issued_utc) >= entry.revoked_utc",
         "False",
     ),
     Guard(
         "1 a worker asks for itself",
-        "flows/pictures.py",
+        "flows/stages/redact.py",
         "    case = open_case(unit.run.case_id, env, unit.run.policy)",
         "    case = OpenCase(None, env.cases.open(unit.run.case_id), None, None)",
     ),
     Guard(
         "4 the key goes first",
-        "flows/deletion_steps.py",
+        "flows/cases/deletion_steps.py",
         "    _destroy_key,\n    _stop_runs,\n    _delete_objects,",
         "    _stop_runs,\n    _delete_objects,\n    _destroy_key,",
     ),
-    Guard("4 a deletion is verified", "flows/deletion_steps.py", "if _versions(env, case_id) or", "if False and"),
-    Guard("4 the store's disk is compacted", "flows/deletion_steps.py", "        weed.compact(record)", "        pass"),
+    Guard(
+        "4 a deletion is verified",
+        "flows/cases/deletion_steps.py",
+        "if _versions(env, case_id) or",
+        "if False and",
+    ),
+    Guard(
+        "4 the store's disk is compacted",
+        "flows/cases/deletion_steps.py",
+        "        weed.compact(record)",
+        "        pass",
+    ),
     Guard(
         "4 a purge goes on under its first plan",
-        "flows/destroy.py",
+        "flows/cases/destroy.py",
         "    env.store.put(object_key.CASES, key, begun",
         "    env.store.put(object_key.SITE, key, begun",
     ),
     Guard(
         "3 the subject's box may not jump",
-        "tasks/certain.py",
+        "tasks/redaction/still_subject.py",
         "    doubt = _jumps(frames, at, settings)",
         "    doubt = np.zeros(len(at), bool)",
     ),
     Guard(
         "3 who vanished at the subject is still there",
-        "tasks/certain.py",
+        "tasks/redaction/still_subject.py",
         "        doubt[i] = any(o.subject is not None for o in lost)",
         "        doubt[i] = False",
     ),
     Guard(
         "3 who another camera sees is hidden",
-        "tasks/elsewhere.py",
+        "tasks/redaction/hidden_people.py",
         "        parts.append(_drawn(away, camera, -number))",
         "        pass",
     ),
     Guard(
         "3 a sure box on another is a second person",
-        "flows/pictures.py",
+        "flows/stages/redact.py",
         "ONE_PERSON_OVERLAP, b.score >= settings.sure_score)",
         "ONE_PERSON_OVERLAP)",
     ),
     Guard(
         "3 a track that another camera contradicts is nobody's",
-        "tasks/elsewhere.py",
+        "tasks/redaction/hidden_people.py",
         "    everybody = without_strayed(tracks, subject_tracks)",
         "    everybody = tracks",
     ),
     Guard(
         "3 a shape beside the subject is somebody",
-        "tasks/redact.py",
+        "tasks/redaction/redact.py",
         "    return bool(core.any())",
         "    return False",
     ),
     Guard(
         "3 a find covers its neighbours in time",
-        "tasks/bystanders.py",
+        "tasks/redaction/who_is_where.py",
         "    return _spread_in_time(own, times, settings)",
         "    return own",
     ),
     Guard(
         "3 averaging frames gives the same mosaic",
-        "tasks/mosaic.py",
+        "tasks/redaction/mosaic.py",
         "        if key not in self._noise:",
         "        if True:",
     ),
-    Guard("4 a destroyed key ends open handles", "infra/case_store.py", "        self._check(key)", "        pass"),
+    Guard(
+        "4 a destroyed key ends open handles",
+        "infra/case_store.py",
+        "        self._check(key)",
+        "        pass",
+    ),
     Guard(
         "4 objects are sealed",
         "infra/case_store.py",
-        'seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE)',
-        "data, _SEALED_TYPE)",
+        'seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE',
+        "data, _SEALED_TYPE",
     ),
-    Guard("4 expiry ends a case", "tasks/purge.py", "now >= case.expires_utc", "False"),
-    Guard("5 nothing is confirmed by itself", "tasks/sight.py", '"unreviewed"', '"confirmed"'),
+    Guard("4 expiry ends a case", "tasks/ending/purge.py", "now >= case.expires_utc", "False"),
+    Guard(
+        "5 nothing is confirmed by itself", "tasks/people/sight.py", '"unreviewed"', '"confirmed"'
+    ),
 )
 
 
 def tests_pass(copy: Path, never: str) -> bool:
     """Whether the tests of a never ("" for all) pass on the copy."""
-    chosen = [str(p) for p in sorted((copy / "tests" / "nevers").glob(f"test_never_{never[:1]}*.py"))]
+    chosen = [
+        str(p) for p in sorted((copy / "tests" / "nevers").glob(f"test_never_{never[:1]}*.py"))
+    ]
     env = {**os.environ, "PYTHONPATH": str(copy)}
     argv = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen]
     return subprocess.run(argv, cwd=copy, env=env, capture_output=True, check=False).returncode == 0
@@ -224,7 +289,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="encounter-guards-") as folder:
         copy = Path(folder) / "copy"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(copy)], check=True)
-        print("unchanged: " + ("green" if tests_pass(copy, "") else "RED, nothing below means anything"))
+        print(
+            "unchanged: "
+            + ("green" if tests_pass(copy, "") else "RED, nothing below means anything")
+        )
         unwatched = 0
         for guard in GUARDS:
             path = copy / guard.file
@@ -236,7 +304,9 @@ def main() -> int:
             path.write_text(whole.replace(guard.line, guard.without))
             green = tests_pass(copy, guard.never)
             path.write_text(whole)
-            print(f"{guard.never}: {'STILL GREEN' if green else 'red'}  ({guard.file}: {guard.line.strip()})")
+            print(
+                f"{guard.never}: {'STILL GREEN' if green else 'red'}  ({guard.file}: {guard.line.strip()})"
+            )
             unwatched += green
     return min(unwatched, 1)
 

@@ -1,4 +1,6 @@
-"""Never 1, all the time: every stage, every Dask task and every look of a model asks again whether it is still allowed."""
+"""Never 1, all the time: every stage, every Dask task and every look of a model asks again whether
+it is still allowed.
+"""
 
 from __future__ import annotations
 
@@ -16,26 +18,41 @@ from typer.testing import CliRunner
 
 from data_contracts import object_key
 from data_contracts.authorisation import TrustedKeys
-from data_contracts.errors import BadInput, KeyMissing, NotAuthorised, NotFound, StackError, StoreError
-from flows import allowed, begin, pictures, rerun_exposure, trace_case, units
-from flows.allowed import StillAllowed, looking_only_while
+from data_contracts.errors import (
+    BadInput,
+    KeyMissing,
+    NotAuthorised,
+    NotFound,
+    StackError,
+    StoreError,
+)
+from flows import rerun_exposure, trace_case
+from flows.cases.filing import store_case
+from flows.cases.throwaway import papers
 from flows.cli.main import app
-from flows.context import Environment, environment, open_case, trusted_keys
-from flows.filing import store_case
-from flows.refs import Run
-from flows.stage import may_pass
-from flows.throwaway import papers
+from flows.runtime import segment_job, still_allowed
+from flows.runtime.environment import Environment, environment, trusted_keys
+from flows.runtime.open_case import open_case
+from flows.runtime.results import Run
+from flows.runtime.stage import may_pass
+from flows.runtime.still_allowed import StillAllowed, looking_only_while
+from flows.stages import claim, redact
 from infra.settings import HOME_VARIABLE, Settings
 from models.registry import Models
-from tasks.itinerary import read_itinerary
-from tasks.token import generate_key, revoked
+from tasks.consent.grant_token import generate_key, revoked
+from tasks.search.itinerary import read_itinerary
 
 pytestmark = pytest.mark.stack
 DEMO = Path(__file__).parents[2] / "demo"
 STAGES = sorted(
-    {t.name: t for m in (trace_case, rerun_exposure) for t in vars(m).values() if isinstance(t, Task)}.items()
+    {
+        t.name: t
+        for m in (trace_case, rerun_exposure)
+        for t in vars(m).values()
+        if isinstance(t, Task)
+    }.items()
 )
-# Looks at all cases and leaves out those that it may not open.
+# Observations at all cases and leaves out those that it may not open.
 _OF_NO_CASE = {"cases with news"}
 _numbers = itertools.count(1)
 
@@ -55,7 +72,9 @@ def filed(env: Environment, expires: timedelta = timedelta(days=1)) -> str:
     """A filed case; returns its id."""
     case_id = f"K-ASKS-{next(_numbers):03d}"
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
-    store_case(env, papers(env, case_id, visits, {"a.jpg": b"picture"}, "demo-short", "test", expires))
+    store_case(
+        env, papers(env, case_id, visits, {"a.jpg": b"picture"}, "demo-short", "test", expires)
+    )
     return case_id
 
 
@@ -74,10 +93,12 @@ def arguments(function: object, case_id: str) -> list[object]:
 
 @pytest.mark.parametrize(("name", "task"), STAGES, ids=[name for name, _ in STAGES])
 def test_no_stage_begins_for_a_withdrawn_case(env: Environment, name: str, task: Task) -> None:
-    """Each stage of each flow on a case, called by itself after the withdrawal, is refused before it does anything."""
+    """Each stage of each flow on a case, called by itself after the withdrawal, is refused before
+    it does anything.
+    """
     case_id = filed(env)
     withdraw(env, case_id)
-    stage = begin.make_template if name == "build template" else inspect.unwrap(task.fn)
+    stage = claim.make_template if name == "build template" else inspect.unwrap(task.fn)
     if name in _OF_NO_CASE:
         assert case_id not in stage()
         return
@@ -85,9 +106,11 @@ def test_no_stage_begins_for_a_withdrawn_case(env: Environment, name: str, task:
         stage(*arguments(stage, case_id))
 
 
-@pytest.mark.parametrize("task", [units.run_unit, pictures.render_unit])
+@pytest.mark.parametrize("task", [segment_job.run_unit, redact.render_unit])
 def test_no_dask_task_begins_for_a_withdrawn_case(env: Environment, task: object) -> None:
-    """What runs in a worker asks for itself: a job that was queued before the withdrawal is refused."""
+    """What runs in a worker asks for itself: a job that was queued before the withdrawal is
+    refused.
+    """
     case_id = filed(env)
     withdraw(env, case_id)
     run = Run(case_id=case_id, run_id="R", salt="0" * 32, policy="demo-short")
@@ -113,11 +136,16 @@ def models_of(person: Detector, face: Detector) -> Models:
 
 
 @pytest.mark.parametrize("ends", ["withdrawn", "expired", "revoked", "destroyed"])
-def test_within_a_segment_no_model_looks_any_more(env: Environment, ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of a segment the consent ends: within the interval of asking the detectors refuse to look."""
-    monkeypatch.setattr(allowed, "CHECK_EVERY_S", 0.2)
+def test_within_a_segment_no_model_looks_any_more(
+    env: Environment, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a segment the consent ends: within the interval of asking the detectors
+    refuse to look.
+    """
+    monkeypatch.setattr(still_allowed, "CHECK_EVERY_S", 0.2)
     case_id = filed(env, timedelta(seconds=6) if ends == "expired" else timedelta(days=1))
-    person, face = Detector(), Detector()
+    person = Detector()
+    face = Detector()
     loaded = looking_only_while(StillAllowed(env, case_id), models_of(person, face))
     time.sleep(0.3)
     assert loaded.person.detect([0]) == loaded.face.detect([0]) == [None]
@@ -138,12 +166,19 @@ def test_within_a_segment_no_model_looks_any_more(env: Environment, ends: str, m
 
 
 def test_a_revoked_key_keeps_its_entry_and_counts_until_then(env: Environment) -> None:
-    """Revoking marks one key with the time and keeps all others; from then on, not before, its tokens are refused."""
+    """Revoking marks one key with the time and keeps all others; from then on, not before, its
+    tokens are refused.
+    """
     case_id = filed(env)
     before = trusted_keys(env)
     signer = open_case(case_id, env).authorised.approval.key_id
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert CliRunner().invoke(app, ["keys", "revoke", signer[:12], "--at", later.isoformat()]).exit_code == 0
+    assert (
+        CliRunner()
+        .invoke(app, ["keys", "revoke", signer[:12], "--at", later.isoformat()])
+        .exit_code
+        == 0
+    )
     open_case(case_id, env)
     after = trusted_keys(env)
     assert [k.key_id for k in after.keys] == [k.key_id for k in before.keys]
@@ -158,7 +193,11 @@ def test_a_revoked_key_keeps_its_entry_and_counts_until_then(env: Environment) -
 
 def test_a_key_whose_id_begins_with_a_hyphen_is_revoked_like_any(env: Environment) -> None:
     """One thumbprint in 64 begins as an option does."""
-    key = next(k for _ in range(10_000) if (k := generate_key("person", ("consent",))[1]).key_id.startswith("-"))
+    key = next(
+        k
+        for _ in range(10_000)
+        if (k := generate_key("person", ("consent",))[1]).key_id.startswith("-")
+    )
     filed(env)
     published = TrustedKeys(keys=(*trusted_keys(env).keys, key)).model_dump_json().encode()
     env.store.put(object_key.SITE, object_key.TRUSTED_KEYS, published)
@@ -169,7 +208,8 @@ def test_a_key_whose_id_begins_with_a_hyphen_is_revoked_like_any(env: Environmen
 def test_revocation_moves_only_forward_and_names_one_key() -> None:
     """A later revocation does not undo an earlier one; a short or unknown id revokes nothing."""
     keys = TrustedKeys(keys=tuple(generate_key(f"person {i}", ("consent",))[1] for i in range(3)))
-    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    early = datetime(2026, 1, 1, tzinfo=UTC)
+    late = datetime(2026, 6, 1, tzinfo=UTC)
     once = revoked(keys, keys.keys[1].key_id, early)
     assert revoked(once, keys.keys[1].key_id, late).keys[1].revoked_utc == early
     assert [k.revoked_utc for k in once.keys] == [None, early, None]
@@ -192,5 +232,7 @@ def test_revocation_moves_only_forward_and_names_one_key() -> None:
     ],
 )
 def test_a_refused_stage_is_not_tried_again(error: BaseException, again: bool) -> None:
-    """A stage that was refused ends its run at once, not after two more tries; passing faults are retried."""
+    """A stage that was refused ends its run at once, not after two more tries; passing faults are
+    retried.
+    """
     assert may_pass(error) is again

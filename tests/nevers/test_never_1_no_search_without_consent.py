@@ -1,4 +1,6 @@
-"""Never 1: no search without a consent and an approval signed by two people. Each test tries to get around it."""
+"""Never 1: no search without a consent and an approval signed by two people. Each test tries to get
+around it.
+"""
 
 import copy
 import inspect
@@ -13,14 +15,15 @@ from data_contracts.camera import Camera, Origin, Site
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.errors import NotAuthorised
 from data_contracts.policy import InfectiousWindow, Policy, Tier
-from data_contracts.tables import WINDOWS
+from data_contracts.tables.contracts import WINDOWS
 from data_contracts.time import Interval
-from tasks import plan as planning
-from tasks.authorise import authorise, require
-from tasks.token import generate_key, sign_grant
+from tasks.consent.authorise import authorise, require
+from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.search import plan as planning
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
-START, END = NOW - timedelta(days=3), NOW
+START = NOW - timedelta(days=3)
+END = NOW
 REQUEST = CaseRequest(
     case_id="K-1-A",
     subject="S",
@@ -31,7 +34,9 @@ REQUEST = CaseRequest(
     filed_utc=NOW,
 )
 SITE = Site(
-    cameras=tuple(Camera(camera_id=c, name="hall", image_width=1, image_height=1) for c in ("a", "b")),
+    cameras=tuple(
+        Camera(camera_id=c, name="hall", image_width=1, image_height=1) for c in ("a", "b")
+    ),
     origin=Origin(lon=0, lat=0),
 )
 POLICY = Policy(
@@ -52,13 +57,29 @@ KEYS = TrustedKeys(keys=(DOCTOR_KEY, OFFICER_KEY))
 
 def sign(key, role, **changes):
     """A good grant of everything, with changes."""
-    given = {"scopes": ("face", "appearance"), "cameras": ("*",), "from_utc": START, "to_utc": END} | changes
-    return sign_grant(key, role, "K-1-A", "S", **given, legal_basis="law", expires_utc=NOW + timedelta(days=1), now=NOW)
+    given = {
+        "scopes": ("face", "appearance"),
+        "cameras": ("*",),
+        "from_utc": START,
+        "to_utc": END,
+    } | changes
+    return sign_grant(
+        key,
+        role,
+        "K-1-A",
+        "S",
+        **given,
+        legal_basis="law",
+        expires_utc=NOW + timedelta(days=1),
+        now=NOW,
+    )
 
 
 def granted(**changes):
     """A case whose consent (not its approval) is changed."""
-    return authorise(REQUEST, sign(DOCTOR, "consent", **changes), sign(OFFICER, "approval"), KEYS, NOW)
+    return authorise(
+        REQUEST, sign(DOCTOR, "consent", **changes), sign(OFFICER, "approval"), KEYS, NOW
+    )
 
 
 def grant(role):
@@ -100,7 +121,9 @@ def test_a_case_cannot_be_copied_changed_or_sent():
 
 
 def test_a_hollow_case_searches_nothing():
-    """Going around the constructor yields a shell without grants: every use fails, nothing is planned."""
+    """Going around the constructor yields a shell without grants: every use fails, nothing is
+    planned.
+    """
     hollow = AuthorisedCase.__new__(AuthorisedCase)
     with pytest.raises(AttributeError):
         require(hollow, "face")
@@ -122,7 +145,12 @@ def test_a_hollow_case_searches_nothing():
 )
 def test_one_signature_is_none(consent, approval):
     """Nothing but one consent and one approval in their places is taken."""
-    tokens = {"consent": sign(DOCTOR, "consent"), "approval": sign(OFFICER, "approval"), None: None, "": ""}
+    tokens = {
+        "consent": sign(DOCTOR, "consent"),
+        "approval": sign(OFFICER, "approval"),
+        None: None,
+        "": "",
+    }
     with pytest.raises(NotAuthorised):
         authorise(
             REQUEST,
@@ -136,18 +164,27 @@ def test_one_signature_is_none(consent, approval):
 def test_no_keys_no_search():
     """An empty list of trusted keys trusts nobody."""
     with pytest.raises(NotAuthorised):
-        authorise(REQUEST, sign(DOCTOR, "consent"), sign(OFFICER, "approval"), TrustedKeys(keys=()), NOW)
+        authorise(
+            REQUEST, sign(DOCTOR, "consent"), sign(OFFICER, "approval"), TrustedKeys(keys=()), NOW
+        )
 
 
 def test_withdrawal_stops():
     """A withdrawn case is refused although its tokens are good."""
     with pytest.raises(NotAuthorised, match="withdrawn"):
-        authorise(REQUEST, sign(DOCTOR, "consent"), sign(OFFICER, "approval"), KEYS, NOW, withdrawn=True)
+        authorise(
+            REQUEST, sign(DOCTOR, "consent"), sign(OFFICER, "approval"), KEYS, NOW, withdrawn=True
+        )
 
 
 @pytest.mark.parametrize(
     "imitation",
-    [REQUEST, None, {"scopes": {"face"}}, SimpleNamespace(request=REQUEST, span=Interval(START, END), scopes={"face"})],
+    [
+        REQUEST,
+        None,
+        {"scopes": {"face"}},
+        SimpleNamespace(request=REQUEST, span=Interval(START, END), scopes={"face"}),
+    ],
 )
 def test_planning_takes_nothing_else(imitation):
     """A request, a dictionary or a look-alike plans and follows nothing."""
@@ -165,8 +202,9 @@ def test_planning_asks_for_the_type():
 
 
 def test_what_consent_does_not_name_is_not_searched():
-    """Consent to camera a, by face, for the first day: no window elsewhere or later, no search by appearance, though
-    the approval is wider; what is left out is told."""
+    """Consent to camera a, by face, for the first day: no window elsewhere or later, no search by
+    appearance, though the approval is wider; what is left out is told.
+    """
     case = granted(cameras=("a",), scopes=("face",), to_utc=START + timedelta(days=1))
     anchors, _ = planning.claimed_anchors(REQUEST, SITE)
     result = planning.plan(case, SITE, POLICY, anchors, 0)
@@ -184,7 +222,9 @@ def test_what_consent_does_not_name_is_not_searched():
 
 
 def test_one_person_cannot_sign_both():
-    """One key with both roles, or two keys of one person, are refused: consent and approval take two people."""
+    """One key with both roles, or two keys of one person, are refused: consent and approval take
+    two people.
+    """
     key, trusted = generate_key("Dr Kim", ("consent", "approval"))
     other, also = generate_key("dr  kim", ("approval",))
     given = {
@@ -201,4 +241,10 @@ def test_one_person_cannot_sign_both():
     keys = TrustedKeys(keys=(trusted, also))
     for second in (key, other):
         with pytest.raises(NotAuthorised, match="two people"):
-            authorise(REQUEST, sign_grant(key, "consent", **given), sign_grant(second, "approval", **given), keys, NOW)
+            authorise(
+                REQUEST,
+                sign_grant(key, "consent", **given),
+                sign_grant(second, "approval", **given),
+                keys,
+                NOW,
+            )

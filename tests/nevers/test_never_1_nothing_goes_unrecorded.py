@@ -1,4 +1,6 @@
-"""Never 1, for the auditor: no search, view or export goes on that is not in the audit log, and every refusal is in it."""
+"""Never 1, for the auditor: no search, view or export goes on that is not in the audit log, and
+every refusal is in it.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,26 @@ from PIL import Image
 from data_contracts import object_key
 from data_contracts.audit import AuditEntry, AuditEvent, read_link
 from data_contracts.errors import NotAuthorised, StoreError
-from flows import begin, publish, viewer
-from flows.audit import Acting, acting, audit, failures_written, refusals_written, service
-from flows.begin import Claim
-from flows.context import Environment, environment, open_case, publish_site_file
-from flows.exposure import Meetings
-from flows.filing import Papers, store_case
-from flows.look import Looks
-from flows.people import People, Trace
-from flows.refs import Run, TableRef
-from flows.search import Windows
-from flows.throwaway import papers
+from flows.cases.filing import Papers, store_case
+from flows.cases.site_files import publish_site_file
+from flows.cases.throwaway import papers
+from flows.runtime.audit import Acting, acting, audit, failures_written, refusals_written, service
+from flows.runtime.environment import Environment, environment
+from flows.runtime.open_case import open_case
+from flows.runtime.results import Run, TableRef
+from flows.stages import claim, publish
+from flows.stages.claim import Claim
+from flows.stages.exposure import Meetings
+from flows.stages.observe import Observations
+from flows.stages.people import People, Trace
+from flows.stages.plan import Windows
+from flows.viewer import server
 from infra.audit_log import AuditLog
 from infra.dask_map import _Attempt
 from infra.settings import Settings
 from infra.store import ObjectStore
-from tasks.audit_chain import verify
-from tasks.itinerary import read_itinerary
+from tasks.audit.chain import verify
+from tasks.search.itinerary import read_itinerary
 
 pytestmark = pytest.mark.stack
 DEMO = Path(__file__).parents[2] / "demo"
@@ -43,7 +48,9 @@ _numbers = itertools.count(1)
 def picture() -> bytes:
     """A picture of noise: stands for a reference picture, which filing only stores."""
     out = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 48, 3), np.uint8)).save(out, "PNG")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 48, 3), np.uint8)).save(
+        out, "PNG"
+    )
     return out.getvalue()
 
 
@@ -53,7 +60,9 @@ def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environ
     monkeypatch.setenv("ENCOUNTER_HOME", str(settings.home))
     environment.cache_clear()
     made = environment()
-    publish_site_file(made, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes(), "application/geo+json")
+    publish_site_file(
+        made, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes(), "application/geo+json"
+    )
     yield made
     environment.cache_clear()
 
@@ -73,9 +82,11 @@ def signed(env: Environment) -> Callable[[], Papers]:
 @pytest.fixture
 def mute(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Environment:
     """The environment with an audit log that cannot be written."""
-    nowhere = ObjectStore(env.settings.s3.model_copy(update={"endpoint": "127.0.0.1:9", "retries": 0}))
+    nowhere = ObjectStore(
+        env.settings.s3.model_copy(update={"endpoint": "127.0.0.1:9", "retries": 0})
+    )
     broken = dataclasses.replace(env, audit_log=AuditLog(nowhere, env.settings, env.audit_log.key))
-    for module in (publish, viewer, begin):
+    for module in (publish, server, claim):
         monkeypatch.setattr(module, "environment", lambda: broken)
     return broken
 
@@ -101,7 +112,7 @@ def finished(env: Environment, signed: Papers) -> Run:
     vault = env.cases.open(case_id)
     run = Run(case_id=case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="demo-short")
     ref = TableRef(stage="s", digest="d", contract="gaps", version=1, rows=0)
-    looks = Looks(kind="scan", table=ref, reports=ref, segments=ref, gaps=ref)
+    looks = Observations(kind="scan", table=ref, reports=ref, segments=ref, gaps=ref)
     people = People(tracks=ref, persons=ref, members=ref, sightings=ref)
     trace = Trace(trajectory=ref, gaps=ref)
     result = publish.Result(
@@ -138,7 +149,9 @@ def finished(env: Environment, signed: Papers) -> Run:
 
 
 def test_filing_is_written_with_its_grounds(env: Environment, signed: Callable[[], Papers]) -> None:
-    """Who, role, case, purpose, legal basis, period, cameras, policy, papers and the keys that signed."""
+    """Who, role, case, purpose, legal basis, period, cameras, policy, papers and the keys that
+    signed.
+    """
     made = signed()
     with acting(Acting("user", NAME, "operator")):
         store_case(env, made)
@@ -154,7 +167,9 @@ def test_filing_is_written_with_its_grounds(env: Environment, signed: Callable[[
 
 
 def test_a_refused_filing_is_written(env: Environment, signed: Callable[[], Papers]) -> None:
-    """A case whose approval is its consent is refused, and the refusal is in the log with its reason."""
+    """A case whose approval is its consent is refused, and the refusal is in the log with its
+    reason.
+    """
     made = signed()
     with pytest.raises(NotAuthorised):
         store_case(env, dataclasses.replace(made, approval=made.consent))
@@ -164,7 +179,9 @@ def test_a_refused_filing_is_written(env: Environment, signed: Callable[[], Pape
 
 
 def test_a_refusal_in_a_run_is_written_once(env: Environment, signed: Callable[[], Papers]) -> None:
-    """A withdrawn case is refused at a stage; the error goes up through the flow, and one refusal is in the log."""
+    """A withdrawn case is refused at a stage; the error goes up through the flow, and one refusal
+    is in the log.
+    """
     made = signed()
     store_case(env, made)
     case_id = made.request.case_id
@@ -180,13 +197,20 @@ def test_a_refusal_in_a_run_is_written_once(env: Environment, signed: Callable[[
     assert entries(env, case_id)[-1].outcome == "failed"
 
 
-def test_a_refusal_repeated_by_schedule_is_written_once_a_day(env: Environment, signed: Callable[[], Papers]) -> None:
-    """What asks every minute writes the same refusal once; what a person asks is written every time."""
+def test_a_refusal_repeated_by_schedule_is_written_once_a_day(
+    env: Environment, signed: Callable[[], Papers]
+) -> None:
+    """What asks every minute writes the same refusal once; what a person asks is written every
+    time.
+    """
     made = signed()
     store_case(env, made)
     case_id = made.request.case_id
     env.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
-    for who, times in ((service("reconcile", repeats=True), 3), (Acting("user", NAME, "operator"), 2)):
+    for who, times in (
+        (service("reconcile", repeats=True), 3),
+        (Acting("user", NAME, "operator"), 2),
+    ):
         for _ in range(times):
             with acting(who), pytest.raises(NotAuthorised):
                 open_case(case_id, env)
@@ -194,41 +218,60 @@ def test_a_refusal_repeated_by_schedule_is_written_once_a_day(env: Environment, 
     assert actors == ["service", "user", "user"]
 
 
-def test_views_and_exports_are_written(env: Environment, signed: Callable[[], Papers], tmp_path: Path) -> None:
-    """A reviewer's view and an operator's export are in the log with what was seen, under a pseudonym."""
+def test_views_and_exports_are_written(
+    env: Environment, signed: Callable[[], Papers], tmp_path: Path
+) -> None:
+    """A reviewer's view and an operator's export are in the log with what was seen, under a
+    pseudonym.
+    """
     run = finished(env, signed())
     with acting(Acting("account", NAME, "reviewer")):
-        viewer.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
+        server.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
     publish.fetch(env.cases.open(run.case_id), run, tmp_path / "out")
     _, view, export = entries(env, run.case_id)
-    assert (view.action, view.role, view.objects, view.run_id) == ("view", "reviewer", ("report.html",), run.run_id)
-    assert (export.action, export.objects, export.counts) == ("export", ("report.html",), {"artefacts": 1})
+    assert (view.action, view.role, view.objects, view.run_id) == (
+        "view",
+        "reviewer",
+        ("report.html",),
+        run.run_id,
+    )
+    assert (export.action, export.objects, export.counts) == (
+        "export",
+        ("report.html",),
+        {"artefacts": 1},
+    )
 
 
 def test_nothing_goes_on_unwritten(
     mute: Environment, signed: Callable[[], Papers], env: Environment, tmp_path: Path
 ) -> None:
-    """With an audit log that cannot be written no case is stored, nothing is shown, exported or begun."""
-    new, old = signed(), signed()
+    """With an audit log that cannot be written no case is stored, nothing is shown, exported or
+    begun.
+    """
+    new = signed()
+    old = signed()
     with pytest.raises(StoreError):
         store_case(mute, new)
     assert not env.store.list_versions(object_key.CASES, f"{new.request.case_id}/")
     run = finished(env, old)
     with pytest.raises(StoreError):
-        viewer.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
+        server.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
     with pytest.raises(StoreError):
         publish.fetch(env.cases.open(run.case_id), run, tmp_path / "out")
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
     with pytest.raises(StoreError):
-        begin.begin(run.case_id, "a-flow-run", again=True)
-    with pytest.raises(NotAuthorised, match="could not be written"), refusals_written(mute, run.case_id):
+        claim.begin(run.case_id, "a-flow-run", again=True)
+    with (
+        pytest.raises(NotAuthorised, match="could not be written"),
+        refusals_written(mute, run.case_id),
+    ):
         raise NotAuthorised("refused")
 
 
 def test_wrong_passwords_are_counted_not_flooding(env: Environment) -> None:
     """The first wrong password is written at once, a hundred more make no hundred entries."""
     before = len(entries(env))
-    tries = viewer.WrongPasswords()
+    tries = server.WrongPasswords()
     for _ in range(101):
         tries.count(NAME)
     (entry,) = entries(env)[before:]
@@ -241,14 +284,22 @@ def test_wrong_passwords_are_counted_not_flooding(env: Environment) -> None:
 def test_the_log_names_no_one_and_holds_no_measure(
     env: Environment, signed: Callable[[], Papers], tmp_path: Path
 ) -> None:
-    """After filing, view and export nothing in the audit bucket names anyone or holds a picture; and the log is sound."""
+    """After filing, view and export nothing in the audit bucket names anyone or holds a picture;
+    and the log is sound.
+    """
     made = signed()
     run = finished(env, made)
     with acting(Acting("account", NAME, "reviewer")):
-        viewer.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
+        server.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
     stored = b"\n".join(e.data or b"" for e in env.audit_log.read())
     place = made.request.itinerary[0].place
-    for secret in (NAME, made.request.subject, "throw-away consent signer", made.consent.split(".")[1], place):
+    for secret in (
+        NAME,
+        made.request.subject,
+        "throw-away consent signer",
+        made.consent.split(".")[1],
+        place,
+    ):
         assert secret.encode() not in stored, secret
     assert not any(magic in stored for magic in (b"\xff\xd8\xff", b"\x89PNG", b"data:image"))
     key = env.audit_log.key
@@ -257,7 +308,9 @@ def test_the_log_names_no_one_and_holds_no_measure(
 
 
 def test_an_entry_has_no_room_for_a_feature() -> None:
-    """Fractions are refused in every field, and a list of numbers written as text is longer than a line may be."""
+    """Fractions are refused in every field, and a list of numbers written as text is longer than a
+    line may be.
+    """
     feature = np.random.default_rng(0).normal(size=128)
     given = {"action": "view", "actor": "service:x", "role": "service"}
     for fields in (

@@ -1,4 +1,6 @@
-"""Never 2 while it runs: every feature vector that a model makes is remembered and looked for everywhere else."""
+"""Never 2 while it runs: every feature vector that a model makes is remembered and looked for
+everywhere else.
+"""
 
 from __future__ import annotations
 
@@ -24,34 +26,39 @@ from data_contracts import object_key
 from data_contracts.camera import read_site_file
 from data_contracts.errors import EncounterError, NotAuthorised
 from data_contracts.policy import SearchSettings
-from flows import fanout
-from flows.begin import begin, make_template
+from flows.cases.filing import store_case
+from flows.cases.throwaway import papers
 from flows.cli.cases import read_references
-from flows.context import Environment, environment, models, open_case
-from flows.filing import store_case
-from flows.look import _inputs
-from flows.throwaway import papers
-from flows.units import Job, run_unit
+from flows.runtime import fan_out
+from flows.runtime.environment import Environment, environment, models
+from flows.runtime.open_case import open_case
+from flows.runtime.segment_job import Job, run_unit
+from flows.stages.claim import begin, make_template
+from flows.stages.observe import _inputs
 from infra.settings import Settings
 from models.registry import ModelSettings, load
-from tasks.follow import follow_segment
-from tasks.itinerary import read_itinerary
-from tasks.scan import scan_segment
-from tasks.template import build_template
-from tasks.video import frames, write_clip
+from tasks.footage.video import frames, write_clip
+from tasks.observe.follow import follow_segment
+from tasks.observe.scan import scan_segment
+from tasks.observe.template import build_template
+from tasks.search.itinerary import read_itinerary
 
 SITE = read_site_file(DEMO / "cameras.geojson")
 KEY = "entrance/2026-11-16/00/00.00.mp4"
 # The object store is shared with other tests: a day on which they look at nothing.
-SHORT, SHORT_START = "entrance/2026-11-15/10/00.00.mp4", datetime(2026, 11, 15, 10, tzinfo=UTC)
+SHORT = "entrance/2026-11-15/10/00.00.mp4"
+SHORT_START = datetime(2026, 11, 15, 10, tzinfo=UTC)
 
 
 def test_prints_are_found_wherever_they_are() -> None:
-    """The test's own instrument: a vector is found in any form that it could get out in, and nothing else is."""
+    """The test's own instrument: a vector is found in any form that it could get out in, and
+    nothing else is.
+    """
     rng = np.random.default_rng(
         0x2E4E2
     )  # a seed of its own: another test's vector from the same seed would be this one
-    vector, other = rng.normal(size=(1, 1024)).astype(np.float32), rng.normal(size=(1, 1024)).astype(np.float32)
+    vector = rng.normal(size=(1, 1024)).astype(np.float32)
+    other = rng.normal(size=(1, 1024)).astype(np.float32)
     prints = Prints()
     prints.add(vector)
     for guilty, say in ((vector, True), (other, False)):
@@ -65,8 +72,15 @@ def test_prints_are_found_wherever_they_are() -> None:
             guilty[0, 9:200],
         ]
         assert [prints.in_array(f) for f in forms] == [say] * 6
-        raw = [b"x" * 3 + f.tobytes() + b"y" for f in (guilty, unit.astype(np.float64), guilty.astype(np.float16))]
-        texts = [str(guilty[0].tolist()).encode(), repr(unit).encode(), pd.DataFrame(guilty).to_csv().encode()]
+        raw = [
+            b"x" * 3 + f.tobytes() + b"y"
+            for f in (guilty, unit.astype(np.float64), guilty.astype(np.float16))
+        ]
+        texts = [
+            str(guilty[0].tolist()).encode(),
+            repr(unit).encode(),
+            pd.DataFrame(guilty).to_csv().encode(),
+        ]
         assert [prints.in_bytes(b) for b in (*raw, *texts)] == [say] * 6
         nested = {"a": [pickle.dumps({"b": guilty[0].tolist()})]}
         assert any(prints.in_array(a) for a in sequences(nested)) is say
@@ -78,16 +92,28 @@ def test_prints_are_found_wherever_they_are() -> None:
 
 
 def test_nothing_of_a_feature_outlives_the_comparison() -> None:
-    """Scan and follow, watched: after each comparison its arrays are dead; tables, logs and live objects hold none."""
+    """Scan and follow, watched: after each comparison its arrays are dead; tables, logs and live
+    objects hold none.
+    """
     loaded = load()
     case = subject_case(from_utc=START + timedelta(seconds=6), to_utc=START + timedelta(seconds=11))
     template = build_template(case, PICTURES, loaded, derive)
-    data, log = (DEMO / "footage" / KEY).read_bytes(), Collected()
+    data = (DEMO / "footage" / KEY).read_bytes()
+    log = Collected()
     logging.getLogger().addHandler(log)
     try:
         with watching(loaded) as watch:
             results = [
-                look(case, SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings())
+                look(
+                    case,
+                    SITE.by_id["entrance"],
+                    KEY,
+                    START,
+                    data,
+                    template,
+                    loaded,
+                    SearchSettings(),
+                )
                 for look in (scan_segment, follow_segment)
             ]
     finally:
@@ -106,8 +132,11 @@ def test_nothing_of_a_feature_outlives_the_comparison() -> None:
 
 
 def test_the_runtime_keeps_no_face() -> None:
-    """OpenVINO's requests, which keep their tensors between calls, are blank after a template was built and a scan done."""
-    loaded, case = load(ModelSettings(runtime="openvino")), subject_case(to_utc=START + timedelta(seconds=11))
+    """OpenVINO's requests, which keep their tensors between calls, are blank after a template was
+    built and a scan done.
+    """
+    loaded = load(ModelSettings(runtime="openvino"))
+    case = subject_case(to_utc=START + timedelta(seconds=11))
     template = build_template(case, PICTURES, loaded, derive)
     data = (DEMO / "footage" / KEY).read_bytes()
     scan_segment(case, SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings())
@@ -123,7 +152,9 @@ class Spoilt(Exception):
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, loaded: object, prints: Prints) -> None:
-    """From now on the calibration fails and shows what it was given; every vector made is remembered."""
+    """From now on the calibration fails and shows what it was given; every vector made is
+    remembered.
+    """
     real = type(loaded).embed_and_mask
 
     def watched(self, images, landmarks):
@@ -138,14 +169,22 @@ def spoil(monkeypatch: pytest.MonkeyPatch, loaded: object, prints: Prints) -> No
     monkeypatch.setattr(type(loaded.calibration), "probability", fails)
 
 
-def test_a_failure_inside_the_comparison_carries_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error has no cause, no frame with a feature in it and none of the library's text; NotAuthorised stays itself."""
-    loaded, case, prints = load(), subject_case(), Prints()
+def test_a_failure_inside_the_comparison_carries_nothing_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error has no cause, no frame with a feature in it and none of the library's text;
+    NotAuthorised stays itself.
+    """
+    loaded = load()
+    case = subject_case()
+    prints = Prints()
     template = build_template(case, PICTURES, loaded, derive)
     data = (DEMO / "footage" / KEY).read_bytes()
     spoil(monkeypatch, loaded, prints)
     with pytest.raises(EncounterError) as caught:
-        follow_segment(case, SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings())
+        follow_segment(
+            case, SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings()
+        )
     error = caught.value
     assert prints.count
     assert "unexpected Spoilt in match, at test_never_2_instrumented.py:" in str(error)
@@ -153,11 +192,20 @@ def test_a_failure_inside_the_comparison_carries_nothing_out(monkeypatch: pytest
     assert (error.__cause__, error.__context__) == (None, None)
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename != __file__:
-            assert not any(prints.in_array(a) for a in sequences(dict(frame.f_locals), depth=4)), frame.f_code.co_name
+            assert not any(prints.in_array(a) for a in sequences(dict(frame.f_locals), depth=4)), (
+                frame.f_code.co_name
+            )
     assert not prints.in_bytes(pickle.dumps(error))
     with pytest.raises(NotAuthorised):
         follow_segment(
-            subject_case("K-OTHER-1"), SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings()
+            subject_case("K-OTHER-1"),
+            SITE.by_id["entrance"],
+            KEY,
+            START,
+            data,
+            template,
+            loaded,
+            SearchSettings(),
         )
 
 
@@ -185,7 +233,9 @@ def site(settings: Settings) -> Iterator[Environment]:
 def short_segment() -> bytes:
     """Three seconds in which the subject comes in and others are about."""
     taken = [
-        f.image for f in frames((DEMO / "footage" / KEY).read_bytes(), START) if 9 <= (f.t_utc - START).seconds < 12
+        f.image
+        for f in frames((DEMO / "footage" / KEY).read_bytes(), START)
+        if 9 <= (f.t_utc - START).seconds < 12
     ]
     return write_clip(taken, 5)
 
@@ -194,13 +244,21 @@ def short_segment() -> bytes:
 def test_nothing_of_a_feature_travels_or_is_stored(
     site: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scan and a following in a Dask worker: no message of any process, no object and no log holds a feature."""
-    # A cluster of the test's own, also where a stack runs: the stack's workers neither know the instrument nor may keep it.
-    alone = site.settings.model_copy(update={"dask": site.settings.dask.model_copy(update={"scheduler": None})})
-    monkeypatch.setattr(fanout, "environment", lambda: dataclasses.replace(site, settings=alone))
+    """A scan and a following in a Dask worker: no message of any process, no object and no log
+    holds a feature.
+    """
+    # A cluster of the test's own, also where a stack runs: the stack's workers neither know the
+    # instrument nor may keep it.
+    alone = site.settings.model_copy(
+        update={"dask": site.settings.dask.model_copy(update={"scheduler": None})}
+    )
+    monkeypatch.setattr(fan_out, "environment", lambda: dataclasses.replace(site, settings=alone))
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
     case_id = f"K-WATCHED-{next(_numbers):03d}"
-    store_case(site, papers(site, case_id, visits, read_references([DEMO / "reference"]), "demo-short", "test"))
+    store_case(
+        site,
+        papers(site, case_id, visits, read_references([DEMO / "reference"]), "demo-short", "test"),
+    )
     run = begin(case_id, "watched")
     assert run is not None
     template = make_template(run, models(site))
@@ -225,9 +283,9 @@ def test_nothing_of_a_feature_travels_or_is_stored(
     real = tcp.to_frames
     try:
         record_messages(tmp_path)
-        with fanout.fan_out():
-            fanout._current[-1].register_plugin(WatchWorker(str(tmp_path)))
-            done = list(fanout.each(run_unit, jobs, lambda *_: None, lambda: None))
+        with fan_out.fan_out():
+            fan_out._current[-1].register_plugin(WatchWorker(str(tmp_path)))
+            done = list(fan_out.each(run_unit, jobs, lambda *_: None, lambda: None))
     finally:
         tcp.to_frames = real
     assert [result.rows > 0 for _, result in done] == [True, True]

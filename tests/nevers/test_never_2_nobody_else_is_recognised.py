@@ -1,4 +1,6 @@
-"""Never 2: no one but the subject is recognised; other people's features exist only inside the comparison."""
+"""Never 2: no one but the subject is recognised; other people's features exist only inside the
+comparison.
+"""
 
 from __future__ import annotations
 
@@ -20,34 +22,38 @@ from data_contracts.camera import Origin, Site
 from data_contracts.errors import ContractViolation, NotAuthorised
 from data_contracts.policies import load_policy
 from data_contracts.policy import SearchSettings
-from data_contracts.tables import ALL
-from flows.begin import _new as new_claim
-from flows.begin import _run as run_of
-from flows.context import OpenCase
-from flows.people import _people as find_in
-from flows.refs import Run
+from data_contracts.tables.contracts import ALL
+from flows.runtime.open_case import OpenCase
+from flows.runtime.results import Run
+from flows.stages.claim import _new as new_claim
+from flows.stages.claim import _run as run_of
+from flows.stages.people import _people as find_in
 from models.registry import load
-from tasks.assess import assess
-from tasks.heads import find_faces
-from tasks.join import join
-from tasks.match import Verdicts, match
-from tasks.template import build_template
-from tasks.track import track
+from tasks.exposure.assess import assess
+from tasks.observe.face import find_faces
+from tasks.observe.match import Verdicts, match
+from tasks.observe.template import build_template
+from tasks.people.join import join
+from tasks.people.track import track
 
 
 def test_no_table_has_a_place_for_a_feature() -> None:
     """No contract has a column of lists: an embedding could not be stored if someone tried."""
     assert not [(c.name, k.name) for c in ALL for k in c.columns if k.kind == "list"]
     assert {f.name for f in dataclasses.fields(Verdicts)} == {"subject_p", "mask_p", "compared"}
-    one, wide = np.zeros(2), np.zeros((2, 128))
+    one = np.zeros(2)
+    wide = np.zeros((2, 128))
     for bad in ((wide, one, one), (one, wide, one), (wide, wide, wide), (np.zeros(128), one, one)):
         with pytest.raises(ContractViolation):
             Verdicts(*bad)
 
 
 def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of faces that are not the subject's nothing comes back but NaN, and no feature array outlives the call."""
-    models, case = load(), subject_case()
+    """Of faces that are not the subject's nothing comes back but NaN, and no feature array outlives
+    the call.
+    """
+    models = load()
+    case = subject_case()
     template = build_template(case, PICTURES, models, derive)
     image, boxes, people = frames_at("entrance", "01.30", 17.0)
     faces = find_faces(image, boxes, models.face, 32)
@@ -61,7 +67,9 @@ def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.Monk
         return vectors, masks
 
     monkeypatch.setattr(type(models), "embed_and_mask", watched)
-    verdicts = match(case, template, [image] * len(faces), faces, models, SearchSettings(propose_probability=0.9))
+    verdicts = match(
+        case, template, [image] * len(faces), faces, models, SearchSettings(propose_probability=0.9)
+    )
     assert made
     assert "S" not in {people[f.person] for f in faces}
     assert np.isnan(verdicts.subject_p).all()
@@ -79,9 +87,14 @@ def test_another_case_s_template_is_refused() -> None:
 
 
 def test_people_are_joined_without_looks() -> None:
-    """Shuffling everything that comes from a face changes no join: position and time alone decide."""
+    """Shuffling everything that comes from a face changes no join: position and time alone
+    decide.
+    """
     cameras = two_cameras()
-    walkers = {"p": (1.7, straight((2.0, 2.0), (7.0, 5.0), 0.0)), "q": (1.6, straight((7.0, 2.0), (2.0, 6.0), 0.0))}
+    walkers = {
+        "p": (1.7, straight((2.0, 2.0), (7.0, 5.0), 0.0)),
+        "q": (1.6, straight((7.0, 2.0), (2.0, 6.0), 0.0)),
+    }
     found, _ = observe(cameras, walkers, 4, np.random.default_rng(0))
     tracks = pd.concat([track(found, c) for c, _ in cameras], ignore_index=True)
     looks = tracks.copy()
@@ -91,7 +104,9 @@ def test_people_are_joined_without_looks() -> None:
     place = site(*(c for c, _ in cameras))
     plain = join(tracks, place, np.random.default_rng(0))[1]
     shuffled = join(looks, place, np.random.default_rng(0))[1]
-    pd.testing.assert_frame_equal(plain.drop(columns="subject_p"), shuffled.drop(columns="subject_p"))
+    pd.testing.assert_frame_equal(
+        plain.drop(columns="subject_p"), shuffled.drop(columns="subject_p")
+    )
 
 
 def followed() -> tuple[pd.DataFrame, Site]:
@@ -111,7 +126,8 @@ def traced(case_id: str, run: Run, found: pd.DataFrame, place: Site) -> list[str
 
 
 def test_names_link_neither_runs_nor_cases() -> None:
-    """The same footage in two runs of one case and in another case: all names differ, and their order follows no one's.
+    """The same footage in two runs of one case and in another case: all names differ, and their
+    order follows no one's.
 
     A run that was killed goes on with its salt, so that what is finished stays true.
     """
@@ -122,7 +138,9 @@ def test_names_link_neither_runs_nor_cases() -> None:
     assert len({n for run in names for n in run}) == 15
     assert traced("K-A-1", runs[0], found, place) == names[0]
     names.append(traced("K-A-1", new_run("K-A-1"), found, place))
-    assert len({tuple(np.argsort(run)) for run in names}) > 1, "names that sort by time would tell who came first"
+    assert len({tuple(np.argsort(run)) for run in names}) > 1, (
+        "names that sort by time would tell who came first"
+    )
 
 
 def new_run(case_id: str) -> Run:
@@ -132,7 +150,9 @@ def new_run(case_id: str) -> Run:
 
 
 def test_contact_numbers_are_drawn_anew() -> None:
-    """Who is C-01 is chance: over the salts of 20 runs at least three of four contacts are it, and none nearly always."""
+    """Who is C-01 is chance: over the salts of 20 runs at least three of four contacts are it, and
+    none nearly always.
+    """
     points = pd.concat([stand(n, 100 * i, 40, 1.0) for i, n in enumerate("ABCD")])
     encounters = pd.DataFrame({"encounter_id": sorted(set(points["encounter_id"]))})
     firsts: Counter[str] = Counter()
@@ -146,9 +166,13 @@ def test_contact_numbers_are_drawn_anew() -> None:
 
 
 def test_views_that_do_not_meet_share_no_one() -> None:
-    """One walker, seen by two cameras at the same time and place as far as the ground tells: without overlap, two names."""
+    """One walker, seen by two cameras at the same time and place as far as the ground tells:
+    without overlap, two names.
+    """
     cameras = two_cameras()
-    found, _ = observe(cameras, {"p": (1.7, straight((2.0, 2.0), (7.0, 5.0), 0.0))}, 4, np.random.default_rng(0))
+    found, _ = observe(
+        cameras, {"p": (1.7, straight((2.0, 2.0), (7.0, 5.0), 0.0))}, 4, np.random.default_rng(0)
+    )
     tracks = pd.concat([track(found, c) for c, _ in cameras], ignore_index=True)
     apart = Site(cameras=tuple(c for c, _ in cameras), origin=Origin(lon=0.0, lat=0.0))
     together = join(tracks, site(*(c for c, _ in cameras)), np.random.default_rng(1))[1]

@@ -1,6 +1,8 @@
-"""Never 3: no unmasked bystander leaves the system. Tried on real pixels of the demo footage with its true boxes.
+"""Never 3: no unmasked bystander leaves the system. Tried on real pixels of the demo footage with
+its true boxes.
 
-A head of 16 px and more counts as leaked when more than a tenth of it is neither mosaiced nor hidden behind the subject.
+A head of 16 px and more counts as leaked when more than a tenth of it is neither mosaiced nor
+hidden behind the subject.
 """
 
 from datetime import timedelta
@@ -12,15 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.redaction_heads import head_mask
+from benchmarks.redaction.heads import head_mask
 from data_contracts import object_key
 from data_contracts.camera import read_site
-from data_contracts.tables import TRACKS
-from tasks import video
-from tasks.bystanders import locate
-from tasks.clips import background_of, render_picture
-from tasks.pictures import PictureJob
-from tasks.redact import Detectors, Found, RedactSettings, levels_to_hide
+from data_contracts.tables.contracts import TRACKS
+from tasks.footage import video
+from tasks.redaction.plan import PictureJob
+from tasks.redaction.redact import Detectors, Found, RedactSettings, levels_to_hide
+from tasks.redaction.render import background_of, render_picture
+from tasks.redaction.who_is_where import locate
 
 DEMO = Path(__file__).parents[2] / "demo"
 SETTINGS = RedactSettings(background_frames=13)
@@ -34,24 +36,33 @@ def boxes(camera: str) -> pd.DataFrame:
     """True boxes of one camera."""
     table = pd.read_csv(DEMO / "truth" / "boxes.csv")
     table = table[table["camera"] == camera]
-    return table.assign(t_utc=pd.to_datetime(table["t_utc"], utc=True).astype("datetime64[us, UTC]"))
+    return table.assign(
+        t_utc=pd.to_datetime(table["t_utc"], utc=True).astype("datetime64[us, UTC]")
+    )
 
 
 @lru_cache
 def segments(camera: str) -> list[tuple]:
     """Starts and bytes of one camera's segments."""
     root = DEMO / "footage"
-    names = [(p, object_key.read_segment(str(p.relative_to(root)))) for p in sorted((root / camera).rglob("*.mp4"))]
+    names = [
+        (p, object_key.read_segment(str(p.relative_to(root))))
+        for p in sorted((root / camera).rglob("*.mp4"))
+    ]
     return [(name.start_utc, path.read_bytes()) for path, name in names if name]
 
 
 def tracks(camera: str, keep: float) -> pd.DataFrame:
-    """TRACKS from the truth: the subject (track 0) whole, of everybody else only a share of the rows."""
+    """TRACKS from the truth: the subject (track 0) whole, of everybody else only a share of the
+    rows.
+    """
     table = boxes(camera)
     numbers = {p: i + 1 for i, p in enumerate(sorted(set(table["person"]) - {"S"}))} | {"S": 0}
     luck = np.random.default_rng(4).random(len(table))
     table = table[(table["person"] == "S") | (luck < keep)]
-    rows = table.assign(camera_id=camera, track_id=table["person"].map(numbers), score=0.8, foot_hidden=False)
+    rows = table.assign(
+        camera_id=camera, track_id=table["person"].map(numbers), score=0.8, foot_hidden=False
+    )
     return TRACKS.shape(rows)
 
 
@@ -103,10 +114,18 @@ def sampled(camera: str, step_s: float) -> list[video.Frame]:
 
 @pytest.mark.parametrize(
     ("camera", "with_scene"),
-    [("lobby-a", True), ("lobby-b", True), ("corridor", True), ("lobby-a", False), ("corridor", False)],
+    [
+        ("lobby-a", True),
+        ("lobby-b", True),
+        ("corridor", True),
+        ("lobby-a", False),
+        ("corridor", False),
+    ],
 )
 def test_no_head_is_shown_with_gappy_tracks(camera: str, with_scene: bool) -> None:
-    """With a third of the bystanders' boxes, blind detectors, with and without a scene: no head is left unmasked."""
+    """With a third of the bystanders' boxes, blind detectors, with and without a scene: no head is
+    left unmasked.
+    """
     taken = sampled(camera, 3.8)
     assert taken
     background = scene(camera) if with_scene else None
@@ -120,41 +139,71 @@ def test_no_head_is_shown_with_gappy_tracks(camera: str, with_scene: bool) -> No
 
 @pytest.mark.parametrize("camera", ["lobby-a", "lobby-b"])
 def test_nobody_known_but_the_subject(camera: str) -> None:
-    """Tracker and detectors miss every bystander: those apart from the subject are hidden by the scene alone."""
+    """Tracker and detectors miss every bystander: those apart from the subject are hidden by the
+    scene alone.
+    """
     taken = sampled(camera, 3.8)
     places = locate(taken, tracks(camera, 0.0), [0], BLIND, SETTINGS)
     leaks = []
     for frame, place in zip(taken, places, strict=True):
         levels = levels_to_hide(frame.image, place.subject, place.others, scene(camera), SETTINGS)
-        leaks += [who for who in leaked(camera, frame.t_utc, levels) if not _touches(camera, frame.t_utc, who[-2:])]
+        leaks += [
+            who
+            for who in leaked(camera, frame.t_utc, levels)
+            if not _touches(camera, frame.t_utc, who[-2:])
+        ]
     assert leaks == []
 
 
 def _touches(camera: str, time, person: str) -> bool:
-    """Whether somebody's head lies in the subject's box: there only a detector or tracker can tell them apart."""
+    """Whether somebody's head lies in the subject's box: there only a detector or tracker can tell
+    them apart.
+    """
     rows = {r.person: r for r in now(camera, time).itertuples()}
-    own, other = rows.get("S"), rows[person.strip()]
+    own = rows.get("S")
+    other = rows[person.strip()]
     if own is None:
         return False
-    apart = other.head_x1 < own.x0 or other.head_x0 > own.x1 or other.head_y1 < own.y0 or other.head_y0 > own.y1
+    apart = (
+        other.head_x1 < own.x0
+        or other.head_x0 > own.x1
+        or other.head_y1 < own.y0
+        or other.head_y0 > own.y1
+    )
     return not apart
 
 
 def test_the_subject_lost_shows_nobody() -> None:
     """Without a certain place of the subject no head at all is shown, the subject's included."""
     for frame in sampled("lobby-a", 3.8):
-        levels = levels_to_hide(frame.image, np.zeros((0, 4)), np.zeros((0, 4)), scene("lobby-a"), SETTINGS)
+        levels = levels_to_hide(
+            frame.image, np.zeros((0, 4)), np.zeros((0, 4)), scene("lobby-a"), SETTINGS
+        )
         assert leaked("lobby-a", frame.t_utc, levels) == []
 
 
 def test_the_written_files_hold_no_bystander_s_face() -> None:
-    """In the decoded MP4 and JPEG the fine detail of bystanders' heads is gone; the subject's is kept somewhere."""
-    camera, start = "lobby-b", boxes("lobby-b")["t_utc"].min() + timedelta(seconds=15)
+    """In the decoded MP4 and JPEG the fine detail of bystanders' heads is gone; the subject's is
+    kept somewhere.
+    """
+    camera = "lobby-b"
+    start = boxes("lobby-b")["t_utc"].min() + timedelta(seconds=15)
     begin = pd.Timestamp(start).to_pydatetime()
     end = begin + timedelta(seconds=2)
-    job = PictureJob(name="S-01", camera_id=camera, start_utc=begin, end_utc=end, still_utc=begin, subject_tracks=(0,))
-    made = render_picture(job, CAMERAS[camera], segments(camera), tracks(camera, 0.33), scene(camera), BLIND, SETTINGS)
-    source = [f for s, d in segments(camera)[:2] for f in video.frames(d, s) if begin <= f.t_utc <= end]
+    job = PictureJob(
+        name="S-01",
+        camera_id=camera,
+        start_utc=begin,
+        end_utc=end,
+        still_utc=begin,
+        subject_tracks=(0,),
+    )
+    made = render_picture(
+        job, CAMERAS[camera], segments(camera), tracks(camera, 0.33), scene(camera), BLIND, SETTINGS
+    )
+    source = [
+        f for s, d in segments(camera)[:2] for f in video.frames(d, s) if begin <= f.t_utc <= end
+    ]
     written = list(video.frames(made["S-01.mp4"], source[0].t_utc))
     assert len(source) == len(written) == 11
     heads = own = 0
@@ -175,5 +224,8 @@ def test_the_written_files_hold_no_bystander_s_face() -> None:
 def _alike(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
     """Correlation of detail finer than a fifth of the head, inside a mask."""
     sigma = max(1.5, np.sqrt(where.sum()) / 6)
-    fine = [(im.astype(float) - cv2.GaussianBlur(im.astype(float), (0, 0), sigma))[where].ravel() for im in (a, b)]
+    fine = [
+        (im.astype(float) - cv2.GaussianBlur(im.astype(float), (0, 0), sigma))[where].ravel()
+        for im in (a, b)
+    ]
     return float(np.corrcoef(fine[0], fine[1])[0, 1])

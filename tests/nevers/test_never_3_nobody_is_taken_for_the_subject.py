@@ -1,4 +1,6 @@
-"""Never 3, attacks on who is taken for the subject: somebody covers them, stands behind them, or takes over their track."""
+"""Never 3, attacks on who is taken for the subject: somebody covers them, stands behind them, or
+takes over their track.
+"""
 
 from types import SimpleNamespace
 
@@ -9,16 +11,22 @@ from demo_frames import DEMO
 from scene import STRANGER, SUBJECT, at, empty_room, head_of, seeing, shown, track, with_person
 
 from data_contracts.camera import read_site
-from data_contracts.tables import MEMBERS, PERSONS, TRACKS
-from flows.pictures import detectors
+from data_contracts.tables.contracts import MEMBERS, PERSONS, TRACKS
+from flows.stages.redact import detectors
 from models.interface import Boxes
-from tasks import video
-from tasks.background import build_background
-from tasks.bystanders import locate
-from tasks.elsewhere import boxes_at, with_unseen
-from tasks.mosaic import Mosaic
-from tasks.projection import Projection
-from tasks.redact import Detectors, RedactSettings, levels_to_hide, redact, stranger_beside
+from tasks.footage import video
+from tasks.ground.projection import Projection
+from tasks.redaction.background import build_background
+from tasks.redaction.hidden_people import boxes_at, with_unseen
+from tasks.redaction.mosaic import Mosaic
+from tasks.redaction.redact import (
+    Detectors,
+    RedactSettings,
+    levels_to_hide,
+    redact,
+    stranger_beside,
+)
+from tasks.redaction.who_is_where import locate
 
 SETTINGS = RedactSettings()
 TIMES = [i / 5 for i in range(30)]
@@ -32,11 +40,17 @@ def moved(box: np.ndarray, *by: float) -> np.ndarray:
     return box + np.array(by)
 
 
-def walking(track_id: int, box: np.ndarray, times: list[float], step_px: float, face: bool = False) -> pd.DataFrame:
-    """A track that moves aside by `step_px` a frame; with `face`, its face is proposed as the subject's in every frame."""
+def walking(
+    track_id: int, box: np.ndarray, times: list[float], step_px: float, face: bool = False
+) -> pd.DataFrame:
+    """A track that moves aside by `step_px` a frame; with `face`, its face is proposed as the
+    subject's in every frame.
+    """
     rows = track(track_id, box, times)
     moves = step_px * np.arange(len(rows))
-    return TRACKS.shape(rows.assign(x0=rows.x0 + moves, x1=rows.x1 + moves, subject_p=0.95 if face else np.nan))
+    return TRACKS.shape(
+        rows.assign(x0=rows.x0 + moves, x1=rows.x1 + moves, subject_p=0.95 if face else np.nan)
+    )
 
 
 def frames(*boxes: np.ndarray) -> list[video.Frame]:
@@ -53,17 +67,25 @@ def shown_at(places) -> list[bool]:
 
 
 def test_a_track_that_swaps_to_a_stranger() -> None:
-    """The subject's track takes over a stranger in the middle of the clip: only the side with the subject's face is shown."""
-    swapped = pd.concat([walking(1, SUBJECT, TIMES[:12], 2, face=True), walking(1, STRANGER, TIMES[12:], 2)])
+    """The subject's track takes over a stranger in the middle of the clip: only the side with the
+    subject's face is shown.
+    """
+    swapped = pd.concat(
+        [walking(1, SUBJECT, TIMES[:12], 2, face=True), walking(1, STRANGER, TIMES[12:], 2)]
+    )
     there = shown_at(locate(frames(SUBJECT), swapped, [1], seeing(), SETTINGS))
     assert all(there[:10])
     assert not any(there[12:])
     faceless = swapped.assign(subject_p=np.nan)
-    assert not any(shown_at(locate(frames(SUBJECT), faceless, [1], seeing(), SETTINGS))), "nobody knows which is which"
+    assert not any(shown_at(locate(frames(SUBJECT), faceless, [1], seeing(), SETTINGS))), (
+        "nobody knows which is which"
+    )
 
 
 def test_another_track_s_faces_do_not_vouch_for_a_stranger() -> None:
-    """The first track goes over to a stranger while the subject gets a new one: faces of the new track say nothing of it."""
+    """The first track goes over to a stranger while the subject gets a new one: faces of the new
+    track say nothing of it.
+    """
     both = pd.concat(
         [
             walking(1, SUBJECT, TIMES[:12], 2),
@@ -75,7 +97,9 @@ def test_another_track_s_faces_do_not_vouch_for_a_stranger() -> None:
 
 
 def test_somebody_steps_in_front() -> None:
-    """A nearer, taller person covers the subject and both track and detector take them for the subject: hidden meanwhile."""
+    """A nearer, taller person covers the subject and both track and detector take them for the
+    subject: hidden meanwhile.
+    """
     covered = pd.concat(
         [
             walking(1, SUBJECT, TIMES[:10], 0),
@@ -90,10 +114,14 @@ def test_somebody_steps_in_front() -> None:
 
 
 @pytest.mark.parametrize(
-    "box", [moved(SUBJECT, 6, -4, 6, 4), moved(SUBJECT, -10, -12, -10, -12)], ids=["in front", "behind"]
+    "box",
+    [moved(SUBJECT, 6, -4, 6, 4), moved(SUBJECT, -10, -12, -10, -12)],
+    ids=["in front", "behind"],
 )
 def test_somebody_merges_with_the_subject(box: np.ndarray) -> None:
-    """Somebody comes to exactly where the subject is and is lost there: the subject is hidden until they are seen again."""
+    """Somebody comes to exactly where the subject is and is lost there: the subject is hidden until
+    they are seen again.
+    """
     comes = walking(2, moved(box, -40, 0, -40, 0), TIMES[:10], 4)
     leaves = walking(3, box, TIMES[20:], 6)
     tracks = pd.concat([walking(1, SUBJECT, TIMES, 0), comes, leaves])
@@ -105,18 +133,29 @@ def test_somebody_merges_with_the_subject(box: np.ndarray) -> None:
 
 
 def test_somebody_who_came_before_the_clip_counts() -> None:
-    """Who vanished at the subject long before the first frame is there as long as the subject stays, and a while longer."""
+    """Who vanished at the subject long before the first frame is there as long as the subject
+    stays, and a while longer.
+    """
     early = [t - 30 for t in TIMES]
     comes = walking(2, moved(SUBJECT, -46, 0, -46, 0), early[:10], 4)
     standing = walking(1, SUBJECT, [-30 + i / 5 for i in range(180)], 0)
     stays = locate(frames(SUBJECT), pd.concat([standing, comes]), [1], seeing(), SETTINGS)
     assert not any(shown_at(stays))
-    walks = pd.concat([standing[standing["t_utc"] < at(-10)], walking(1, SUBJECT, [-10 + i / 5 for i in range(80)], 3)])
-    assert all(shown_at(locate(frames(SUBJECT), pd.concat([walks, comes]), [1], seeing(), SETTINGS)))
+    walks = pd.concat(
+        [
+            standing[standing["t_utc"] < at(-10)],
+            walking(1, SUBJECT, [-10 + i / 5 for i in range(80)], 3),
+        ]
+    )
+    assert all(
+        shown_at(locate(frames(SUBJECT), pd.concat([walks, comes]), [1], seeing(), SETTINGS))
+    )
 
 
 def test_an_unknown_shape_beside_the_subject_hides_them() -> None:
-    """Somebody whom nobody detects reaches out from behind the subject: the subject is hidden, the stranger's head too."""
+    """Somebody whom nobody detects reaches out from behind the subject: the subject is hidden, the
+    stranger's head too.
+    """
     background = build_background([empty_room(i) for i in range(10, 20)], [NOBODY] * 10)
     assert background is not None
     behind = SUBJECT + np.array([45, -10, 45, -10])
@@ -130,7 +169,9 @@ def test_an_unknown_shape_beside_the_subject_hides_them() -> None:
 
 
 def test_a_frame_without_any_detection() -> None:
-    """In a frame in which the detector finds nobody, who was found before and after is hidden and the subject not guessed."""
+    """In a frame in which the detector finds nobody, who was found before and after is hidden and
+    the subject not guessed.
+    """
     there = [SUBJECT, STRANGER]
 
     def people(images):
@@ -145,20 +186,30 @@ def test_a_frame_without_any_detection() -> None:
 
 
 def test_averaging_a_clip_tells_no_more_than_one_frame() -> None:
-    """The mean of sixty redacted frames of somebody standing still is as far from their cells' true colours as one frame."""
+    """The mean of sixty redacted frames of somebody standing still is as far from their cells' true
+    colours as one frame.
+    """
     levels = np.full((64, 64), 4, np.uint8)
     face = np.random.default_rng(3).integers(40, 215, (64, 64, 3)).astype(np.uint8)
-    mosaic, rng = Mosaic(), np.random.default_rng(4)
-    taken = [np.clip(face + rng.normal(0, 4, face.shape), 0, 255).astype(np.uint8) for _ in range(60)]
+    mosaic = Mosaic()
+    rng = np.random.default_rng(4)
+    taken = [
+        np.clip(face + rng.normal(0, 4, face.shape), 0, 255).astype(np.uint8) for _ in range(60)
+    ]
     drawn = np.array([mosaic.draw(image, levels) for image in taken], float)
     truth = face.reshape(4, 16, 4, 16, 3).mean(axis=(1, 3)).repeat(16, axis=0).repeat(16, axis=1)
-    off = [np.abs(image - truth).mean() for image in (drawn[0], drawn.mean(axis=0), np.median(drawn, axis=0))]
+    off = [
+        np.abs(image - truth).mean()
+        for image in (drawn[0], drawn.mean(axis=0), np.median(drawn, axis=0))
+    ]
     assert off[0] > 6
     assert min(off[1:]) > 0.7 * off[0]
 
 
 def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
-    """Two people one behind the other are one box here for the whole time; the camera at their side sees two: hidden."""
+    """Two people one behind the other are one box here for the whole time; the camera at their side
+    sees two: hidden.
+    """
     camera = read_site((DEMO / "cameras.geojson").read_bytes()).by_id["corridor"]
     subject_m, other_m = np.array([18.0, 4.3]), np.array([18.9, 4.3])  # the camera looks along x
     box = boxes_at(Projection(camera), subject_m[None], np.zeros((1, 2)))[0]
@@ -166,7 +217,9 @@ def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
     fixed = {"cov_xx": 0.01, "cov_xy": 0.0, "cov_yy": 0.01, "seen": True, "cameras": "a"}
     places = {"S": subject_m, "A": other_m}
     rows = [
-        fixed | {"person_id": n, "x_m": m[0], "y_m": m[1], "t_utc": at(t)} for n, m in places.items() for t in TIMES
+        fixed | {"person_id": n, "x_m": m[0], "y_m": m[1], "t_utc": at(t)}
+        for n, m in places.items()
+        for t in TIMES
     ]
     members = [
         {"person_id": "S", "camera_id": "corridor", "track_id": 1},
@@ -179,15 +232,20 @@ def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
     for frame, place in zip(taken, locate(taken, known, [1], seeing(), SETTINGS), strict=True):
         assert levels_to_hide(frame.image, place.subject, place.others, None, SETTINGS)[head] > 0
     (alone, *_) = locate(taken, own, [1], seeing(), SETTINGS)
-    assert levels_to_hide(taken[0].image, alone.subject, alone.others, None, SETTINGS)[head] == 0, "or it shows nothing"
+    assert levels_to_hide(taken[0].image, alone.subject, alone.others, None, SETTINGS)[head] == 0, (
+        "or it shows nothing"
+    )
 
 
 def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
-    """The subject's track goes off with a bystander, as smoothly as anybody walks; the camera at the side kept them apart."""
+    """The subject's track goes off with a bystander, as smoothly as anybody walks; the camera at
+    the side kept them apart.
+    """
     camera = read_site((DEMO / "cameras.geojson").read_bytes()).by_id["corridor"]
     moves = np.array([[0.0, max(0.0, 0.25 * (i - 10))] for i in range(len(TIMES))])
     middle = np.array([18.0, 4.3])
-    strays, leaves = middle + moves * 0.6, middle - moves * 0.6
+    strays = middle + moves * 0.6
+    leaves = middle - moves * 0.6
     boxes = boxes_at(Projection(camera), strays, np.zeros((len(TIMES), 2)))
     place = {"cov_xx": 0.01, "cov_xy": 0.0, "cov_yy": 0.01}
 
@@ -195,7 +253,8 @@ def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
         given = pd.concat([track(number, box, [t]) for box, t in zip(boxes, TIMES, strict=True)])
         return TRACKS.shape(given.assign(camera_id=name, x_m=xy[:, 0], y_m=xy[:, 1], **place))
 
-    own, side = rows("corridor", 1, strays), rows("a", 3, leaves)
+    own = rows("corridor", 1, strays)
+    side = rows("a", 3, leaves)
     own.loc[:2, "subject_p"] = 0.95
     subject = pd.DataFrame({"camera_id": ["corridor", "a"], "track_id": [1, 3]})
     taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES]
@@ -204,12 +263,16 @@ def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
     there = shown_at(locate(taken, known, [1], seeing(), SETTINGS))
     assert all(there[:8])
     assert not any(there[12:])
-    assert all(shown_at(locate(taken, own, [1], seeing(), SETTINGS))), "without the other camera nothing tells"
+    assert all(shown_at(locate(taken, own, [1], seeing(), SETTINGS))), (
+        "without the other camera nothing tells"
+    )
 
 
 @pytest.mark.parametrize(("score", "people"), [(0.45, 2), (0.35, 1)], ids=["sure", "unsure"])
 def test_a_sure_box_on_the_subject_s_is_somebody(score: float, people: int) -> None:
-    """Two people in line are two boxes that overlap by half: the second hides the subject unless it is unsure."""
+    """Two people in line are two boxes that overlap by half: the second hides the subject unless it
+    is unsure.
+    """
     both = np.array([SUBJECT, moved(SUBJECT, 20, 0, 24, 0)], np.float32)
 
     class Person:

@@ -1,4 +1,6 @@
-"""Never 4, the deletion itself: killed anywhere it finishes, it leaves no byte that tells anything, and it can prove it."""
+"""Never 4, the deletion itself: killed anywhere it finishes, it leaves no byte that tells anything,
+and it can prove it.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +22,30 @@ from typer.testing import CliRunner
 from data_contracts import object_key
 from data_contracts.errors import KeyMissing, NotAuthorised, NotFound, StoreError
 from data_contracts.time import now_utc
-from flows import deletion_steps, destroy
+from flows.cases import deletion_steps, destroy
+from flows.cases.deletion_steps import STEPS, StillThere
+from flows.cases.destroy import destroy_case, plan_of, sweep
+from flows.cases.old_pictures import delete_old_pictures
 from flows.cli.main import app
-from flows.context import Environment, environment
-from flows.deletion_steps import STEPS, StillThere
-from flows.destroy import destroy_case, plan_of, sweep
-from flows.old_pictures import delete_old_pictures
-from flows.publish import load_manifest
 from flows.purge_expired import papers_of
+from flows.runtime.environment import Environment, environment
+from flows.stages.publish import load_manifest
 from infra.case_store import CaseStore
 from infra.crypto import LocalMasterKey
+from infra.local.weed import compact
 from infra.settings import HOME_VARIABLE, Settings
 from infra.stack_record import read_record
 from infra.store import ObjectStore
-from infra.weed import compact
-from tasks.purge import plan_purge
-from tasks.receipt import verify_receipt
+from tasks.ending.purge import plan_purge
+from tasks.ending.receipt import verify_receipt
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def env(settings: Settings, store: ObjectStore, case_store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+def env(
+    settings: Settings, store: ObjectStore, case_store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator:
     """An environment with a store and no orchestrator, which the command line finds too."""
     monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
     monkeypatch.setattr(deletion_steps, "_DELETED_AFTER_S", 0.0)
@@ -61,13 +65,19 @@ def test_the_plan_counts_and_changes_nothing(env: Environment) -> None:
     before = env.store.list_versions(object_key.CASES, f"{case_id}/")
     shown = CliRunner().invoke(app, ["case", "purge", case_id])
     assert shown.exit_code == 0
-    for line in ("1 versions of the wrapped key", "7 versions of encrypted objects", "1 incomplete multipart uploads"):
+    for line in (
+        "1 versions of the wrapped key",
+        "7 versions of encrypted objects",
+        "1 incomplete multipart uploads",
+    ):
         assert line in shown.stdout
     assert env.store.list_versions(object_key.CASES, f"{case_id}/") == before
 
 
 def test_everything_goes_and_the_receipt_says_so(env: Environment) -> None:
-    """Key, objects, uploads and folders are gone; the receipt counts them, names who asked and verifies."""
+    """Key, objects, uploads and folders are gone; the receipt counts them, names who asked and
+    verifies.
+    """
     vault = filled_case(env)
     receipt = destroy_case(vault.case_id, "closed", env)
     assert nothing_of(env.store, vault.case_id)
@@ -79,12 +89,18 @@ def test_everything_goes_and_the_receipt_says_so(env: Environment) -> None:
     assert receipt.facts.reference_pictures == receipt.facts.claims == 1
     token = env.store.get(object_key.AUDIT, receipt.key).decode()
     assert verify_receipt(token, [env.audit_log.key.public]) == receipt
-    entries = [e for e in (json.loads(s.data)["entry"] for s in env.audit_log.read()) if e["case_id"] == vault.case_id]
+    entries = [
+        e
+        for e in (json.loads(s.data)["entry"] for s in env.audit_log.read())
+        if e["case_id"] == vault.case_id
+    ]
     assert [e["action"] for e in entries][-2:] == ["delete-started", "delete"]
 
 
 def test_the_key_goes_first(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the second step fails, every object may still be there, but nothing can be read any more."""
+    """When the second step fails, every object may still be there, but nothing can be read any
+    more.
+    """
     vault = filled_case(env)
 
     def fails(*_: object) -> dict:
@@ -100,9 +116,15 @@ def test_the_key_goes_first(env: Environment, monkeypatch: pytest.MonkeyPatch) -
     destroy_case(vault.case_id, "closed", env)
 
 
-@pytest.mark.parametrize("dies_in", [step.__name__ for step in STEPS] + ["verify", "audit", "_close"])
-def test_broken_off_anywhere_it_finishes(env: Environment, monkeypatch: pytest.MonkeyPatch, dies_in: str) -> None:
-    """Broken off before and in the middle of each step, the next purge ends clean, under the first reason, with one receipt."""
+@pytest.mark.parametrize(
+    "dies_in", [step.__name__ for step in STEPS] + ["verify", "audit", "_close"]
+)
+def test_broken_off_anywhere_it_finishes(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, dies_in: str
+) -> None:
+    """Broken off before and in the middle of each step, the next purge ends clean, under the first
+    reason, with one receipt.
+    """
     case_id = filled_case(env, objects=1).case_id
 
     class Killed(BaseException):
@@ -112,7 +134,9 @@ def test_broken_off_anywhere_it_finishes(env: Environment, monkeypatch: pytest.M
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(destroy, "STEPS", tuple(dies if step.__name__ == dies_in else step for step in STEPS))
+        patched.setattr(
+            destroy, "STEPS", tuple(dies if step.__name__ == dies_in else step for step in STEPS)
+        )
         if dies_in in ("verify", "audit", "_close"):
             patched.setattr(destroy, dies_in, dies)
         with pytest.raises(Killed):
@@ -135,7 +159,9 @@ def test_sigkilled_it_finishes(env: Environment) -> None:
         f"destroy.destroy_case({case_id!r}, 'closed')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        check=False,
     )
     assert done.returncode == -signal.SIGKILL
     assert env.store.exists(object_key.CASES, object_key.purge_journal(case_id))
@@ -147,7 +173,9 @@ def test_sigkilled_it_finishes(env: Environment) -> None:
 
 
 def test_a_filing_that_broke_off_goes_too(env: Environment) -> None:
-    """A case of which only the key was written is one to destroy; of a case sealed under another master key as well."""
+    """A case of which only the key was written is one to destroy; of a case sealed under another
+    master key as well.
+    """
     case_id = "K-BROKEN-OFF"
     env.cases.create_key(case_id)
     assert destroy_case(case_id, "kept for 28 days", env).destroyed == {"key_versions": 1}
@@ -155,7 +183,9 @@ def test_a_filing_that_broke_off_goes_too(env: Environment) -> None:
 
 
 def test_another_master_key_ends_no_case_before_its_time(env: Environment) -> None:
-    """A process with the wrong master key must not take what it cannot open for purged: only age ends such a case."""
+    """A process with the wrong master key must not take what it cannot open for purged: only age
+    ends such a case.
+    """
     case_id = filled_case(env).case_id
     stranger = dataclasses.replace(env, cases=CaseStore(env.store, LocalMasterKey(bytes(32))))
     papers = papers_of(stranger, case_id)
@@ -166,8 +196,11 @@ def test_another_master_key_ends_no_case_before_its_time(env: Environment) -> No
 
 
 def test_old_pictures_go_before_their_case(env: Environment) -> None:
-    """Pictures, and the report that shows them, are deleted after `retention.picture_days`; the tables stay listed."""
-    vault, made = filled_case(env), now_utc() - timedelta(days=28)
+    """Pictures, and the report that shows them, are deleted after `retention.picture_days`; the
+    tables stay listed.
+    """
+    vault = filled_case(env)
+    made = now_utc() - timedelta(days=28)
     run, _ = finished_run(vault, made, ("contacts.csv", "report.html", "pictures/S-1.jpg"))
     assert delete_old_pictures(env, vault.case_id, made + timedelta(days=27)) == 0
     assert delete_old_pictures(env, vault.case_id, now_utc()) == 2
@@ -178,15 +211,22 @@ def test_old_pictures_go_before_their_case(env: Environment) -> None:
 
 def test_a_case_that_never_was_gets_no_receipt(env: Environment) -> None:
     """Purge, close and withdraw of an unknown case say so; no receipt is made up."""
-    for command in (["case", "purge", "K-NOT-HERE", "--yes"], ["consent", "withdraw", "K-NOT-HERE"]):
+    for command in (
+        ["case", "purge", "K-NOT-HERE", "--yes"],
+        ["consent", "withdraw", "K-NOT-HERE"],
+    ):
         assert isinstance(CliRunner().invoke(app, command).exception, NotFound)
     with pytest.raises(NotFound):
         plan_of("K-NOT-HERE", "closed", env)
     assert not receipts_of(env, "K-NOT-HERE")
 
 
-def test_the_disk_of_the_store_keeps_neither_content_nor_key(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the purge no file of the store's data folder holds the wrapped key or a sealed object; before, they do."""
+def test_the_disk_of_the_store_keeps_neither_content_nor_key(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the purge no file of the store's data folder holds the wrapped key or a sealed object;
+    before, they do.
+    """
     vault = filled_case(env)
     record = read_record(env.settings.paths)
     assert record is not None
@@ -201,8 +241,12 @@ def test_the_disk_of_the_store_keeps_neither_content_nor_key(env: Environment, m
 
 
 @pytest.mark.parametrize("idle", ["_delete_objects", "_abort_uploads"])
-def test_no_receipt_for_what_is_still_there(env: Environment, monkeypatch: pytest.MonkeyPatch, idle: str) -> None:
-    """When a step does not do its work, the verification says so and no receipt is written; the next purge mends it."""
+def test_no_receipt_for_what_is_still_there(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, idle: str
+) -> None:
+    """When a step does not do its work, the verification says so and no receipt is written; the
+    next purge mends it.
+    """
     case_id = filled_case(env).case_id
     with monkeypatch.context() as patched:
         steps = tuple((lambda *_: {}) if step.__name__ == idle else step for step in STEPS)
@@ -215,30 +259,40 @@ def test_no_receipt_for_what_is_still_there(env: Environment, monkeypatch: pytes
 
 
 def test_logs_and_fetched_copies_go(env: Environment, tmp_path: Path) -> None:
-    """The case's id is overwritten in this home's logs, another's is not; copies that were fetched are deleted."""
-    from infra.local_traces import remember_fetched
+    """The case's id is overwritten in this home's logs, another's is not; copies that were fetched
+    are deleted.
+    """
+    from infra.local.traces import remember_fetched
 
     case_id = filled_case(env).case_id
     home = env.settings.paths
-    copy, mine = tmp_path / "out" / case_id / "report.html", tmp_path / "out" / "mine.txt"
+    copy = tmp_path / "out" / case_id / "report.html"
+    mine = tmp_path / "out" / "mine.txt"
     for path in (copy, mine):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     remember_fetched(home, case_id, [copy])
     log = home.logs / "test-purge.log"
     with log.open("ab", buffering=0) as kept_open:
-        kept_open.write(f"run {case_id} began\nrun {case_id}-2 began\nartifact scan-{case_id.lower()}\n".encode())
+        kept_open.write(
+            f"run {case_id} began\nrun {case_id}-2 began\nartifact scan-{case_id.lower()}\n".encode()
+        )
         destroy_case(case_id, "closed", env)
         kept_open.write(b"end\n")
     text = log.read_text()
-    assert text == f"run {'x' * len(case_id)} began\nrun {case_id}-2 began\nartifact {'x' * (len(case_id) + 5)}\nend\n"
+    assert (
+        text
+        == f"run {'x' * len(case_id)} began\nrun {case_id}-2 began\nartifact {'x' * (len(case_id) + 5)}\nend\n"
+    )
     assert not copy.parent.exists()
     assert mine.exists()
     log.unlink()
 
 
 def test_a_receipt_cannot_be_deleted(env: Environment) -> None:
-    """Where the store has object lock, the version of a receipt cannot be removed before its time."""
+    """Where the store has object lock, the version of a receipt cannot be removed before its
+    time.
+    """
     receipt = destroy_case(filled_case(env, objects=0).case_id, "closed", env)
     assert env.audit_log.locked, "the local store has object lock"
     with pytest.raises(StoreError):
@@ -247,8 +301,12 @@ def test_a_receipt_cannot_be_deleted(env: Environment) -> None:
 
 
 def test_what_comes_late_goes_with_the_next_tick(env: Environment) -> None:
-    """A log line that is written after the purge is overwritten by the sweep; that of a case filed again is not."""
-    gone, again = (destroy_case(filled_case(env, objects=0).case_id, "closed", env).case_id for _ in range(2))
+    """A log line that is written after the purge is overwritten by the sweep; that of a case filed
+    again is not.
+    """
+    gone, again = (
+        destroy_case(filled_case(env, objects=0).case_id, "closed", env).case_id for _ in range(2)
+    )
     env.cases.create_key(again)
     log = env.settings.paths.logs / "late.log"
     log.write_text(f"cancelled {gone}, began {again}")
@@ -280,10 +338,16 @@ def test_a_changed_receipt_is_refused(env: Environment, change: str) -> None:
         verify_receipt(changed, keys)
 
 
-def test_a_receipt_verifies_offline(env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the file and the public key alone, in an empty home, the command verifies; one changed letter and it does not."""
+def test_a_receipt_verifies_offline(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the file and the public key alone, in an empty home, the command verifies; one changed
+    letter and it does not.
+    """
     receipt = destroy_case(filled_case(env, objects=0).case_id, "closed", env)
-    fetched = CliRunner().invoke(app, ["receipt", "fetch", receipt.case_id, "--out", str(tmp_path / "receipts")])
+    fetched = CliRunner().invoke(
+        app, ["receipt", "fetch", receipt.case_id, "--out", str(tmp_path / "receipts")]
+    )
     assert fetched.exit_code == 0
     (file,) = (tmp_path / "receipts").iterdir()
     public = tmp_path / "key.json"
@@ -296,7 +360,8 @@ def test_a_receipt_verifies_offline(env: Environment, tmp_path: Path, monkeypatc
     text = file.read_text()
     file.write_text(text[:100] + ("A" if text[100] != "A" else "B") + text[101:])
     assert isinstance(
-        CliRunner().invoke(app, ["receipt", "verify", str(file), "--key", str(public)]).exception, NotAuthorised
+        CliRunner().invoke(app, ["receipt", "verify", str(file), "--key", str(public)]).exception,
+        NotAuthorised,
     )
 
 
@@ -304,7 +369,11 @@ def test_the_subject_is_told_what_happened(env: Environment) -> None:
     """The notice of a closed case is made from its receipt: the numbers are those of the case."""
     receipt = destroy_case(filled_case(env, objects=2).case_id, "closed", env)
     told = CliRunner().invoke(app, ["case", "notice", receipt.case_id]).stdout
-    for line in ("1 reference pictures, 1 stated visits", "6 versions of encrypted objects", "- searched by: face"):
+    for line in (
+        "1 reference pictures, 1 stated visits",
+        "6 versions of encrypted objects",
+        "- searched by: face",
+    ):
         assert line in told
 
 

@@ -1,4 +1,6 @@
-"""Never 4: everything of a case is sealed under its key; when the purpose ends, key and objects go, all versions."""
+"""Never 4: everything of a case is sealed under its key; when the purpose ends, key and objects go,
+all versions.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,19 @@ from data_contracts import object_key
 from data_contracts.errors import KeyMissing
 from infra.case_store import CaseStore, CaseVault
 from infra.store import ObjectStore
-from tasks.purge import CasePapers, claimed_expiry, plan_purge
-from tasks.token import generate_key, sign_grant
+from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.ending.purge import CasePapers, claimed_expiry, plan_purge
 
 KEEP = 28
 
 
 def papers(**changes) -> CasePapers:
     """A case filed a day ago that expires in a week."""
-    given = {"filed_utc": NOW - timedelta(days=1), "expires_utc": NOW + timedelta(days=7), **changes}
+    given = {
+        "filed_utc": NOW - timedelta(days=1),
+        "expires_utc": NOW + timedelta(days=7),
+        **changes,
+    }
     return CasePapers(case_id="K-1-1", has_key=given.pop("has_key", True), **given)
 
 
@@ -36,13 +42,17 @@ def papers(**changes) -> CasePapers:
     ],
 )
 def test_what_ends_a_case(case: CasePapers, why: str | None) -> None:
-    """Expiry, withdrawal, age and a broken-off purge end a case; a case that is just being filed is left alone."""
+    """Expiry, withdrawal, age and a broken-off purge end a case; a case that is just being filed is
+    left alone.
+    """
     doomed = plan_purge([case], NOW, KEEP)
     assert [why in d.reason for d in doomed] == ([True] if why else [])
 
 
 def test_expiry_is_read_from_the_token_and_garbage_has_expired() -> None:
-    """The purge needs no valid signature to end a case, and an unreadable token keeps no case alive."""
+    """The purge needs no valid signature to end a case, and an unreadable token keeps no case
+    alive.
+    """
     private, _ = generate_key("Dr Kim", ("consent",))
     until = datetime(2026, 12, 1, tzinfo=UTC)
     token = sign_grant(
@@ -72,8 +82,12 @@ def test_nothing_of_a_case_is_readable_in_the_store(vault: CaseVault, store: Obj
     assert vault.get(object_key.case(vault.case_id, "note.txt")) == secret
 
 
-def test_a_destroyed_key_ends_open_handles_too(vault: CaseVault, case_store: CaseStore, store: ObjectStore) -> None:
-    """After the key is gone neither a new nor an already open vault reads or writes, though ciphertext is still there."""
+def test_a_destroyed_key_ends_open_handles_too(
+    vault: CaseVault, case_store: CaseStore, store: ObjectStore
+) -> None:
+    """After the key is gone neither a new nor an already open vault reads or writes, though
+    ciphertext is still there.
+    """
     key = object_key.case(vault.case_id, "note.txt")
     vault.put(key, b"x")
     case_store.destroy_key(vault.case_id)

@@ -1,4 +1,6 @@
-"""Never 5: the system ranks and proposes; what is not likely is a question, and nothing is confirmed by itself."""
+"""Never 5: the system ranks and proposes; what is not likely is a question, and nothing is
+confirmed by itself.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from demo_report import report_data
 from subject_case import subject_case
 
 from data_contracts.policy import SearchSettings
-from data_contracts.tables import MEMBERS, TRACKS
-from tasks.report import render_report
-from tasks.sight import sight
+from data_contracts.tables.contracts import MEMBERS, TRACKS
+from tasks.artefacts.report import render_report
+from tasks.people.sight import sight
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +45,9 @@ def sighted(subject_p: float) -> pd.DataFrame:
         }
         for i, t in enumerate(at)
     ]
-    members = MEMBERS.shape([{"person_id": "P-1", "camera_id": "a", "track_id": 1, "subject_p": None}])
+    members = MEMBERS.shape(
+        [{"person_id": "P-1", "camera_id": "a", "track_id": 1, "subject_p": None}]
+    )
     return sight(subject_case(), TRACKS.shape(rows), members, SearchSettings())[0]
 
 
@@ -55,7 +59,9 @@ def test_every_sighting_waits_for_a_review() -> None:
 
 
 def test_what_is_not_likely_is_a_question() -> None:
-    """Below the policy's high threshold a sighting is a question, not a fact; below the lower one it is nothing."""
+    """Below the policy's high threshold a sighting is a question, not a fact; below the lower one
+    it is nothing.
+    """
     assert set(sighted(0.6)["band"]) <= {"question"}
     assert sighted(0.2).empty
 

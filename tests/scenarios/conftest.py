@@ -1,4 +1,6 @@
-"""A whole site on real servers: object store, Prefect server and worker, a short cut of the demo footage."""
+"""A whole site on real servers: object store, Prefect server and worker, a short cut of the demo
+footage.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +13,24 @@ from pathlib import Path
 import pytest
 
 from data_contracts import object_key
-from flows import deletion_steps
-from flows.begin import last_run
+from flows.cases import deletion_steps
+from flows.cases.filing import Papers, file_case
+from flows.cases.throwaway import papers
 from flows.cli import stack as stack_command
 from flows.cli.cases import read_references
 from flows.cli.waiting import wait_for
-from flows.context import Environment, environment, open_case
-from flows.filing import Papers, file_case
-from flows.refs import Run
-from flows.server import use_server
-from flows.throwaway import papers
+from flows.runtime.environment import Environment, environment
+from flows.runtime.open_case import open_case
+from flows.runtime.prefect_api import use_server
+from flows.runtime.results import Run
+from flows.stages.claim import last_run
 from infra.case_store import CaseVault
-from infra.stack import StackInfo
-from tasks.itinerary import read_itinerary
+from infra.local.stack import StackInfo
+from tasks.search.itinerary import read_itinerary
 
 DEMO = Path(__file__).parents[2] / "demo"
-# The subject comes in and talks with A; one file is cut in half, and one camera has only its first half minute.
+# The subject comes in and talks with A; one file is cut in half, and one camera has only its first
+# half minute.
 CUT = (
     "entrance/2026-11-16/00/00.00.mp4",
     "lobby-a/2026-11-16/00/00.00.mp4",
@@ -60,7 +64,9 @@ def new_papers(site: Environment) -> Callable[..., Papers]:
     """Signed papers of a fresh case."""
 
     def make(
-        policy: str = "demo-short", references: dict[str, bytes] | None = None, expires_in_s: float | None = None
+        policy: str = "demo-short",
+        references: dict[str, bytes] | None = None,
+        expires_in_s: float | None = None,
     ) -> Papers:
         visits = read_itinerary((DEMO / "itinerary.csv").read_text())
         case_id = f"K-SCENARIO-{next(_numbers):03d}"
@@ -76,7 +82,9 @@ def new_papers(site: Environment) -> Callable[..., Papers]:
 def traced(site: Environment) -> tuple[Environment, Papers, CaseVault, Run]:
     """A case traced once through the worker, as `encounter case file` does it."""
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
-    signed = papers(site, "K-TRACED-001", visits, read_references([DEMO / "reference"]), "demo-short", "test")
+    signed = papers(
+        site, "K-TRACED-001", visits, read_references([DEMO / "reference"]), "demo-short", "test"
+    )
     started = file_case(site, signed)
     assert started is not None
     wait_for(started, limit_s=900)

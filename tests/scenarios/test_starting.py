@@ -10,21 +10,28 @@ from typer.testing import CliRunner
 
 from data_contracts import object_key
 from data_contracts.errors import KeyMissing, NotAuthorised, NotFound
+from flows.cases.destroy import destroy_case
+from flows.cases.filing import Papers, file_case, store_case
 from flows.cli.main import app
-from flows.context import Environment, open_case
-from flows.destroy import destroy_case
-from flows.filing import Papers, file_case, store_case
 from flows.reconcile import needs_run, start_missing
-from flows.server import client, runs_of, use_server
+from flows.runtime.environment import Environment
+from flows.runtime.open_case import open_case
+from flows.runtime.prefect_api import client, runs_of, use_server
 from infra.settings import load_settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.scenario]
 
 
-def test_filed_while_the_server_is_down_runs_once(site: Environment, new_papers: Callable[..., Papers]) -> None:
-    """The start is lost, the case is not: reconcile starts it, and a second reconcile does not start it again."""
+def test_filed_while_the_server_is_down_runs_once(
+    site: Environment, new_papers: Callable[..., Papers]
+) -> None:
+    """The start is lost, the case is not: reconcile starts it, and a second reconcile does not
+    start it again.
+    """
     papers = new_papers()
-    use_server(load_settings(home=site.settings.home, prefect={"api_url": "http://127.0.0.1:9/api"}))
+    use_server(
+        load_settings(home=site.settings.home, prefect={"api_url": "http://127.0.0.1:9/api"})
+    )
     try:
         assert file_case(site, papers) is None
     finally:
@@ -38,27 +45,43 @@ def test_filed_while_the_server_is_down_runs_once(site: Environment, new_papers:
 
 
 def test_an_event_starts_a_run(site: Environment, new_papers: Callable[..., Papers]) -> None:
-    """An outside system's case.confirmed event triggers trace-case with the case id of its payload."""
+    """An outside system's case.confirmed event triggers trace-case with the case id of its
+    payload.
+    """
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
     from prefect.events import emit_event
 
     papers = new_papers()
     store_case(site, papers)
     case_id = papers.request.case_id
-    emit_event("case.confirmed", resource={"prefect.resource.id": f"case.{case_id}"}, payload={"case_id": case_id})
+    emit_event(
+        "case.confirmed",
+        resource={"prefect.resource.id": f"case.{case_id}"},
+        payload={"case_id": case_id},
+    )
     wanted = DeploymentFilter(name=DeploymentFilterName(any_=["trace-case"]))
     deadline = time.monotonic() + 60
     found = []
     while time.monotonic() < deadline and not found:
         time.sleep(1)
         with client() as api:
-            found = [r for r in api.read_flow_runs(deployment_filter=wanted) if r.parameters.get("case_id") == case_id]
+            found = [
+                r
+                for r in api.read_flow_runs(deployment_filter=wanted)
+                if r.parameters.get("case_id") == case_id
+            ]
     assert len(found) == 1
-    assert destroy_case(case_id, "test").destroyed["runs"] == 1, "a run without a tag is the case's all the same"
+    assert destroy_case(case_id, "test").destroyed["runs"] == 1, (
+        "a run without a tag is the case's all the same"
+    )
 
 
-def test_withdrawal_stops_and_destroys(site: Environment, new_papers: Callable[..., Papers]) -> None:
-    """A withdrawn case is refused at once; after its destruction no version of any object is left and it cannot be opened."""
+def test_withdrawal_stops_and_destroys(
+    site: Environment, new_papers: Callable[..., Papers]
+) -> None:
+    """A withdrawn case is refused at once; after its destruction no version of any object is left
+    and it cannot be opened.
+    """
     papers = new_papers()
     store_case(site, papers)
     case_id = papers.request.case_id
@@ -74,15 +97,22 @@ def test_withdrawal_stops_and_destroys(site: Environment, new_papers: Callable[.
     assert destroy_case(case_id, "again") == receipt, "deleting what is gone is a success"
 
 
-def test_the_command_withdraws_and_knows_what_there_is(site: Environment, new_papers: Callable[..., Papers]) -> None:
-    """`encounter consent withdraw` leaves neither key nor run of a case; of a case that is not there it says so."""
+def test_the_command_withdraws_and_knows_what_there_is(
+    site: Environment, new_papers: Callable[..., Papers]
+) -> None:
+    """`encounter consent withdraw` leaves neither key nor run of a case; of a case that is not
+    there it says so.
+    """
     papers = new_papers()
     assert file_case(site, papers) is not None
     case_id = papers.request.case_id
     assert CliRunner().invoke(app, ["consent", "withdraw", case_id]).exit_code == 0
     assert not site.cases.has_key(case_id)
     assert not runs_of(case_id)
-    for command in (["consent", "withdraw", "K-NOT-THERE"], ["case", "close", "K-NOT-THERE", "--yes"]):
+    for command in (
+        ["consent", "withdraw", "K-NOT-THERE"],
+        ["case", "close", "K-NOT-THERE", "--yes"],
+    ):
         assert isinstance(CliRunner().invoke(app, command).exception, NotFound)
     assert not site.store.list(object_key.AUDIT, "receipts/K-NOT-THERE/")
 
@@ -101,5 +131,7 @@ def test_the_command_withdraws_and_knows_what_there_is(site: Environment, new_pa
     ],
 )
 def test_what_needs_a_run(published: bool, states: list[str], attempt: int | None) -> None:
-    """Reconcile starts what has no run, tries dead runs again a few times, and leaves the rest alone."""
+    """Reconcile starts what has no run, tries dead runs again a few times, and leaves the rest
+    alone.
+    """
     assert needs_run(published, states) == attempt

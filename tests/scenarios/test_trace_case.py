@@ -1,4 +1,6 @@
-"""The main job over the real object store, Prefect server, worker and Dask cluster, on a minute of footage."""
+"""The main job over the real object store, Prefect server, worker and Dask cluster, on a minute of
+footage.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,19 @@ import pytest
 from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.errors import NotAuthorised
-from data_contracts.tables import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS
-from flows import publish
-from flows.begin import last_run
+from data_contracts.tables.contracts import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS
+from flows.cases.filing import Papers, store_case
 from flows.cli.waiting import wait_for
-from flows.context import Environment, open_case
-from flows.filing import Papers, store_case
-from flows.refs import Run
-from flows.server import client, runs_of, start_reassessment
-from flows.viewer import ensure_password
+from flows.runtime.environment import Environment
+from flows.runtime.open_case import open_case
+from flows.runtime.prefect_api import client, runs_of, start_reassessment
+from flows.runtime.results import Run
+from flows.stages import publish
+from flows.stages.claim import last_run
+from flows.viewer.server import ensure_password
 from infra.case_store import CaseVault
 from infra.stack_record import read_record
-from tasks.audit_chain import verify
+from tasks.audit.chain import verify
 
 DEMO = Path(__file__).parents[2] / "demo"
 RUN_ACTIONS = ("authorise", "run-started", "run-finished")
@@ -38,11 +41,17 @@ pytestmark = [pytest.mark.stack, pytest.mark.scenario]
 
 
 def test_the_contact_is_found(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
-    """Truth: the subject is at the entrance from 5 s and talks with A, unmasked, at 0.9 m from 13 s on."""
+    """Truth: the subject is at the entrance from 5 s and talks with A, unmasked, at 0.9 m from 13 s
+    on.
+    """
     _, _, vault, run = traced
     sightings = publish.read_table(vault, run, SIGHTINGS)
-    assert "entrance" in set(sightings["camera_id"]), "the subject passes the entrance face to camera"
-    assert {"lobby-a", "lobby-b"} & set(sightings["camera_id"]), "followed by position into the lobby"
+    assert "entrance" in set(sightings["camera_id"]), (
+        "the subject passes the entrance face to camera"
+    )
+    assert {"lobby-a", "lobby-b"} & set(sightings["camera_id"]), (
+        "followed by position into the lobby"
+    )
     contacts = publish.read_table(vault, run, CONTACTS)
     assert len(contacts) == 1
     contact = contacts.iloc[0]
@@ -57,14 +66,18 @@ def test_what_was_not_looked_at_is_told(traced: tuple[Environment, Papers, CaseV
     gaps = publish.read_table(vault, run, GAPS)
     damaged = gaps[(gaps["kind"] == "unreadable") & (gaps["camera_id"] == "corridor")]
     assert len(damaged) == 1
-    late = gaps[(gaps["kind"] == "no_footage") & (gaps["start_utc"] >= pd.Timestamp("2026-11-16T00:30Z"))]
+    late = gaps[
+        (gaps["kind"] == "no_footage") & (gaps["start_utc"] >= pd.Timestamp("2026-11-16T00:30Z"))
+    ]
     assert len(late) >= 1, "the claim an hour late has no footage"
 
 
 def test_artefacts_are_whole_and_only_with_the_manifest(
     traced: tuple[Environment, Papers, CaseVault, Run], tmp_path: Path
 ) -> None:
-    """Every artefact is there, opens with the case's key only, and nothing in the bucket is readable without it."""
+    """Every artefact is there, opens with the case's key only, and nothing in the bucket is
+    readable without it.
+    """
     env, _, vault, run = traced
     folder = publish.fetch(vault, run, tmp_path / "out")
     names = {p.name for p in folder.rglob("*") if p.is_file()}
@@ -83,7 +96,11 @@ def test_artefacts_are_whole_and_only_with_the_manifest(
     assert "C-01" in report
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["models"]
-    clear = [o.key for o in env.store.list(object_key.CASES, f"{vault.case_id}/") if not _sealed(env, o.key)]
+    clear = [
+        o.key
+        for o in env.store.list(object_key.CASES, f"{vault.case_id}/")
+        if not _sealed(env, o.key)
+    ]
     assert clear == [object_key.wrapped_key(vault.case_id)]
 
 
@@ -94,18 +111,26 @@ def _sealed(env: Environment, key: str) -> bool:
 def test_no_bystander_features_or_faces_are_kept(
     traced: tuple[Environment, Papers, CaseVault, Run], tmp_path: Path
 ) -> None:
-    """No object of the case but the template holds an array of embedding size; pictures are redacted artefacts only."""
+    """No object of the case but the template holds an array of embedding size; pictures are
+    redacted artefacts only.
+    """
     _, _, vault, _ = traced
     sizes = {128, 512, 1024, 256}
     for item in vault.list():
-        if "/template/" in item.key or item.key == object_key.wrapped_key(vault.case_id) or "/reference/" in item.key:
+        if (
+            "/template/" in item.key
+            or item.key == object_key.wrapped_key(vault.case_id)
+            or "/reference/" in item.key
+        ):
             continue
         data = vault.get(item.key)
         is_picture = data[:3] == b"\xff\xd8\xff" or data[:4] == b"\x89PNG" or data[4:8] == b"ftyp"
         assert not is_picture or "/pictures/" in item.key, item.key
         if item.key.endswith(".parquet"):
             table = pd.read_parquet(io.BytesIO(data))
-            lists = [c for c in table.columns if any(isinstance(v, list | np.ndarray) for v in table[c])]
+            lists = [
+                c for c in table.columns if any(isinstance(v, list | np.ndarray) for v in table[c])
+            ]
             assert not lists, f"{item.key}: {lists}"
             assert len(table.columns) < 64, item.key
         if item.key.endswith(".json"):
@@ -121,15 +146,21 @@ def _long_arrays(value: object, sizes: set[int]) -> bool:
     return False
 
 
-def test_operators_see_counts_and_gaps_but_no_person(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
-    """Prefect holds a summary, a gap table and a link for the case; no picture, no pseudonym, no embedding."""
+def test_operators_see_counts_and_gaps_but_no_person(
+    traced: tuple[Environment, Papers, CaseVault, Run],
+) -> None:
+    """Prefect holds a summary, a gap table and a link for the case; no picture, no pseudonym, no
+    embedding.
+    """
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     _, signed, vault, _ = traced
     with client() as api:
         wanted = ArtifactFilter(key=ArtifactFilterKey(like_=f"%{vault.case_id.lower()}%"))
         artifacts = api.read_artifacts(artifact_filter=wanted, limit=200)
-        (run,) = [r for r in runs_of(vault.case_id) if r.state is not None and r.state.is_completed()]
+        (run,) = [
+            r for r in runs_of(vault.case_id) if r.state is not None and r.state.is_completed()
+        ]
         logs = api.read_logs()
     text = json.dumps([str(a.data) for a in artifacts])
     assert {a.type for a in artifacts} >= {"markdown", "table"}
@@ -140,22 +171,32 @@ def test_operators_see_counts_and_gaps_but_no_person(traced: tuple[Environment, 
     assert run.parameters == {"case_id": vault.case_id, "again": False}
 
 
-def test_no_log_holds_features_pictures_or_the_subject(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
-    """The logs of store, server, workers and viewer have no row of numbers as long as a feature, no picture, no pseudonym."""
+def test_no_log_holds_features_pictures_or_the_subject(
+    traced: tuple[Environment, Papers, CaseVault, Run],
+) -> None:
+    """The logs of store, server, workers and viewer have no row of numbers as long as a feature, no
+    picture, no pseudonym.
+    """
     env, signed, _, _ = traced
     logs = sorted(env.settings.paths.logs.glob("*.log"))
     assert len(logs) >= 5
     for path in logs:
         data = path.read_bytes()
         assert not re.search(rb"(-?\d+\.\d+(e-?\d+)?[\s,]+){64}", data), path.name
-        assert not any(magic in data for magic in (b"\xff\xd8\xff", b"\x89PNG", b"data:image")), path.name
+        assert not any(magic in data for magic in (b"\xff\xd8\xff", b"\x89PNG", b"data:image")), (
+            path.name
+        )
         assert f'"{signed.request.subject}"'.encode() not in data, path.name
 
 
-def test_the_audit_log_tells_the_run_and_names_no_one(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
-    """Filing, start and end of the run stand in the log with their grounds, models and matches; the log is sound.
+def test_the_audit_log_tells_the_run_and_names_no_one(
+    traced: tuple[Environment, Papers, CaseVault, Run],
+) -> None:
+    """Filing, start and end of the run stand in the log with their grounds, models and matches; the
+    log is sound.
 
-    No entry holds the subject's pseudonym, a signer, a picture, or a fraction: no measure of a person.
+    No entry holds the subject's pseudonym, a signer, a picture, or a fraction: no measure of a
+    person.
     """
     env, signed, vault, run = traced
     stored = list(env.audit_log.read())
@@ -172,32 +213,53 @@ def test_the_audit_log_tells_the_run_and_names_no_one(traced: tuple[Environment,
     assert len(set(ended.verified_by)) == 2
     for item in stored:
         assert item.data is not None
-        for secret in (signed.request.subject, "throw-away", signed.consent.split(".")[1], "data:image"):
+        for secret in (
+            signed.request.subject,
+            "throw-away",
+            signed.consent.split(".")[1],
+            "data:image",
+        ):
             assert secret.encode() not in item.data, secret
         assert not _fractions(json.loads(item.data))
     key = env.audit_log.key
     assert key is not None
-    assert not verify(((e.sequence, e.data) for e in stored), [key.public], env.audit_log.witnessed()).findings
+    assert not verify(
+        ((e.sequence, e.data) for e in stored), [key.public], env.audit_log.witnessed()
+    ).findings
 
 
 def _fractions(value: object) -> list[float]:
     """All numbers of a JSON value that are not whole."""
-    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    parts = (
+        list(value.values())
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, list)
+        else []
+    )
     return [value] if isinstance(value, float) else [f for part in parts for f in _fractions(part)]
 
 
 def test_another_policy_reads_no_video(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
-    """Under a policy of 15 minutes the same encounters make no contact, and no segment is opened again."""
+    """Under a policy of 15 minutes the same encounters make no contact, and no segment is opened
+    again.
+    """
     env, _, vault, run = traced
-    before = {o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key}
+    before = {
+        o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key
+    }
     wait_for(str(start_reassessment(vault.case_id, "who")), limit_s=120)
-    after = {o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key}
+    after = {
+        o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key
+    }
     assert after == before
     second = last_run(open_case(vault.case_id, env).vault)
     assert second is not None
     assert second.run_id != run.run_id
     assert len(publish.read_table(vault, second, CONTACTS)) == 0
-    assert len(publish.read_table(vault, second, ENCOUNTERS)) == len(publish.read_table(vault, run, ENCOUNTERS))
+    assert len(publish.read_table(vault, second, ENCOUNTERS)) == len(
+        publish.read_table(vault, run, ENCOUNTERS)
+    )
 
 
 def test_a_killed_worker_changes_nothing(
@@ -211,14 +273,17 @@ def test_a_killed_worker_changes_nothing(
     papers = new_papers()
     store_case(env, papers)
     killed: list[int] = []
-    killer = threading.Thread(target=_kill_when_following, args=(env, papers.request.case_id, killed), daemon=True)
+    killer = threading.Thread(
+        target=_kill_when_following, args=(env, papers.request.case_id, killed), daemon=True
+    )
     killer.start()
     trace_case(papers.request.case_id)
     assert killed, "no worker was killed; the test shows nothing"
     again = open_case(papers.request.case_id, env).vault
     second = last_run(again)
     assert second is not None
-    mine, theirs = publish.read_table(again, second, CONTACTS), publish.read_table(first, run, CONTACTS)
+    mine = publish.read_table(again, second, CONTACTS)
+    theirs = publish.read_table(first, run, CONTACTS)
     same = ["start_utc", "end_utc", "tier", "subject_mask", "person_mask"]
     pd.testing.assert_frame_equal(mine[same], theirs[same])
     np.testing.assert_allclose(mine["exposure_s"], theirs["exposure_s"], atol=0.5)
@@ -234,7 +299,9 @@ def _kill_when_following(env: Environment, case_id: str, killed: list[int]) -> N
         record = read_record(env.settings.paths)
         assert record is not None
         (cluster,) = [p.pid for p in record.processes if p.name == "dask"]
-        workers = [p for p in psutil.Process(cluster).children(recursive=True) if p.cpu_times().user > 1]
+        workers = [
+            p for p in psutil.Process(cluster).children(recursive=True) if p.cpu_times().user > 1
+        ]
         workers[0].kill()
         killed.append(workers[0].pid)
 
@@ -244,14 +311,20 @@ def test_running_again_redoes_nothing(traced: tuple[Environment, Papers, CaseVau
     from flows.trace_case import trace_case
 
     _, _, vault, _ = traced
-    before = {o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key}
+    before = {
+        o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key
+    }
     trace_case(vault.case_id, again=True)
-    after = {o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key}
+    after = {
+        o.key: o.last_modified for o in vault.list() if "/scan/" in o.key or "/follow/" in o.key
+    }
     assert after == before
 
 
 def test_new_footage_is_noticed(traced: tuple[Environment, Papers, CaseVault, Run]) -> None:
-    """A segment that arrives after the run makes rerun-exposure start the case again; nothing new starts nothing."""
+    """A segment that arrives after the run makes rerun-exposure start the case again; nothing new
+    starts nothing.
+    """
     from flows.rerun_exposure import cases_with_new_footage
 
     env, _, vault, _ = traced
@@ -267,7 +340,9 @@ def test_new_footage_is_noticed(traced: tuple[Environment, Papers, CaseVault, Ru
 def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
     traced: tuple[Environment, Papers, CaseVault, Run],
 ) -> None:
-    """The link of the Prefect UI opens the report for who has the reviewers' password, and opens nothing else."""
+    """The link of the Prefect UI opens the report for who has the reviewers' password, and opens
+    nothing else.
+    """
     env, _, vault, _ = traced
     run = last_run(open_case(vault.case_id, env).vault)
     assert run is not None
@@ -279,14 +354,22 @@ def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
     assert page.status_code == 200
     assert vault.case_id in page.text
     assert page.headers["cache-control"] == "no-store"
-    views = [read_link(e.data).entry for e in env.audit_log.read() if e.data and b'"view"' in e.data]
+    views = [
+        read_link(e.data).entry for e in env.audit_log.read() if e.data and b'"view"' in e.data
+    ]
     assert views[-1].actor.startswith("account:")
-    assert (views[-1].case_id, views[-1].run_id, views[-1].objects) == (vault.case_id, run.run_id, ("report.html",))
+    assert (views[-1].case_id, views[-1].run_id, views[-1].objects) == (
+        vault.case_id,
+        run.run_id,
+        ("report.html",),
+    )
     for other in ("../../request.json", "manifest.json", "nothing"):
         assert httpx.get(f"{base}/{other}", auth=reviewer).status_code in (403, 404)
 
 
-def test_a_case_without_valid_papers_is_not_filed(site: Environment, new_papers: Callable[..., Papers]) -> None:
+def test_a_case_without_valid_papers_is_not_filed(
+    site: Environment, new_papers: Callable[..., Papers]
+) -> None:
     """Never 1: with the approval missing nothing is stored and nothing starts."""
     papers = new_papers()
     with pytest.raises(NotAuthorised):

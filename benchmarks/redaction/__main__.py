@@ -1,0 +1,5 @@
+"""`python -m benchmarks.redaction`."""
+
+from benchmarks.redaction.measure import main
+
+main()

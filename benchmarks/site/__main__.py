@@ -1,0 +1,5 @@
+"""`python -m benchmarks.site`."""
+
+from benchmarks.site.trace import main
+
+main()

@@ -1,0 +1,388 @@
+"""The contracts of all tables between stages, one noun each, in the order of the data's way."""
+
+from __future__ import annotations
+
+from data_contracts.tables.expect import (
+    between,
+    finite,
+    matches,
+    one_of,
+    ordered,
+    probability,
+    unique,
+)
+from data_contracts.tables.table import Column, TableContract
+
+GAP_KINDS = (
+    "not_authorised",
+    "not_infectious",
+    "not_covered",
+    "no_footage",
+    "unreadable",
+    "no_calibration",
+    "not_seen",
+    "not_reachable",
+    "low_quality",
+    "failed",
+)
+
+WINDOWS = TableContract(
+    "windows",
+    1,
+    (
+        Column("window_id", "text", "number within the case"),
+        Column("camera_id", "text", "camera to look at"),
+        Column("start_utc", "time", "start of the window"),
+        Column("end_utc", "time", "end of the window (exclusive)"),
+        Column("reason", "text", "why the subject could have been there"),
+        Column("anchor", "text", "what it follows from: itinerary row or sighting"),
+        Column("round", "int", "planning round, 0 first"),
+    ),
+    (unique("window_id"), ordered("end_utc", "start_utc"), between("round", 0, 1000)),
+)
+
+SEGMENTS = TableContract(
+    "segments",
+    1,
+    (
+        Column("camera_id", "text", "camera"),
+        Column("key", "text", "object key in the footage bucket"),
+        Column("etag", "text", "the object's ETag"),
+        Column("size_bytes", "int", "object size", "byte"),
+        Column("start_utc", "time", "start of the first frame, from the key"),
+    ),
+    (unique("key"), between("size_bytes", 0, None)),
+)
+
+# What became of each segment that was opened.
+SEGMENT_REPORTS = TableContract(
+    "segment_reports",
+    1,
+    (
+        Column("key", "text", "object key"),
+        Column("camera_id", "text", "camera"),
+        Column("start_utc", "time", "first frame"),
+        Column(
+            "end_utc", "time", "last frame plus one frame time; equals start where nothing decoded"
+        ),
+        Column("n_frames", "int", "frames looked at"),
+        Column("fault", "text", "empty, or why it could not be (fully) decoded"),
+    ),
+    (unique("key"), ordered("end_utc", "start_utc"), between("n_frames", 0, None)),
+)
+
+CANDIDATES = TableContract(
+    "candidates",
+    1,
+    (
+        Column("camera_id", "text", "camera"),
+        Column("t_utc", "time", "frame time"),
+        Column("x0", "float", "head box left", "px"),
+        Column("y0", "float", "head box top", "px"),
+        Column("x1", "float", "head box right", "px"),
+        Column("y1", "float", "head box bottom", "px"),
+        Column("face_px", "float", "width of the face", "px"),
+        Column("subject_p", "float", "calibrated probability that this face is the subject's"),
+    ),
+    (probability("subject_p"), between("face_px", 0, 5000)),
+)
+
+_BOX = (
+    Column("x0", "float", "box left", "px"),
+    Column("y0", "float", "box top", "px"),
+    Column("x1", "float", "box right", "px"),
+    Column("y1", "float", "box bottom", "px"),
+)
+_GROUND = (
+    Column("x_m", "float", "east on the site's ground plane", "m", nullable=True),
+    Column("y_m", "float", "north on the site's ground plane", "m", nullable=True),
+    Column("cov_xx", "float", "variance of x_m", "m2", nullable=True),
+    Column("cov_xy", "float", "covariance of x_m and y_m", "m2", nullable=True),
+    Column("cov_yy", "float", "variance of y_m", "m2", nullable=True),
+)
+_FACE = (
+    Column("face_px", "float", "width of the face where one was looked at", "px", nullable=True),
+    Column(
+        "mask_p", "float", "probability of a face mask where a face could be judged", nullable=True
+    ),
+    Column(
+        "subject_p",
+        "float",
+        "probability of being the subject; present for proposed matches only",
+        nullable=True,
+    ),
+)
+_GROUND_EXPECT = (
+    finite("x_m"),
+    finite("y_m"),
+    between("cov_xx", 0, None),
+    between("cov_yy", 0, None),
+    probability("mask_p"),
+    probability("subject_p"),
+)
+
+DETECTIONS = TableContract(
+    "detections",
+    1,
+    (
+        Column("camera_id", "text", "camera"),
+        Column("t_utc", "time", "frame time"),
+        *_BOX,
+        Column("score", "float", "detector's score"),
+        *_GROUND,
+        Column(
+            "foot_hidden",
+            "bool",
+            "feet cut off or hidden: position from the head, larger deviation",
+        ),
+        *_FACE,
+    ),
+    (probability("score"), *_GROUND_EXPECT),
+)
+
+# A person through consecutive frames of one camera, anonymous.
+TRACKS = TableContract(
+    "tracks",
+    1,
+    (
+        Column("camera_id", "text", "camera"),
+        Column("track_id", "int", "number within the camera and run"),
+        Column("t_utc", "time", "frame time"),
+        *_BOX,
+        Column("score", "float", "detector's score; 0 where interpolated"),
+        *_GROUND,
+        Column("foot_hidden", "bool", "position from the head, or interpolated"),
+        *_FACE,
+    ),
+    (unique("camera_id", "track_id", "t_utc"), probability("score"), *_GROUND_EXPECT),
+)
+
+# Tracks of overlapping cameras joined by ground position and time, smoothed; person_id is random
+# per run.
+PERSONS = TableContract(
+    "persons",
+    1,
+    (
+        Column("person_id", "text", "anonymous number within the run"),
+        Column("t_utc", "time", "time"),
+        Column("x_m", "float", "east", "m"),
+        Column("y_m", "float", "north", "m"),
+        Column("cov_xx", "float", "variance of x_m", "m2"),
+        Column("cov_xy", "float", "covariance", "m2"),
+        Column("cov_yy", "float", "variance of y_m", "m2"),
+        Column(
+            "mask_p", "float", "probability of a mask at this time, null: unknown", nullable=True
+        ),
+        Column("seen", "bool", "false where bridged between observations"),
+        Column("cameras", "text", "cameras that saw the person then, comma separated"),
+    ),
+    (
+        unique("person_id", "t_utc"),
+        finite("x_m"),
+        finite("y_m"),
+        between("cov_xx", 0, None),
+        probability("mask_p"),
+    ),
+)
+
+MEMBERS = TableContract(
+    "members",
+    1,
+    (
+        Column("person_id", "text", "anonymous number within the run"),
+        Column("camera_id", "text", "camera"),
+        Column("track_id", "int", "track"),
+        Column(
+            "subject_p",
+            "float",
+            "probability that this person is the subject, after fusion",
+            nullable=True,
+        ),
+    ),
+    (unique("camera_id", "track_id"), probability("subject_p")),
+)
+
+SIGHTINGS = TableContract(
+    "sightings",
+    1,
+    (
+        Column("sighting_id", "text", "S-01, S-02, ... within the case"),
+        Column("camera_id", "text", "camera"),
+        Column("track_id", "int", "track"),
+        Column("start_utc", "time", "first frame"),
+        Column("end_utc", "time", "last frame"),
+        Column("probability", "float", "calibrated probability that the track is the subject"),
+        Column("band", "text", "high or question, by the policy's thresholds"),
+        Column("basis", "text", "face, or position (joined on the ground to a face sighting)"),
+        Column("n_faces", "int", "faces that matched"),
+        Column("max_face_px", "float", "widest matched face", "px", nullable=True),
+        Column("x_m", "float", "median east", "m", nullable=True),
+        Column("y_m", "float", "median north", "m", nullable=True),
+        Column("review", "text", "unreviewed, confirmed or rejected; two reviewers decide"),
+    ),
+    (
+        unique("sighting_id"),
+        ordered("end_utc", "start_utc"),
+        probability("probability"),
+        one_of("band", "high", "question"),
+        one_of("basis", "face", "position"),
+        one_of("review", "unreviewed", "confirmed", "rejected"),
+        matches("sighting_id", r"^S-\d{2,}$"),
+    ),
+)
+
+TRAJECTORY = TableContract(
+    "trajectory",
+    1,
+    (
+        Column("t_utc", "time", "time"),
+        Column("x_m", "float", "east", "m"),
+        Column("y_m", "float", "north", "m"),
+        Column("cov_xx", "float", "variance of x_m", "m2"),
+        Column("cov_xy", "float", "covariance", "m2"),
+        Column("cov_yy", "float", "variance of y_m", "m2"),
+        Column("mask_p", "float", "probability of a mask, null: unknown", nullable=True),
+        Column("probability", "float", "that this is the subject"),
+        Column("seen", "bool", "false where bridged"),
+        Column("cameras", "text", "cameras, comma separated"),
+    ),
+    (
+        unique("t_utc"),
+        finite("x_m"),
+        finite("y_m"),
+        probability("probability"),
+        probability("mask_p"),
+    ),
+)
+
+# One row an instant in which the subject and an anonymous person were both located: what assess
+# needs, and no more.
+ENCOUNTER_POINTS = TableContract(
+    "encounter_points",
+    1,
+    (
+        Column("encounter_id", "text", "E-001, ..."),
+        Column("person_id", "text", "anonymous number within the run"),
+        Column("t_utc", "time", "instant"),
+        Column("dt_s", "float", "time this instant stands for", "s"),
+        Column("dx_m", "float", "person minus subject, east", "m"),
+        Column("dy_m", "float", "person minus subject, north", "m"),
+        Column("cov_xx", "float", "variance of dx_m", "m2"),
+        Column("cov_xy", "float", "covariance", "m2"),
+        Column("cov_yy", "float", "variance of dy_m", "m2"),
+        Column("subject_mask_p", "float", "subject wears a mask; null: unknown", nullable=True),
+        Column("person_mask_p", "float", "person wears a mask; null: unknown", nullable=True),
+        Column("subject_p", "float", "that the one is the subject"),
+        Column("cameras", "text", "cameras, comma separated"),
+        Column("seen", "bool", "both were seen (not bridged)"),
+    ),
+    (
+        unique("person_id", "t_utc"),
+        between("dt_s", 0, 60),
+        between("cov_xx", 0, None),
+        probability("subject_p"),
+    ),
+)
+
+ENCOUNTERS = TableContract(
+    "encounters",
+    1,
+    (
+        Column("encounter_id", "text", "E-001, ..."),
+        Column("person_id", "text", "anonymous number within the run"),
+        Column("start_utc", "time", "first instant within 3 m"),
+        Column("end_utc", "time", "last instant within 3 m"),
+        Column("duration_s", "float", "length", "s"),
+        Column("min_m", "float", "smallest expected distance", "m"),
+        Column("median_m", "float", "median expected distance", "m"),
+        Column("seconds_1m", "float", "expected time within 1 m", "s"),
+        Column("seconds_1m_lo", "float", "5 % bound", "s"),
+        Column("seconds_1m_hi", "float", "95 % bound", "s"),
+        Column("seconds_1_5m", "float", "expected time within 1.5 m", "s"),
+        Column("seconds_1_5m_lo", "float", "5 % bound", "s"),
+        Column("seconds_1_5m_hi", "float", "95 % bound", "s"),
+        Column("seconds_2m", "float", "expected time within 2 m", "s"),
+        Column("seconds_2m_lo", "float", "5 % bound", "s"),
+        Column("seconds_2m_hi", "float", "95 % bound", "s"),
+        Column("subject_mask", "text", "masked, bare, mixed or unknown"),
+        Column("person_mask", "text", "masked, bare, mixed or unknown"),
+        Column("cameras", "text", "cameras, comma separated"),
+        Column("confidence", "float", "probability that the one is the subject, mean"),
+    ),
+    (
+        unique("encounter_id"),
+        ordered("end_utc", "start_utc"),
+        between("duration_s", 0, None),
+        between("min_m", 0, None),
+        probability("confidence"),
+        one_of("subject_mask", "masked", "bare", "mixed", "unknown"),
+        one_of("person_mask", "masked", "bare", "mixed", "unknown"),
+    ),
+)
+
+CONTACTS = TableContract(
+    "contacts",
+    1,
+    (
+        Column("contact_id", "text", "C-01, ... random order per run"),
+        Column("person_id", "text", "anonymous number within the run"),
+        Column("encounter_ids", "text", "encounters, comma separated"),
+        Column("policy", "text", "policy name@version"),
+        Column("tier", "text", "the rule that fired"),
+        Column("rule", "text", "the rule in words"),
+        Column("start_utc", "time", "start of the exposure"),
+        Column("end_utc", "time", "end of the exposure"),
+        Column("exposure_s", "float", "expected time within the rule's distance", "s"),
+        Column("exposure_s_lo", "float", "5 % bound", "s"),
+        Column("exposure_s_hi", "float", "95 % bound", "s"),
+        Column("min_m", "float", "smallest expected distance", "m"),
+        Column("median_m", "float", "median expected distance", "m"),
+        Column("subject_mask", "text", "masked, bare, mixed or unknown"),
+        Column("person_mask", "text", "masked, bare, mixed or unknown"),
+        Column("cameras", "text", "cameras, comma separated"),
+        Column("probability", "float", "that the rule was met"),
+        Column("band", "text", "high or question"),
+        Column("review", "text", "unreviewed, confirmed or rejected"),
+    ),
+    (
+        unique("contact_id"),
+        matches("contact_id", r"^C-\d{2,}$"),
+        ordered("end_utc", "start_utc"),
+        probability("probability"),
+        between("exposure_s", 0, None),
+        one_of("band", "high", "question"),
+        one_of("review", "unreviewed", "confirmed", "rejected"),
+    ),
+)
+
+GAPS = TableContract(
+    "gaps",
+    1,
+    (
+        Column("kind", "text", "why nothing can be said"),
+        Column("camera_id", "text", "camera; empty where it is about no single camera"),
+        Column("start_utc", "time", "start"),
+        Column("end_utc", "time", "end"),
+        Column("detail", "text", "what happened, in words"),
+        Column("advice", "text", "what can be done about it"),
+    ),
+    (one_of("kind", *GAP_KINDS), ordered("end_utc", "start_utc")),
+)
+
+ALL = (
+    WINDOWS,
+    SEGMENTS,
+    SEGMENT_REPORTS,
+    CANDIDATES,
+    DETECTIONS,
+    TRACKS,
+    PERSONS,
+    MEMBERS,
+    SIGHTINGS,
+    TRAJECTORY,
+    ENCOUNTER_POINTS,
+    ENCOUNTERS,
+    CONTACTS,
+    GAPS,
+)
+BY_NAME = {contract.name: contract for contract in ALL}

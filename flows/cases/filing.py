@@ -1,0 +1,79 @@
+"""Filing a case: checked at the door, stored under its own key, started once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from data_contracts import object_key
+from data_contracts.case import CaseRequest
+from data_contracts.errors import BadInput, StackError
+from data_contracts.policies import load_policy
+from data_contracts.time import now_utc
+from flows.runtime.audit import audit, refusals_written
+from flows.runtime.environment import Environment, site, trusted_keys
+from flows.runtime.prefect_api import start_trace
+from tasks.consent.authorise import authorise
+
+
+@dataclass(frozen=True)
+class Papers:
+    """Everything that intake hands over for a case."""
+
+    request: CaseRequest
+    consent: str
+    approval: str
+    references: dict[str, bytes]
+
+
+def store_case(env: Environment, papers: Papers) -> None:
+    """Check and store a case. The request is written last: its presence says that the case is
+    filed.
+
+    Raises NotAuthorised or BadInput before anything is stored; a refusal, and the authorisation, go
+    to the audit log.
+    """
+    request = papers.request
+    policy = load_policy(request.policy)
+    cameras = site(env)
+    if set(papers.references) != set(request.reference_images) or not papers.references:
+        raise BadInput("a case needs its reference pictures, at least one")
+    with refusals_written(env, request.case_id):
+        authorised = authorise(
+            request, papers.consent, papers.approval, trusted_keys(env), now_utc(), site=cameras
+        )
+    if env.cases.has_key(request.case_id) and env.cases.open(request.case_id).exists(
+        object_key.request(request.case_id)
+    ):
+        raise BadInput(
+            f"case {request.case_id} is filed already; run it again with: encounter case run {request.case_id}"
+        )
+    audit(
+        env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}"
+    )
+    vault = env.cases.create_key(request.case_id)
+    for name, data in papers.references.items():
+        vault.put(object_key.reference(request.case_id, name), data)
+    vault.put(object_key.consent(request.case_id), papers.consent.encode())
+    vault.put(object_key.approval(request.case_id), papers.approval.encode())
+    vault.put(object_key.request(request.case_id), request.model_dump_json().encode())
+
+
+def file_case(env: Environment, papers: Papers) -> str | None:
+    """Store a case and start its run; returns the flow run's id, or None where the server is down
+    (reconcile starts it).
+    """
+    store_case(env, papers)
+    try:
+        return str(start_trace(papers.request.case_id))
+    except StackError:
+        return None
+
+
+def filed_cases(env: Environment) -> list[str]:
+    """Ids of all cases that are filed and can still be opened."""
+    return [
+        case_id
+        for case_id in env.cases.case_ids()
+        if env.cases.has_key(case_id)
+        and env.store.exists(object_key.CASES, object_key.request(case_id))
+    ]

@@ -1,0 +1,24 @@
+"""Has footage arrived that a finished run did not have?"""
+
+from __future__ import annotations
+
+from data_contracts import object_key
+from flows.runtime.environment import environment
+from flows.runtime.open_case import OpenCase
+from flows.stages.publish import RunManifest, segments_of, windows_of
+from tasks.search.find_segments import segments_for
+
+
+def has_new_footage(case: OpenCase, manifest: RunManifest) -> bool:
+    """Whether the run's windows now have a segment, or a version of one, that the run did not
+    read.
+    """
+    store = environment().store
+    now, _gaps = segments_for(
+        windows_of(case.vault, manifest.result),
+        lambda prefix: store.list(object_key.FOOTAGE, prefix),
+    )
+    had = segments_of(case.vault, manifest.result)
+    return not set(zip(now["key"], now["etag"], strict=True)) <= set(
+        zip(had["key"], had["etag"], strict=True)
+    )

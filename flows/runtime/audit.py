@@ -1,0 +1,172 @@
+"""Writing to the audit log from flows and commands: `audit(env, "view", case=..., objects=(...))`
+before the thing is done.
+
+Fails closed: the call raises StoreError when the entry cannot be written, and what it announces
+must not be done then. Only the destruction of a case's key goes on without: see docs/audit.md.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+from data_contracts import object_key
+from data_contracts.audit import Action, ActorRole, AuditEvent, Link, Outcome
+from data_contracts.authorisation import AuthorisedCase
+from data_contracts.errors import NotAuthorised, StoreError
+from flows.runtime.environment import Environment
+from flows.runtime.results import digest
+from infra.signing import InstallationKey
+
+
+class Acting(NamedTuple):
+    """Who acts in this process or request. `name` is made a pseudonym before it is written, except
+    a service's.
+    """
+
+    kind: Literal["user", "account", "service"]
+    name: str
+    role: ActorRole
+    # Asks the same again and again by schedule: the same refusal is written once a day.
+    repeats: bool = False
+
+
+_UNSAID = Acting("service", "encounter", "service")
+_acting: ContextVar[Acting] = ContextVar("acting", default=_UNSAID)
+
+
+@contextmanager
+def acting(who: Acting) -> Iterator[None]:
+    """Entries written inside are this actor's."""
+    before = _acting.set(who)
+    try:
+        yield
+    finally:
+        _acting.reset(before)
+
+
+def service(name: str, repeats: bool = False) -> Acting:
+    """A flow or a background pass."""
+    return Acting("service", name, "service", repeats)
+
+
+def this_user(role: ActorRole = "operator") -> Acting:
+    """The account of the operating system that runs this process; not what the environment
+    claims.
+    """
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return Acting("user", name, role)
+
+
+def pseudonym(who: Acting, key: InstallationKey | None) -> str:
+    """`kind:id` for the log. Without the installation's key only the kind is told."""
+    if who.kind == "service":
+        return f"service:{who.name}"
+    return f"{who.kind}:{key.pseudonym(f'{who.kind} {who.name}') if key else 'unknown'}"
+
+
+def who_acts(env: Environment) -> str:
+    """The present actor as it stands in the log."""
+    return pseudonym(_acting.get(), env.audit_log.key)
+
+
+def audit(
+    env: Environment,
+    action: Action,
+    *,
+    case: AuthorisedCase | None = None,
+    case_id: str | None = None,
+    outcome: Outcome = "success",
+    checkpoint: bool = False,
+    **fields: Any,
+) -> Link:
+    """Write one entry; `fields` are those of `data_contracts.audit.AuditEvent`. Raises StoreError:
+    do not go on then.
+
+    From `case` come its grounds: purpose, legal basis, period, scopes, cameras, papers and who
+    signed them.
+    """
+    who = _acting.get()
+    given: dict[str, Any] = {
+        "actor": pseudonym(who, env.audit_log.key),
+        "role": who.role,
+        "case_id": case.case_id if case else case_id,
+        **(_grounds(case) if case else {}),
+        **fields,
+    }
+    return env.audit_log.append(
+        AuditEvent(action=action, outcome=outcome, **given), checkpoint=checkpoint
+    )
+
+
+def _grounds(case: AuthorisedCase) -> dict[str, Any]:
+    grants = (case.consent, case.approval)
+    common = [set(g.cameras) for g in grants if "*" not in g.cameras]
+    return {
+        "purpose": one_line(case.request.purpose),
+        "legal_basis": tuple(dict.fromkeys(one_line(g.legal_basis) for g in grants)),
+        "from_utc": case.span.start_utc,
+        "to_utc": case.span.end_utc,
+        "scopes": tuple(sorted(case.scopes)),
+        "cameras": tuple(sorted(set.intersection(*common))) if common else ("*",),
+        "papers": tuple(one_line(f"{g.role}:{g.token_id}") for g in grants),
+        "verified_by": tuple(f"key:{g.key_id}" for g in grants),
+    }
+
+
+def one_line(text: str, limit: int = 120) -> str:
+    """What a signer or filer typed, as an entry may hold it: one printable line, cut at `limit`
+    characters.
+    """
+    return "".join(c if c.isprintable() else " " for c in text)[:limit]
+
+
+@contextmanager
+def refusals_written(env: Environment, case_id: str | None = None) -> Iterator[None]:
+    """Writes a NotAuthorised that leaves the block, once however many blocks it leaves, and lets it
+    go on.
+    """
+    try:
+        yield
+    except NotAuthorised as refusal:
+        if not refusal.audited:
+            _write_refusal(env, case_id, refusal)
+        raise
+
+
+@contextmanager
+def failures_written(env: Environment, case_id: str) -> Iterator[None]:
+    """Writes the end of a run that failed or was cancelled, by the kind of error alone, and lets
+    the error go on.
+    """
+    try:
+        yield
+    except BaseException as error:
+        audit(env, "run-finished", case_id=case_id, outcome="failed", reason=type(error).__name__)
+        raise
+
+
+def _write_refusal(env: Environment, case_id: str | None, refusal: NotAuthorised) -> None:
+    reason = one_line(str(refusal), 240)
+    mark = object_key.audit_mark(
+        digest(case=case_id, reason=reason, day=f"{datetime.now(UTC):%Y-%m-%d}")
+    )
+    repeats = _acting.get().repeats
+    try:
+        if not (repeats and env.store.exists(object_key.AUDIT, mark)):
+            audit(env, "refuse", case_id=case_id, outcome="refused", reason=reason)
+            if repeats:
+                env.store.put_if_absent(object_key.AUDIT, mark, b"")
+    except StoreError as error:
+        raise NotAuthorised(
+            f"{refusal} (and the audit log could not be written: {error})"
+        ) from error
+    refusal.audited = True

@@ -1,0 +1,73 @@
+"""What a process needs from outside: settings, object store, keys, cameras and models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from data_contracts import object_key
+from data_contracts.authorisation import TrustedKeys
+from data_contracts.camera import Site, read_site
+from data_contracts.errors import BadInput, NotFound
+from infra.audit_log import AuditLog, open_audit_log
+from infra.case_store import CaseStore
+from infra.crypto import load_master_key
+from infra.settings import Settings, load_settings
+from infra.store import ObjectStore
+from models.registry import Models, ModelSettings
+from models.registry import load as load_models
+from tasks.consent.grant_token import read_trusted_keys
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The outside, opened once per process."""
+
+    settings: Settings
+    store: ObjectStore
+    cases: CaseStore
+    audit_log: AuditLog
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Settings, store and master key of this process. Raises BadInput or StoreError in one line."""
+    settings = load_settings()
+    store = ObjectStore(settings.s3)
+    return Environment(
+        settings,
+        store,
+        CaseStore(store, load_master_key(settings)),
+        open_audit_log(store, settings),
+    )
+
+
+def trusted_keys(env: Environment) -> TrustedKeys:
+    """The administrator's public keys from the site bucket."""
+    try:
+        return read_trusted_keys(env.store.get(object_key.SITE, object_key.TRUSTED_KEYS).decode())
+    except NotFound as error:
+        raise BadInput(
+            "no trusted keys on this site: publish them with `encounter keys publish FILE`"
+        ) from error
+
+
+def site(env: Environment) -> Site:
+    """The camera file from the site bucket."""
+    try:
+        return read_site(env.store.get(object_key.SITE, object_key.CAMERAS))
+    except NotFound as error:
+        raise BadInput(
+            "no cameras on this site: publish them with `encounter site publish cameras.geojson`"
+        ) from error
+
+
+def models(env: Environment) -> Models:
+    """The models of this process, loaded once. Raises ModelUnavailable with what to do."""
+    return load_models(model_settings(env.settings))
+
+
+def model_settings(settings: Settings) -> ModelSettings:
+    """The part of the settings that the models layer reads."""
+    given = settings.models.model_dump(exclude_none=True, exclude={"dir"})
+    return ModelSettings(**given, **({"cache": settings.models.dir} if settings.models.dir else {}))

@@ -1,0 +1,123 @@
+"""Talking to the Prefect server: starting runs idempotently and reading their state."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from data_contracts.errors import StackError
+from data_contracts.time import now_utc
+from infra.local.prefect_server import prefect_environment
+from infra.settings import Settings
+
+TRACE = "trace-case/trace-case"
+REASSESS = "rerun-exposure/rerun-exposure"
+# A run that has not been heard of for this long is dead: a worker reports crashes sooner, a killed
+# flow never does.
+_SILENT_AFTER = timedelta(hours=6)
+
+
+def use_server(settings: Settings) -> None:
+    """Point this process at the settings' Prefect server, telemetry off."""
+    os.environ |= prefect_environment(settings)
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+
+
+def client() -> Any:
+    """A synchronous Prefect client."""
+    from prefect.client.orchestration import get_client
+
+    return get_client(sync_client=True)
+
+
+def _deployment_id(api: Any, name: str) -> UUID:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return api.read_deployment_by_name(name).id
+    except ObjectNotFound as error:
+        raise StackError(
+            f"the server has no deployment {name}: register it with `prefect --no-prompt deploy --all`"
+        ) from error
+
+
+def start_trace(case_id: str, attempt: int = 0, again: bool = False) -> UUID:
+    """Start trace-case for a case; the case id (and attempt) is the idempotency key, so asking
+    twice starts one run.
+
+    Returns the flow run's id. Raises StackError when the server cannot be reached.
+    """
+    return _start(
+        TRACE,
+        {"case_id": case_id, "again": again},
+        case_id,
+        idempotency_key=case_id if attempt == 0 else f"{case_id}#{attempt}",
+        name=case_id if attempt == 0 else f"{case_id} attempt {attempt + 1}",
+    )
+
+
+def start_reassessment(case_id: str, policy: str) -> UUID:
+    """Start rerun-exposure for a finished case under another policy. Raises StackError."""
+    return _start(
+        REASSESS, {"case_id": case_id, "policy": policy}, case_id, name=f"{case_id} under {policy}"
+    )
+
+
+def _start(deployment: str, parameters: dict[str, Any], case_id: str, **options: str) -> UUID:
+    tags = ["encounter", f"case:{case_id}"]
+    try:
+        with client() as api:
+            found = _deployment_id(api, deployment)
+            run = api.create_flow_run_from_deployment(
+                found, parameters=parameters, tags=tags, **options
+            )
+    except (httpx.HTTPError, OSError, RuntimeError) as error:
+        raise StackError(
+            f"the Prefect server cannot be reached ({type(error).__name__}); the case is stored and starts "
+            "by itself when the server is back (or run: encounter up)"
+        ) from error
+    return run.id
+
+
+def runs_of(case_id: str) -> list[Any]:
+    """All trace runs of a case, newest first."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with client() as api:
+        return api.read_flow_runs(
+            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"case:{case_id}"])),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=50,
+        )
+
+
+def read_run(flow_run_id: UUID | str) -> Any:
+    """One flow run."""
+    with client() as api:
+        return api.read_flow_run(UUID(str(flow_run_id)))
+
+
+def flow_run_is_active(flow_run_id: str) -> bool:
+    """Whether a run is still going on. Unknown runs, ended runs and runs silent for hours are
+    not.
+    """
+    from prefect.exceptions import ObjectNotFound
+
+    if not flow_run_id:
+        return False
+    try:
+        run = read_run(flow_run_id)
+    except (ObjectNotFound, ValueError):
+        return False
+    if run.state is None or run.state.is_final():
+        return False
+    return run.start_time is None or now_utc() - run.start_time < _SILENT_AFTER

@@ -1,0 +1,174 @@
+"""Beginning a run: one claim a case, so that a case filed twice, or by an event as well, is traced
+once.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Literal
+
+from data_contracts import object_key
+from data_contracts.record import Record
+from data_contracts.time import Utc, now_utc
+from flows.runtime.audit import audit
+from flows.runtime.environment import environment, models
+from flows.runtime.open_case import OpenCase, open_case
+from flows.runtime.prefect_api import flow_run_is_active
+from flows.runtime.results import Run, digest
+from flows.runtime.segment_job import secret_of
+from infra.case_store import CaseVault
+from models.registry import Models
+from tasks.observe.template import build_template, to_bytes
+
+
+class Claim(Record):
+    """Who works on a case. `run_id` names the artefacts' folder; `flow_run_id` the orchestrator's
+    run.
+    """
+
+    run_id: str
+    salt: str
+    policy: str
+    flow_run_id: str
+    state: Literal["running", "published"]
+    started_utc: Utc
+
+
+def read_claim(vault: CaseVault) -> Claim | None:
+    """The present claim, or None where the case was never run."""
+    key = object_key.claim(vault.case_id)
+    return Claim.model_validate_json(vault.get(key)) if vault.exists(key) else None
+
+
+def last_run(vault: CaseVault) -> Run | None:
+    """The case's last finished run, or None."""
+    claim = read_claim(vault)
+    return _run(vault.case_id, claim) if claim is not None and claim.state == "published" else None
+
+
+def begin(case_id: str, flow_run_id: str, again: bool = False) -> Run | None:
+    """Authorise and claim a case. None where another run has it or has finished it (unless
+    `again`).
+
+    A claim whose run died is taken over with its run id and salt: what was finished is found again.
+    The start is written to the audit log with its grounds before anything is searched.
+    """
+    case = open_case(case_id)
+    run = _claimed(case, flow_run_id, again)
+    if run is not None:
+        _record(case, run, "run-started")
+    return run
+
+
+def _record(case: OpenCase, run: Run, action: Literal["run-started", "reassess"]) -> None:
+    env = environment()
+    policy = f"{case.policy.name}@{case.policy.version}"
+    audit(env, "authorise", case=case.authorised, run_id=run.run_id, policy=policy)
+    used = dict(models(env).digests) if action == "run-started" else {}
+    audit(env, action, case=case.authorised, run_id=run.run_id, policy=policy, models=used)
+
+
+def _claimed(case: OpenCase, flow_run_id: str, again: bool) -> Run | None:
+    case_id = case.vault.case_id
+    claim = read_claim(case.vault)
+    if claim is None:
+        return _first(case, flow_run_id)
+    if claim.flow_run_id == flow_run_id:
+        return _run(case_id, claim)
+    if claim.state == "running" and flow_run_is_active(claim.flow_run_id):
+        return None
+    if claim.state == "published" and not again:
+        return None
+    resumed = (
+        _new(case, flow_run_id)
+        if claim.state == "published"
+        else claim.model_copy(update={"flow_run_id": flow_run_id})
+    )
+    _write(case.vault, resumed)
+    return _run(case_id, resumed)
+
+
+def _first(case: OpenCase, flow_run_id: str) -> Run | None:
+    claim = _new(case, flow_run_id)
+    if not case.vault.put_if_absent(
+        object_key.claim(case.vault.case_id), claim.model_dump_json().encode()
+    ):
+        return None
+    return _run(case.vault.case_id, claim)
+
+
+def _new(case: OpenCase, flow_run_id: str) -> Claim:
+    now = now_utc()
+    return Claim(
+        run_id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        salt=secrets.token_hex(16),
+        policy=f"{case.policy.name}",
+        flow_run_id=flow_run_id,
+        state="running",
+        started_utc=now,
+    )
+
+
+def _run(case_id: str, claim: Claim) -> Run:
+    return Run(case_id=case_id, run_id=claim.run_id, salt=claim.salt, policy=claim.policy)
+
+
+def _write(vault: CaseVault, claim: Claim) -> None:
+    vault.put(object_key.claim(vault.case_id), claim.model_dump_json().encode())
+
+
+def next_run(before: Run, policy: str) -> Run:
+    """A new run of a finished case under another policy.
+
+    Contacts get new numbers: the salt is new. Raises BadInput for a policy that is not known.
+    """
+    case = open_case(before.case_id, policy=policy)
+    run = _run(before.case_id, _new(case, ""))
+    _record(case, run, "reassess")
+    return run
+
+
+def mark_published(vault: CaseVault, run: Run) -> None:
+    """Close the claim: its run's artefacts are whole."""
+    claim = read_claim(vault)
+    if claim is not None:
+        done = {"state": "published", "run_id": run.run_id, "salt": run.salt, "policy": run.policy}
+        _write(vault, claim.model_copy(update=done))
+
+
+def make_template(run: Run, models: Models) -> str:
+    """Build the subject's template and store it under the case's key; returns a digest of what it
+    was built from.
+
+    Every run builds it anew, under a new secret, in the place of the one before. Similarities do
+    not depend on the secret, so what was found with an earlier template stays good.
+    """
+    case = open_case(run.case_id, policy=run.policy)
+    pictures = {
+        name: case.vault.get(object_key.reference(run.case_id, name))
+        for name in case.request.reference_images
+    }
+    key = digest(
+        pictures={n: digest(bytes=p.hex()) for n, p in pictures.items()}, models=models.digests
+    )
+    made = build_template(case.authorised, pictures, models, secret_of(case))
+    path = object_key.stage(run.case_id, "template", key, "bin")
+    case.vault.put(path, to_bytes(made))
+    _revoke_others(case.vault, path)
+    return key
+
+
+def _revoke_others(vault: CaseVault, present: str) -> None:
+    """Delete a case's templates of other pictures or models: what a run no longer uses may not lie
+    there.
+    """
+    for item in vault.list(f"{object_key.stage_folder(vault.case_id, 'template')}/"):
+        if item.key != present:
+            vault.store.remove_all_versions(object_key.CASES, item.key)
+
+
+def read_stats(vault: CaseVault, run: Run) -> list[dict[str, object]]:
+    """Counts and times that the run's stages wrote down."""
+    prefix = object_key.run(run.case_id, run.run_id, "stats")
+    return [json.loads(vault.get(item.key)) for item in vault.list(prefix + "/")]

@@ -1,0 +1,160 @@
+"""Looking at footage: find the segments of fresh windows, fan the units out, gather their
+tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from importlib import metadata
+
+import pandas as pd
+
+from data_contracts import object_key
+from data_contracts.errors import EncounterError
+from data_contracts.record import Record
+from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS, SEGMENTS
+from flows.runtime.environment import environment, models
+from flows.runtime.fan_out import each
+from flows.runtime.open_case import OpenCase, open_case
+from flows.runtime.results import Run, TableRef, digest, load, save
+from flows.runtime.segment_job import CONTRACTS, Job, ObservationKind, read_unit, run_unit
+from flows.runtime.stats import add_stat
+from flows.runtime.still_allowed import StillAllowed
+from tasks.search.find_segments import segments_for
+
+
+class Observations(Record):
+    """Everything looked at so far in one way (scan or follow)."""
+
+    kind: ObservationKind
+    table: TableRef
+    reports: TableRef
+    segments: TableRef
+    gaps: TableRef
+
+
+def look(
+    kind: ObservationKind,
+    run: Run,
+    windows: TableRef,
+    template: str,
+    before: Observations | None,
+    done: Callable[[int, int], None],
+) -> Observations:
+    """Look at the segments of `windows` that were not looked at before; returns all looks so
+    far.
+    """
+    case = open_case(run.case_id, policy=run.policy)
+    segments, gaps = _find(case, load(case.vault, windows))
+    known = _frame(case, before.segments) if before else SEGMENTS.empty()
+    fresh = segments[~segments["key"].isin(set(known["key"]))]
+    inputs = _inputs(case, kind)
+    jobs = [_job(kind, run, template, inputs, row) for row in fresh.to_dict("records")]
+    tables, reports, failed = _gather(case, kind, jobs, run, done)
+    merged = {
+        CONTRACTS[kind].name: _join(_frame(case, before.table) if before else None, tables),
+        SEGMENT_REPORTS.name: _join(
+            _frame(case, before.reports) if before else None, [SEGMENT_REPORTS.shape(reports)]
+        ),
+        SEGMENTS.name: _join(known, [fresh]),
+        GAPS.name: _join(
+            _frame(case, before.gaps) if before else None, [gaps, GAPS.shape(failed)]
+        ).drop_duplicates(),
+    }
+    key = digest(
+        kind=kind,
+        before=before and before.table.digest,
+        keys=sorted(j.digest for j in jobs),
+        run=run.run_id,
+    )
+    contracts = {c.name: c for c in (CONTRACTS[kind], SEGMENT_REPORTS, SEGMENTS, GAPS)}
+    refs = {
+        name: save(case.vault, f"{kind}-all", key, frame, contracts[name])
+        for name, frame in merged.items()
+    }
+    return Observations(
+        kind=kind,
+        table=refs[CONTRACTS[kind].name],
+        reports=refs[SEGMENT_REPORTS.name],
+        segments=refs[SEGMENTS.name],
+        gaps=refs[GAPS.name],
+    )
+
+
+def _find(case: OpenCase, windows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    store = environment().store
+    return segments_for(windows, lambda prefix: store.list(object_key.FOOTAGE, prefix))
+
+
+def _inputs(case: OpenCase, kind: ObservationKind) -> str:
+    """Digest of what decides a unit's result beside its segment and the template: another of these,
+    another result.
+    """
+    grants = (case.authorised.consent.token_id, case.authorised.approval.token_id)
+    return digest(
+        models=models(environment()).digests,
+        contract=CONTRACTS[kind].version,
+        search=case.policy.search.model_dump(),
+        grants=grants,
+        cameras=case.site.model_dump_json(),
+        version=metadata.version("encounter"),
+    )
+
+
+def _job(
+    kind: ObservationKind, run: Run, template: str, inputs: str, row: Mapping[Hashable, object]
+) -> Job:
+    return Job(
+        kind=kind,
+        case_id=run.case_id,
+        policy=run.policy,
+        camera_id=str(row["camera_id"]),
+        key=str(row["key"]),
+        etag=str(row["etag"]),
+        start_utc=pd.Timestamp(str(row["start_utc"])).to_pydatetime(),
+        template=template,
+        inputs=inputs,
+    )
+
+
+def _gather(
+    case: OpenCase,
+    kind: ObservationKind,
+    jobs: list[Job],
+    run: Run,
+    done: Callable[[int, int], None],
+) -> tuple[list[pd.DataFrame], list[dict[str, object]], list[dict[str, object]]]:
+    tables = []
+    reports = []
+    failed = []
+    for job, result in each(run_unit, jobs, done, StillAllowed(environment(), run.case_id)):
+        if isinstance(result, EncounterError):
+            failed.append(_failed_gap(job, result))
+            continue
+        looked = read_unit(case, job)
+        tables.append(looked.table)
+        reports.append(looked.report)
+        add_stat(case.vault, run, f"{kind} (workers)", result)
+    return tables, reports, failed
+
+
+def _failed_gap(job: Job, error: EncounterError) -> dict[str, object]:
+    return {
+        "kind": "failed",
+        "camera_id": job.camera_id,
+        "start_utc": job.start_utc,
+        "end_utc": job.start_utc,
+        "detail": f"the segment could not be processed ({type(error).__name__})",
+        "advice": "see the worker's log, then run the case again: encounter case run",
+    }
+
+
+def _frame(case: OpenCase, ref: TableRef) -> pd.DataFrame:
+    return load(case.vault, ref)
+
+
+def _join(before: pd.DataFrame | None, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    parts = [f for f in ([before] if before is not None else []) + frames if len(f)]
+    if parts:
+        return pd.concat(parts, ignore_index=True)
+    return before if before is not None else (frames[0] if frames else pd.DataFrame())

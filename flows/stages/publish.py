@@ -1,0 +1,258 @@
+"""Artefacts of a run: written whole, then made visible at once by the run's manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from data_contracts import object_key
+from data_contracts.errors import BadInput
+from data_contracts.record import Record
+from data_contracts.tables.contracts import (
+    CONTACTS,
+    ENCOUNTERS,
+    GAPS,
+    SEGMENTS,
+    SIGHTINGS,
+    TRAJECTORY,
+    WINDOWS,
+)
+from data_contracts.tables.table import TableContract
+from data_contracts.time import Utc, now_utc
+from flows.runtime.audit import audit
+from flows.runtime.environment import environment, models
+from flows.runtime.open_case import OpenCase, open_case
+from flows.runtime.results import Run, TableRef, load
+from flows.stages.claim import last_run, mark_published, read_stats
+from flows.stages.exposure import Meetings
+from flows.stages.observe import Observations
+from flows.stages.people import People, Trace
+from flows.stages.plan import Windows
+from infra.case_store import CaseVault, table_from_bytes, table_to_bytes
+from infra.local.traces import remember_fetched
+from tasks.artefacts.export import (
+    contacts_csv,
+    contacts_json,
+    gaps_csv,
+    gaps_json,
+    trajectory_geojson,
+)
+from tasks.artefacts.provenance import provenance
+from tasks.artefacts.report import ReportData, render_report
+
+# An export names this many artefacts in the audit log, and counts all.
+EXPORT_NAMED = 1_000
+
+
+class Result(Record):
+    """References to everything that a run's artefacts are made from."""
+
+    run: Run
+    windows: Windows
+    scanned: Observations
+    followed: Observations
+    people: People
+    trace: Trace
+    meetings: Meetings
+    contacts: TableRef
+    gaps: TableRef
+    pictures: tuple[str, ...]
+
+
+class Artefact(Record):
+    """One artefact of a run: its name below the run's folder, its size and digest before
+    encryption.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class RunManifest(Record):
+    """What makes a run's artefacts visible. Written last."""
+
+    run_id: str
+    policy: str
+    created_utc: Utc
+    artefacts: tuple[Artefact, ...]
+    result: Result
+
+
+def manifest_key(run: Run) -> str:
+    """Where a run's manifest lies."""
+    return object_key.run(run.case_id, run.run_id, "manifest.json")
+
+
+def load_manifest(vault: CaseVault, run: Run) -> RunManifest:
+    """The manifest of a finished run. Raises NotFound where the run did not finish."""
+    return RunManifest.model_validate_json(vault.get(manifest_key(run)))
+
+
+def publish(run: Run, result: Result) -> None:
+    """Write the artefacts, then the manifest; close the claim. No artefact is visible before the
+    audit log has the run.
+    """
+    case = open_case(run.case_id, policy=run.policy)
+    artefacts = {name: data for name, data in make_artefacts(case, result).items() if data}
+    written = [_write(case.vault, run, name, data) for name, data in sorted(artefacts.items())]
+    written += [_listed(case.vault, run, name) for name in result.pictures]
+    manifest = RunManifest(
+        run_id=run.run_id,
+        policy=f"{case.policy.name}@{case.policy.version}",
+        created_utc=now_utc(),
+        artefacts=tuple(written),
+        result=result,
+    )
+    audit(
+        environment(),
+        "run-finished",
+        case=case.authorised,
+        run_id=run.run_id,
+        policy=manifest.policy,
+        models=dict(models(environment()).digests),
+        matched=tuple(load(case.vault, result.people.sightings)["sighting_id"]),
+        counts=counts(result),
+    )
+    case.vault.put(manifest_key(run), manifest.model_dump_json(indent=1).encode())
+    mark_published(case.vault, run)
+
+
+def counts(result: Result) -> dict[str, int]:
+    """What the operators see: numbers only."""
+    return {
+        "windows searched": result.windows.windows.rows,
+        "segments scanned": result.scanned.segments.rows,
+        "candidate frames": result.scanned.table.rows,
+        "segments followed": result.followed.segments.rows,
+        "sightings": result.people.sightings.rows,
+        "encounters": result.meetings.encounters.rows,
+        "contacts": result.contacts.rows,
+        "gaps": result.gaps.rows,
+    }
+
+
+def make_artefacts(case: OpenCase, result: Result) -> dict[str, bytes]:
+    """Everything written for a person or another system, by name."""
+    vault = case.vault
+    run = result.run
+    contacts = load(vault, result.contacts)
+    gaps = load(vault, result.gaps)
+    found = load(vault, result.trace.trajectory)
+    encounters = load(vault, result.meetings.encounters)
+    sightings = load(vault, result.people.sightings)
+    record = provenance(
+        run=run.model_dump(exclude={"salt"}),
+        segments=load(vault, result.scanned.segments),
+        policy=case.policy,
+        settings=environment().settings.public(),
+        model_digests=models(environment()).digests,
+        counts=counts(result),
+        stats=read_stats(vault, run),
+    )
+    data = ReportData(
+        request=case.request,
+        site=case.site,
+        policy=case.policy,
+        run_id=run.run_id,
+        created_utc=now_utc(),
+        trajectory=found,
+        sightings=sightings,
+        encounters=encounters,
+        contacts=contacts,
+        gaps=gaps,
+        windows=load(vault, result.windows.windows),
+        pictures={
+            name: vault.get(object_key.picture(run.case_id, run.run_id, name))
+            for name in result.pictures
+            if name.endswith(".jpg")
+        },
+        provenance=record,
+    )
+    return {
+        "contacts.parquet": table_to_bytes(contacts, CONTACTS),
+        "contacts.csv": contacts_csv(contacts),
+        "contacts.json": contacts_json(contacts),
+        "encounters.parquet": table_to_bytes(encounters, ENCOUNTERS),
+        "sightings.parquet": table_to_bytes(sightings, SIGHTINGS),
+        "trajectory.parquet": table_to_bytes(found, TRAJECTORY),
+        "trajectory.geojson": trajectory_geojson(found, case.site),
+        "gaps.csv": gaps_csv(gaps),
+        "gaps.json": gaps_json(gaps),
+        "gaps.parquet": table_to_bytes(gaps, GAPS),
+        "provenance.json": record,
+        "report.html": render_report(data).encode(),
+    }
+
+
+def _write(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:
+    vault.put(object_key.run(run.case_id, run.run_id, name), data)
+    return Artefact(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _listed(vault: CaseVault, run: Run, name: str) -> Artefact:
+    data = vault.get(object_key.picture(run.case_id, run.run_id, name))
+    return Artefact(
+        name=f"pictures/{name}", size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
+    )
+
+
+def read_table(vault: CaseVault, run: Run, contract: TableContract) -> pd.DataFrame:
+    """A published table of a finished run."""
+    load_manifest(vault, run)
+    name = f"{contract.name}.parquet"
+    return table_from_bytes(
+        vault.get(object_key.run(run.case_id, run.run_id, name)), contract, name
+    )
+
+
+def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
+    """Decrypt a finished run's artefacts into a folder (mode 0700), after the audit log has the
+    export.
+
+    Raises BadInput when a digest does not match.
+    """
+    manifest = load_manifest(vault, run)
+    names = tuple(artefact.name for artefact in manifest.artefacts)
+    audit(
+        environment(),
+        "export",
+        case_id=run.case_id,
+        run_id=run.run_id,
+        policy=manifest.policy,
+        objects=names[:EXPORT_NAMED],
+        counts={"artefacts": len(names)},
+    )
+    remember_fetched(environment().settings.paths, run.case_id, [folder / name for name in names])
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for artefact in manifest.artefacts:
+        data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name))
+        if hashlib.sha256(data).hexdigest() != artefact.sha256:
+            raise BadInput(f"{artefact.name}: changed since it was published; run the case again")
+        path = folder / artefact.name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(data)
+    return folder
+
+
+def load_published(case_id: str) -> Result:
+    """References of the case's last finished run. Raises BadInput where there is none."""
+    case = open_case(case_id)
+    run = last_run(case.vault)
+    if run is None:
+        raise BadInput(f"case {case_id} has no finished run yet: encounter case show {case_id}")
+    return load_manifest(case.vault, run).result
+
+
+def segments_of(vault: CaseVault, result: Result) -> pd.DataFrame:
+    """The footage a run was made from."""
+    return SEGMENTS.shape(load(vault, result.scanned.segments))
+
+
+def windows_of(vault: CaseVault, result: Result) -> pd.DataFrame:
+    """The windows a run searched."""
+    return WINDOWS.shape(load(vault, result.windows.windows))

@@ -1,0 +1,201 @@
+"""Programs that outlive the command that started them: start, recognise again, wait for, stop.
+
+A process is recognised by its id and its start time, so that another program that later got the
+same id is never taken for ours, and never stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+
+from data_contracts.errors import StackError
+from infra.stack_record import ProcessRecord
+
+# Below the ephemeral range of Linux (32768 up), so that no outgoing connection takes a port between
+# choice and use. SeaweedFS puts its gRPC ports 10000 higher, which must stay below that range too.
+_PORTS = range(12000, 22000)
+_GRPC_OFFSET = 10000
+# psutil reports start times in clock ticks since boot; the boot time itself can be corrected by a
+# second or so.
+_SAME_START_S = 2.0
+_LOG_LIMIT_BYTES = 10 * 1024 * 1024
+_POLL_S = 0.1
+
+# Children of this process, kept so that they can be reaped and are not reported as leaked.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path) -> ProcessRecord:
+    """Start a program in a session of its own, its output appended to `log`. Raises StackError."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise StackError(
+            f"{name} cannot be started: {argv[0]}: {error.strerror}; reinstall the dependencies"
+        ) from None
+    _children[child.pid] = child
+    try:
+        started = psutil.Process(child.pid).create_time()
+    except psutil.NoSuchProcess:
+        raise StackError(f"{name} ended at once; {last_words(log)}") from None
+    return ProcessRecord(name=name, pid=child.pid, started=started, log=str(log))
+
+
+def find(record: ProcessRecord) -> psutil.Process | None:
+    """The process of a record, or None when it has ended."""
+    child = _children.get(record.pid)
+    if child is not None and child.poll() is not None:
+        del _children[record.pid]
+        return None
+    try:
+        process = psutil.Process(record.pid)
+        if abs(process.create_time() - record.started) > _SAME_START_S:
+            return None
+        # A zombie that still has threads is just dying: it holds its ports and files until the last
+        # one is gone.
+        if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1:
+            return None
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+    return process
+
+
+def wait_ready(
+    record: ProcessRecord, ready: Callable[[], bool], timeout_s: float, what: str
+) -> None:
+    """Wait until `ready()`. Raises StackError with the log's last line when the process ends or
+    time runs out.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if find(record) is None:
+            raise StackError(f"{what} ended while it was starting; {last_words(Path(record.log))}")
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{what} was not ready after {timeout_s:.0f} s (stack.start_timeout_s); {last_words(Path(record.log))}"
+            )
+        time.sleep(_POLL_S)
+
+
+def stop(record: ProcessRecord, timeout_s: float) -> bool:
+    """Stop a process and everything it started: SIGTERM, wait, SIGKILL last. Returns whether
+    anything was running.
+    """
+    tree = _tree(record)
+    for process in tree:
+        _signal(process.terminate)
+    _, alive = psutil.wait_procs(tree, timeout=timeout_s)
+    for process in {*alive, *_tree(record)}:
+        _signal(process.kill)
+    psutil.wait_procs(alive, timeout=timeout_s)
+    find(record)  # reaps it where it was our own child
+    return bool(tree)
+
+
+def _tree(record: ProcessRecord) -> list[psutil.Process]:
+    """The process, its descendants, and what is left of its session when it died before them."""
+    parent = find(record)
+    if parent is None and psutil.pid_exists(record.pid):
+        return []  # the id belongs to someone else now
+    tree = {parent, *parent.children(recursive=True)} if parent else set()
+    for process in psutil.process_iter():
+        try:
+            if (
+                os.getsid(process.pid) == record.pid
+                and process.create_time() >= record.started - _SAME_START_S
+            ):
+                tree.add(process)
+        except (OSError, psutil.Error):
+            continue
+    return [p for p in tree if p is not None]
+
+
+def _signal(send: Callable[[], None]) -> None:
+    try:
+        send()
+    except psutil.NoSuchProcess:
+        return
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on a port of 127.0.0.1."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def last_words(log: Path) -> str:
+    """The log's path and its last line that says anything, for an error's one line."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            lines = [
+                line.strip()
+                for line in file.read().decode(errors="replace").splitlines()
+                if line.strip()
+            ]
+    except OSError:
+        lines = []
+    return f"log {log}: {lines[-1][:200]}" if lines else f"log {log} is empty"
+
+
+def choose_ports(
+    wanted: dict[str, int], earlier: dict[str, int], paired: Iterable[str]
+) -> dict[str, int]:
+    """A free port on 127.0.0.1 for each name: the wanted one, else the one of last time, else any.
+
+    For names in `paired`, the port 10000 above is free too. Raises StackError when a wanted port is
+    taken.
+    """
+    chosen: dict[str, int] = {}
+    pairs = set(paired)
+    for name, port in wanted.items():
+        offsets = (0, _GRPC_OFFSET) if name in pairs else (0,)
+        if port and not _free(port, offsets):
+            raise StackError(
+                f"port {port} for {name} is taken: stop what uses it or set stack.{name}_port to another"
+            )
+        candidates = [port] if port else [earlier.get(name, 0), *random.sample(_PORTS, 200)]
+        found = (p for p in candidates if p and p not in chosen.values() and _free(p, offsets))
+        chosen[name] = next(found, 0)
+        if not chosen[name]:
+            raise StackError(
+                f"no free port for {name} in {_PORTS.start} to {_PORTS.stop}: stop other programs"
+            )
+    return chosen
+
+
+def _free(port: int, offsets: tuple[int, ...]) -> bool:
+    for offset in offsets:
+        if port + offset > 65535:
+            return False
+        with socket.socket() as probe:
+            # As servers do: a port in TIME_WAIT counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port + offset))
+            except OSError:
+                return False
+    return True

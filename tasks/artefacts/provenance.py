@@ -1,0 +1,96 @@
+"""What a run was made from, so that it can be repeated and questioned. Holds nothing personal."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import pandas as pd
+
+from data_contracts.policy import Policy
+from data_contracts.tables import contracts
+from data_contracts.time import now_utc
+
+# What decides the numbers in the result.
+_SOFTWARE = (
+    "encounter",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "shapely",
+    "opencv-python-headless",
+    "av",
+    "onnxruntime",
+    "openvino",
+    "trackers",
+    "great-expectations",
+    "prefect",
+    "dask",
+)
+
+
+def provenance(
+    *,
+    run: Mapping[str, Any],
+    segments: pd.DataFrame,
+    policy: Policy,
+    settings: Mapping[str, Any],
+    model_digests: Mapping[str, str],
+    counts: Mapping[str, int],
+    stats: Sequence[Mapping[str, Any]],
+) -> bytes:
+    """The record as JSON: the run, its inputs' keys and ETags (SEGMENTS), models' digests, policy,
+    settings, versions.
+
+    `run` and `settings` must hold no secrets (the caller leaves them out); `stats` are the stages'
+    rows with `stage`, `wall_s`, `cpu_s` and so on, and are summed by stage.
+    """
+    record = {
+        "format": "encounter-provenance@1",
+        "created_utc": now_utc().isoformat(timespec="seconds"),
+        "run": dict(run),
+        "policy": policy.model_dump(mode="json"),
+        "inputs": [
+            {"key": key, "etag": etag}
+            for key, etag in sorted(zip(segments["key"], segments["etag"], strict=True))
+        ],
+        "models": dict(sorted(model_digests.items())),
+        "contracts": {c.name: c.version for c in contracts.ALL},
+        "settings": dict(settings),
+        "software": versions(),
+        "counts": dict(counts),
+        "stages": stages(stats),
+    }
+    return (json.dumps(record, indent=1, sort_keys=True, default=str) + "\n").encode()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the result; a package that is not
+    installed is left out.
+    """
+    found = {"python": platform.python_version()}
+    for name in _SOFTWARE:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def stages(stats: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """The stages' numbers summed by stage, and `records`: how many rows were summed."""
+    out: dict[str, dict[str, float]] = {}
+    for row in stats:
+        # What the workers spent is kept apart from the flow's own time, which includes the waiting
+        # for them.
+        name = f"{row.get('stage', '')}{' (workers)' if row.get('unit') else ''}"
+        total = out.setdefault(name, {"records": 0})
+        total["records"] += 1
+        for key, value in row.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                total[key] = round(total.get(key, 0.0) + value, 3)
+    return out

@@ -1,0 +1,256 @@
+"""The plan of the site: what the cameras cover, where the subject went and where contacts took
+place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from data_contracts.camera import Camera, Site
+from tasks.artefacts.export import stays, stretches
+from tasks.artefacts.report.svg import element, points
+from tasks.artefacts.report.words import Clock, duration
+
+_WIDTH = 1000.0
+_HEIGHT = 640.0
+# Floor shown around what matters: a camera that looks down a street covers hundreds of metres of
+# nothing.
+_AROUND_M = 6.0
+# Dark to light to dark again is avoided: every stop has a contrast of at least 3 to 1 on white
+# (WCAG 1.4.11).
+_RAMP = ((38, 52, 140), (15, 112, 150), (24, 128, 92), (158, 106, 12), (184, 48, 32))
+_STEPS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+Place = Callable[[float, float], tuple[float, float]]
+
+
+def draw_plan(site: Site, trajectory: pd.DataFrame, contacts: pd.DataFrame, clock: Clock) -> Markup:
+    """SVG of the site in metres, north up. The subject's way is coloured by time; dashed where it
+    was not seen.
+    """
+    low, high = _extent(site, trajectory)
+    scale = min(_WIDTH / (high[0] - low[0]), _HEIGHT / (high[1] - low[1]))
+    width = (high[0] - low[0]) * scale
+    height = (high[1] - low[1]) * scale
+
+    def place(x_m: float, y_m: float) -> tuple[float, float]:
+        return (x_m - low[0]) * scale, (high[1] - y_m) * scale
+
+    parts = [
+        element(
+            "title", "Plan of the site: cameras, the subject's way, stays and places of contacts"
+        ),
+        element("rect", x=0, y=0, width=width, height=height, class_="floor"),
+        *(_coverage(c, place) for c in site.cameras),
+        *_path(trajectory, place),
+        *_stays(trajectory, place, clock),
+        *_contacts(trajectory, contacts, place),
+        *(_camera(c, place, width) for c in site.cameras),
+        _scale_bar(scale, height),
+        *_legend(trajectory, clock, width, height),
+    ]
+    box = f"0 0 {width:.0f} {height + 44:.0f}"
+    return element(
+        "svg", *parts, viewBox=box, role="img", class_="plan", aria_label="Plan of the site"
+    )
+
+
+def colour(share: float) -> str:
+    """Colour of a moment, `share` 0 (start) to 1 (end) of the way."""
+    at = min(max(share, 0.0), 1.0) * (len(_RAMP) - 1)
+    i = min(int(at), len(_RAMP) - 2)
+    mixed = [round(a + (b - a) * (at - i)) for a, b in zip(_RAMP[i], _RAMP[i + 1], strict=True)]
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
+
+
+def _extent(site: Site, trajectory: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (x, y) in metres of what is shown: way and cameras, and the coverage near them."""
+    core = [c.position_local_m[:2] for c in site.cameras if c.position_local_m is not None]
+    core += list(zip(trajectory["x_m"], trajectory["y_m"], strict=True))
+    covered = [p for c in site.cameras for p in c.coverage_local_m]
+    if not core:
+        core = covered or [(0.0, 0.0)]
+    near = np.asarray(core, float)
+    low = near.min(axis=0) - _AROUND_M
+    high = near.max(axis=0) + _AROUND_M
+    if covered:
+        low = np.maximum(low, np.minimum(np.min(covered, axis=0), near.min(axis=0)) - 1.5)
+        high = np.minimum(high, np.maximum(np.max(covered, axis=0), near.max(axis=0)) + 1.5)
+    return low, np.maximum(high, low + 1.0)
+
+
+def _coverage(camera: Camera, place: Place) -> Markup:
+    if len(camera.coverage_local_m) < 3:
+        return Markup("")
+    return element(
+        "polygon", points=points(place(x, y) for x, y in camera.coverage_local_m), class_="coverage"
+    )
+
+
+def _camera(camera: Camera, place: Place, width: float) -> Markup:
+    if camera.position_local_m is None:
+        return Markup("")
+    x, y = place(*camera.position_local_m[:2])
+    parts = []
+    if camera.polygon is not None:
+        # A camera looks at what it covers: the nearer part, because far floor would pull the arrow
+        # aside.
+        centre = camera.polygon.centroid
+        cx, cy = place(centre.x, centre.y)
+        angle = math.atan2(cy - y, cx - x)
+        wing = [(x + 24 * math.cos(angle + d), y + 24 * math.sin(angle + d)) for d in (-0.45, 0.45)]
+        parts.append(element("polygon", points=points([(x, y), *wing]), class_="view"))
+    parts.append(element("circle", cx=x, cy=y, r=6, class_="camera"))
+    # At the right edge the name goes to the left of its camera; 8 px a letter.
+    fits = x + 10 + 8 * len(camera.camera_id) < width
+    side = (
+        {"x": x + 10, "class_": "label halo"} if fits else {"x": x - 10, "class_": "label halo end"}
+    )
+    parts.append(element("text", camera.camera_id, y=y - 9, **side))
+    return element("g", element("title", f"camera {camera.camera_id} {camera.name}"), *parts)
+
+
+def _path(trajectory: pd.DataFrame, place: Place) -> list[Markup]:
+    if trajectory.empty:
+        return []
+    first, span = _span(trajectory)
+    out = []
+    for part in stretches(trajectory):
+        rows = part[["t_utc", "x_m", "y_m", "seen"]].to_dict("records")
+        if len(rows) == 1:
+            x, y = place(rows[0]["x_m"], rows[0]["y_m"])
+            out.append(
+                element(
+                    "circle",
+                    cx=x,
+                    cy=y,
+                    r=3,
+                    fill=colour((rows[0]["t_utc"] - first).total_seconds() / span),
+                )
+            )
+        for group in _runs(rows):
+            share = (group[0]["t_utc"] - first).total_seconds() / span
+            line = points(place(r["x_m"], r["y_m"]) for r in group)
+            dash = None if group[0]["seen"] else "3 5"
+            out.append(
+                element(
+                    "polyline",
+                    points=line,
+                    class_="way",
+                    stroke=colour(share),
+                    stroke_dasharray=dash,
+                )
+            )
+    return out
+
+
+def _runs(rows: list[dict[Any, Any]]) -> list[list[dict[Any, Any]]]:
+    """Pieces of a few positions that share a colour and whether they were seen; each ends where the
+    next begins.
+    """
+    each = max(2, len(rows) // 60)
+    out: list[list[dict[Any, Any]]] = []
+    start = 0
+    for i in range(1, len(rows)):
+        if i - start >= each or rows[i]["seen"] != rows[start]["seen"] or i == len(rows) - 1:
+            out.append(rows[start : i + 1])
+            start = i
+    return out
+
+
+def _span(trajectory: pd.DataFrame) -> tuple[pd.Timestamp, float]:
+    first = trajectory["t_utc"].min()
+    return first, max(1.0, (trajectory["t_utc"].max() - first).total_seconds())
+
+
+def _stays(trajectory: pd.DataFrame, place: Place, clock: Clock) -> list[Markup]:
+    out = []
+    for stay in stays(trajectory):
+        x, y = place(stay["x_m"], stay["y_m"])
+        when = f"stayed {duration(stay['seconds'])} from {clock.time(stay['start_utc'])}"
+        out.append(element("circle", element("title", when), cx=x, cy=y, r=16, class_="stay"))
+    return out
+
+
+def _contacts(trajectory: pd.DataFrame, contacts: pd.DataFrame, place: Place) -> list[Markup]:
+    out = []
+    placed: list[tuple[float, float]] = []
+    for row in contacts.to_dict("records"):
+        during = trajectory[trajectory["t_utc"].between(row["start_utc"], row["end_utc"])]
+        if during.empty:
+            continue
+        x, y = place(float(during["x_m"].median()), float(during["y_m"].median()))
+        # Contacts of one place are set side by side, not on top of each other.
+        while any(math.hypot(x - a, y - b) < 26 for a, b in placed):
+            x += 27
+        placed.append((x, y))
+        shape = points([(x, y - 10), (x + 10, y), (x, y + 10), (x - 10, y)])
+        style = "contact" if row["band"] == "high" else "contact question"
+        out.append(element("polygon", points=shape, class_=style))
+        out.append(
+            element("text", row["contact_id"], x=x, y=y - 14, class_="label halo middle strong")
+        )
+    return out
+
+
+def _scale_bar(scale: float, height: float) -> Markup:
+    metres = max((s for s in _STEPS_M if s * scale <= 160), default=1)
+    x = 14.0
+    y = height - 14
+    bar = element("path", d=f"M{x:.0f} {y - 5:.0f}v5h{metres * scale:.1f}v-5", class_="scale")
+    label = element("text", f"{metres} m, north is up", x=x, y=y - 10, class_="label halo")
+    return element("g", bar, label)
+
+
+def _legend(trajectory: pd.DataFrame, clock: Clock, width: float, height: float) -> list[Markup]:
+    y = height + 14
+    out = []
+    if len(trajectory):
+        stops = [element("stop", offset=f"{i * 25}%", stop_color=colour(i / 4)) for i in range(5)]
+        out.append(element("defs", element("linearGradient", *stops, id="time")))
+        start = clock.time(trajectory["t_utc"].min())
+        end = clock.time(trajectory["t_utc"].max())
+        out.append(element("text", f"subject {start}", x=0, y=y + 12, class_="label"))
+        out.append(element("rect", x=124, y=y + 2, width=120, height=10, fill="url(#time)"))
+        out.append(element("text", end, x=252, y=y + 12, class_="label"))
+    marks = (
+        (
+            350.0,
+            element("line", x1=350, x2=384, y1=y + 7, y2=y + 7, class_="way bridged"),
+            "between views",
+        ),
+        (510.0, element("circle", cx=520, cy=y + 7, r=8, class_="stay"), "stay"),
+        (
+            590.0,
+            element("polygon", points=points(_diamond(600, y + 7)), class_="contact"),
+            "contact",
+        ),
+        (
+            690.0,
+            element("polygon", points=points(_diamond(700, y + 7)), class_="contact question"),
+            "question",
+        ),
+        (
+            810.0,
+            element("rect", x=810, y=y, width=20, height=14, class_="coverage"),
+            "covered by a camera",
+        ),
+    )
+    for x, mark, text in marks:
+        offset = 42 if text == "between views" else 28
+        out += [mark, element("text", text, x=x + offset, y=y + 12, class_="label")]
+    # A narrow plan shrinks its legend rather than cutting it off.
+    factor = min(1.0, width / 980)
+    return [
+        element("g", *out, transform=f"translate(0 {y * (1 - factor):.1f}) scale({factor:.3f})")
+    ]
+
+
+def _diamond(x: float, y: float) -> list[tuple[float, float]]:
+    return [(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y)]

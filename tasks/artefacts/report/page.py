@@ -1,0 +1,208 @@
+"""The page: what the template shows, prepared; the template only lays it out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from data_contracts.camera import Site
+from data_contracts.case import CaseRequest
+from data_contracts.policy import Policy
+from data_contracts.time import Interval, merge
+from tasks.artefacts.export import stays
+from tasks.artefacts.report import words
+from tasks.artefacts.report.floor_plan import draw_plan
+from tasks.artefacts.report.timeline import draw_timelines
+from tasks.artefacts.report.words import Clock, duration, masks, number_of, percent
+
+# A still is some 100 KB: a page of more of them is slow to open; the others lie beside the report.
+_MAX_STILLS = 80
+_MAX_GAPS = 300
+
+# What lies beside the report and who it is for.
+_BESIDE = (
+    ("contacts.csv, .json, .parquet", "the contacts, for other systems"),
+    ("encounters.parquet", "everybody near the subject, before the policy"),
+    ("trajectory.geojson, .parquet", "where the subject was, WGS 84"),
+    ("sightings.parquet", "where the subject was seen"),
+    ("gaps.csv, .json", "what was not looked at"),
+    ("pictures/", "stills and clips; everybody but the subject is hidden"),
+    ("provenance.json", "what this was made from: inputs, models, settings, versions"),
+)
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that a report shows.
+
+    Tables follow the contracts TRAJECTORY, SIGHTINGS, ENCOUNTERS, CONTACTS, GAPS and WINDOWS.
+    `pictures`: JPEG bytes by file name, `S-01.jpg` for a sighting and `C-01.jpg` for a contact.
+    `provenance`: the JSON of tasks.artefacts.provenance.
+    """
+
+    request: CaseRequest
+    site: Site
+    policy: Policy
+    run_id: str
+    created_utc: datetime
+    trajectory: pd.DataFrame
+    sightings: pd.DataFrame
+    encounters: pd.DataFrame
+    contacts: pd.DataFrame
+    gaps: pd.DataFrame
+    windows: pd.DataFrame
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    provenance: bytes = b"{}"
+
+
+def render_report(data: ReportData) -> str:
+    """The whole page as one HTML text that loads nothing and runs no script."""
+    clock = Clock(data.site)
+    sightings = data.sightings[data.sightings["review"] != "rejected"].sort_values("start_utc")
+    contacts = data.contacts[data.contacts["review"] != "rejected"].sort_values("start_utc")
+    style = (resources.files("tasks.artefacts.report") / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    stills = _Stills(data.pictures)
+    return _template().render(
+        data=data,
+        clock=clock,
+        style=Markup(style),  # noqa: S704  our own file
+        csp=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        summary=_summary(sightings, contacts, data),
+        contacts=[_contact(row, data.policy, stills) for row in contacts.to_dict("records")],
+        sightings=[_sighting(row, data.site, stills) for row in sightings.to_dict("records")],
+        stays=stays(data.trajectory),
+        gaps=_gaps(data.gaps),
+        gaps_left_out=max(0, len(data.gaps) - _MAX_GAPS),
+        stills_left_out=stills.left_out,
+        plan=draw_plan(data.site, data.trajectory, contacts, clock),
+        timelines=draw_timelines(data.request, data.windows, sightings, contacts, data.gaps, clock),
+        provenance={"models": {}, "inputs": [], "software": {}} | json.loads(data.provenance),
+        beside=_BESIDE,
+    )
+
+
+def _template() -> jinja2.Template:
+    text = (resources.files("tasks.artefacts.report") / "report.html.j2").read_text(
+        encoding="utf-8"
+    )
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.globals.update(
+        {"duration": words.duration, "percent": words.percent, "number_of": words.number_of}
+    )
+    return environment.from_string(text)
+
+
+def _summary(sightings: pd.DataFrame, contacts: pd.DataFrame, data: ReportData) -> list[str]:
+    """The result in a few sentences, the most important first."""
+    sure = sightings[sightings["band"] == "high"]
+    asked = int((sightings["band"] == "question").sum())
+    sure_contacts, asked_contacts = (
+        int((contacts["band"] == b).sum()) for b in ("high", "question")
+    )
+    out = [
+        f"{number_of(sure_contacts, 'contact').capitalize()} under the policy {data.policy.title}."
+    ]
+    if asked_contacts:
+        out.append(
+            f"{number_of(asked_contacts, 'more possible contact').capitalize()}, to be decided by a person."
+        )
+    if len(sure):
+        seconds = sum(i.seconds for i in merge(_intervals(sure)))
+        cameras = number_of(sure["camera_id"].nunique(), "camera")
+        out.append(f"The subject was seen for {duration(seconds)} on {cameras}.")
+    else:
+        out.append("The subject was not seen for certain.")
+    if asked:
+        out.append(
+            f"{number_of(asked, 'sighting').capitalize()} put as a question: is this the subject?"
+        )
+    others = data.encounters["person_id"].nunique()
+    out.append(
+        f"{number_of(others, 'person', 'people').capitalize()} came within 3 m of the subject."
+    )
+    return out + _left_out(data.gaps)
+
+
+def _left_out(gaps: pd.DataFrame) -> list[str]:
+    """Sentences on the gaps: what could not be looked at is not the same as what was looked at in
+    vain.
+    """
+    searched = gaps["kind"].isin(["not_seen", "not_reachable", "not_infectious"])
+    unseen = int((gaps["kind"] == "not_seen").sum())
+    missed = int((~searched).sum())
+    left = number_of(missed, "stretch", "stretches").capitalize()
+    out = [f"{left} could not be looked at." if missed else "Everything planned was looked at."]
+    if unseen:
+        out.append(
+            f"In {number_of(unseen, 'stretch', 'stretches')} the subject was expected and not seen."
+        )
+    return out
+
+
+def _intervals(table: pd.DataFrame) -> list[Interval]:
+    return [Interval(s, e) for s, e in zip(table["start_utc"], table["end_utc"], strict=True)]
+
+
+def _contact(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict[str, Any]:
+    tier = next((t for t in policy.tiers if t.name == row["tier"]), None)
+    return {
+        **row,
+        "exposure": duration(row["exposure_s"]),
+        "interval": f"{duration(row['exposure_s_lo'])} to {duration(row['exposure_s_hi'])}",
+        "within": f"within {tier.max_distance_m:g} m" if tier else "",
+        "chance": percent(row["probability"]),
+        "subject_mask": masks(row["subject_mask"]),
+        "person_mask": masks(row["person_mask"]),
+        "cameras": ", ".join(c.strip() for c in str(row["cameras"]).split(",")),
+        "still": stills.uri(str(row["contact_id"])),
+    }
+
+
+def _sighting(row: dict[Any, Any], site: Site, stills: _Stills) -> dict[str, Any]:
+    camera = site.by_id.get(row["camera_id"])
+    basis = {"face": "by the face", "position": "by the place, seen at once by another camera"}
+    return {
+        **row,
+        "camera": camera.name if camera and camera.name else row["camera_id"],
+        "length": duration((row["end_utc"] - row["start_utc"]).total_seconds()),
+        "chance": percent(row["probability"]),
+        "basis": basis.get(row["basis"], row["basis"]),
+        "face": "" if pd.isna(row["max_face_px"]) else f"widest face {row['max_face_px']:.0f} px",
+        "still": stills.uri(str(row["sighting_id"])),
+    }
+
+
+def _gaps(gaps: pd.DataFrame) -> list[dict[Any, Any]]:
+    return gaps.sort_values(["start_utc", "camera_id"]).head(_MAX_GAPS).to_dict("records")
+
+
+class _Stills:
+    """Pictures as data URIs, up to a number."""
+
+    def __init__(self, pictures: dict[str, bytes]) -> None:
+        self._pictures = pictures
+        self._given = 0
+        self.left_out = 0
+
+    def uri(self, name: str) -> str:
+        """The still of a sighting or contact; empty where there is none."""
+        picture = self._pictures.get(f"{name}.jpg")
+        if picture is None:
+            return ""
+        if self._given >= _MAX_STILLS:
+            self.left_out += 1
+            return ""
+        self._given += 1
+        return "data:image/jpeg;base64," + base64.b64encode(picture).decode()

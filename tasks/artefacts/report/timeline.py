@@ -1,0 +1,271 @@
+"""The timeline: what the subject says, what each camera saw, what was not looked at, when contacts
+took place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from data_contracts.case import CaseRequest
+from data_contracts.time import Interval, merge
+from tasks.artefacts.report.svg import element
+from tasks.artefacts.report.words import Clock, duration
+
+_WIDTH = 1000.0
+_LEFT = 150.0
+_ROW = 30.0
+# A report stays readable: cameras beyond this have their rows only in the tables.
+_MAX_CAMERAS = 24
+# Sightings further apart than this get timelines of their own, so that seconds stay visible.
+_CLUSTER_S = 600.0
+_TICKS_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+)
+_MAX_CLUSTERS = 6
+# Offset and height of bars that leave room for others in their row, px.
+_BARS = {"window": (8.0, 10.0), "gap": (15.0, 9.0)}
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A drawn timeline and its heading."""
+
+    heading: str
+    drawing: Markup
+
+
+def draw_timelines(
+    request: CaseRequest,
+    windows: pd.DataFrame,
+    sightings: pd.DataFrame,
+    contacts: pd.DataFrame,
+    gaps: pd.DataFrame,
+    clock: Clock,
+) -> list[Timeline]:
+    """The whole time first, then a closer look at each cluster of sightings."""
+    seen = [
+        Interval(s, e) for s, e in zip(sightings["start_utc"], sightings["end_utc"], strict=True)
+    ]
+    whole = _whole(request, windows, sightings, gaps)
+    parts = [_padded(part) for part in merge(seen, _CLUSTER_S)][:_MAX_CLUSTERS]
+    rows = _Rows(request, windows, sightings, contacts, gaps, clock)
+    out = [Timeline("The whole time", rows.draw(whole))]
+    if len(parts) == 1 and parts[0].seconds > 0.5 * whole.seconds:
+        return out
+    for part in parts:
+        heading = f"While seen: {clock.day(part.start_utc)}, {clock.time(part.start_utc)} to {clock.time(part.end_utc)}"
+        out.append(Timeline(heading, rows.draw(part)))
+    return out
+
+
+def _whole(
+    request: CaseRequest, windows: pd.DataFrame, sightings: pd.DataFrame, gaps: pd.DataFrame
+) -> Interval:
+    """From the first to the last thing that a row shows; gaps count only as far as something was
+    planned or claimed.
+    """
+    tables = (windows, sightings)
+    starts = [v.from_utc for v in request.itinerary] + [
+        t["start_utc"].min() for t in tables if len(t)
+    ]
+    ends = [v.to_utc for v in request.itinerary] + [t["end_utc"].max() for t in tables if len(t)]
+    if not starts and len(gaps):
+        starts = [gaps["start_utc"].min()]
+        ends = [gaps["end_utc"].max()]
+    start = min(starts) if starts else request.anchor_utc
+    end = max(ends) if ends else start
+    return _padded(Interval(start, max(end, start + timedelta(seconds=10))))
+
+
+def _padded(part: Interval) -> Interval:
+    pad = timedelta(seconds=max(5.0, 0.04 * part.seconds))
+    return Interval(part.start_utc - pad, part.end_utc + pad)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    request: CaseRequest
+    windows: pd.DataFrame
+    sightings: pd.DataFrame
+    contacts: pd.DataFrame
+    gaps: pd.DataFrame
+    clock: Clock
+
+    def draw(self, span: Interval) -> Markup:
+        """One timeline of the rows that have something in the span."""
+        at = _scale(span)
+        names = self._cameras(span)
+        labels = ["says", *names, "contacts"]
+        general = _within(self.gaps[self.gaps["camera_id"] == ""], span)
+        if len(general):
+            labels.append("any camera")
+        height = _ROW * len(labels) + 30
+        parts: list[Markup] = [element("title", "Timeline")]
+        parts += _axis(span, at, height, self.clock)
+        for i, label in enumerate(labels):
+            y = i * _ROW + 4
+            parts.append(element("text", _short(label), x=_LEFT - 10, y=y + 16, class_="label end"))
+            parts.append(element("line", x1=_LEFT, x2=_WIDTH, y1=y + 26, y2=y + 26, class_="rule"))
+            parts += (
+                self._row(label, span, at, y)
+                if label not in names
+                else self._camera(label, span, at, y)
+            )
+        box = f"0 0 {_WIDTH:.0f} {height:.0f}"
+        return element(
+            "svg", *parts, viewBox=box, role="img", class_="timeline", aria_label="Timeline"
+        )
+
+    def _cameras(self, span: Interval) -> list[str]:
+        """Cameras with something to show: those that saw the subject first, then by name."""
+        seen = set(_within(self.sightings, span)["camera_id"])
+        other = set(_within(self.windows, span)["camera_id"]) | set(
+            _within(self.gaps, span)["camera_id"]
+        ) - {""}
+        return [*sorted(seen), *sorted(other - seen - {""})][:_MAX_CAMERAS]
+
+    def _row(
+        self, label: str, span: Interval, at: Callable[[datetime], float], y: float
+    ) -> list[Markup]:
+        if label == "says":
+            bars = [
+                (v.from_utc, v.to_utc, "claim", v.place, v.place) for v in self.request.itinerary
+            ]
+        elif label == "contacts":
+            rows = _within(self.contacts, span).to_dict("records")
+            bars = [
+                (r["start_utc"], r["end_utc"], f"met {r['band']}", r["contact_id"], r["contact_id"])
+                for r in rows
+            ]
+        else:
+            rows = _within(self.gaps[self.gaps["camera_id"] == ""], span).to_dict("records")
+            bars = [(r["start_utc"], r["end_utc"], "gap", "", str(r["detail"])) for r in rows]
+        return [
+            _bar(s, e, span, at, y, style, text, title)
+            for s, e, style, text, title in bars
+            if _meets(s, e, span)
+        ]
+
+    def _camera(
+        self, camera: str, span: Interval, at: Callable[[datetime], float], y: float
+    ) -> list[Markup]:
+        def own(table: pd.DataFrame) -> list[dict[Any, Any]]:
+            return _within(table[table["camera_id"] == camera], span).to_dict("records")
+
+        out = []
+        for part in merge([Interval(r["start_utc"], r["end_utc"]) for r in own(self.windows)]):
+            out.append(
+                _bar(part.start_utc, part.end_utc, span, at, y, "window", "", "looked for here")
+            )
+        for row in own(self.sightings):
+            title = f"{row['sighting_id']}: {duration((row['end_utc'] - row['start_utc']).total_seconds())}"
+            style = f"seen {row['band']}"
+            out.append(
+                _bar(
+                    row["start_utc"],
+                    row["end_utc"],
+                    span,
+                    at,
+                    y,
+                    style,
+                    str(row["sighting_id"]),
+                    title,
+                )
+            )
+        for row in own(self.gaps):  # on top: a sighting that spans a gap must not hide it
+            out.append(
+                _bar(row["start_utc"], row["end_utc"], span, at, y, "gap", "", str(row["detail"]))
+            )
+        return out
+
+
+def _scale(span: Interval) -> Callable[[datetime], float]:
+    def at(time: datetime) -> float:
+        share = (time - span.start_utc).total_seconds() / max(span.seconds, 1e-6)
+        return _LEFT + min(max(share, 0.0), 1.0) * (_WIDTH - _LEFT)
+
+    return at
+
+
+def _bar(
+    start: datetime,
+    end: datetime,
+    span: Interval,
+    at: Callable[[datetime], float],
+    y: float,
+    style: str,
+    text: str,
+    title: str,
+) -> Markup:
+    x0 = at(max(start, span.start_utc))
+    x1 = at(min(end, span.end_utc))
+    # A moment stays visible: two pixels.
+    wide = max(x1 - x0, 2.0)
+    down, high = _BARS.get(style, (2.0, 22.0))
+    bar = element(
+        "rect", element("title", title), x=x0, y=y + down, width=wide, height=high, class_=style
+    )
+    if not text or wide < 7.2 * len(text) + 8:
+        return bar
+    return element("g", bar, element("text", text, x=x0 + 5, y=y + 17, class_=f"inside {style}"))
+
+
+def _axis(
+    span: Interval, at: Callable[[datetime], float], height: float, clock: Clock
+) -> list[Markup]:
+    step = next((s for s in _TICKS_S if span.seconds / s <= 10), _TICKS_S[-1])
+    first = math.ceil(span.start_utc.timestamp() / step) * step
+    out = []
+    count = int((span.end_utc.timestamp() - first) // step) + 1
+    for i in range(max(0, min(count, 60))):
+        time = datetime.fromtimestamp(first + i * step, tz=span.start_utc.tzinfo)
+        x = at(time)
+        out.append(element("line", x1=x, x2=x, y1=0, y2=height - 24, class_="tick"))
+        text = clock.minute(time) if step >= 60 else clock.time(time)
+        out.append(
+            element(
+                "text",
+                text,
+                x=min(max(x, _LEFT + 10), _WIDTH - 28),
+                y=height - 8,
+                class_="label middle",
+            )
+        )
+    return out
+
+
+def _within(table: pd.DataFrame, span: Interval) -> pd.DataFrame:
+    return table[(table["start_utc"] <= span.end_utc) & (table["end_utc"] >= span.start_utc)]
+
+
+def _meets(start: datetime, end: datetime, span: Interval) -> bool:
+    return start <= span.end_utc and end >= span.start_utc
+
+
+def _short(label: str) -> str:
+    text = {"says": "subject says"}.get(label, label)
+    return text if len(text) <= 20 else f"{text[:19]}…"

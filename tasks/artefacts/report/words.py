@@ -1,0 +1,87 @@
+"""Numbers and times as a person reads them. Local time exists only here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from data_contracts.camera import Site
+
+_MASKS = {
+    "masked": "wore a mask",
+    "bare": "no mask",
+    "mixed": "mask part of the time",
+    "unknown": "mask not visible",
+}
+
+
+class Clock:
+    """Writes times in the site's zone with UTC beside it; only UTC where the zone is not known to
+    this machine.
+    """
+
+    def __init__(self, site: Site) -> None:
+        name = site.cameras[0].time_zone if site.cameras else "UTC"
+        try:
+            self.zone: tzinfo = ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            self.zone = UTC
+
+    @property
+    def is_utc(self) -> bool:
+        """Whether local time and UTC are the same thing here."""
+        return self.zone is UTC or str(self.zone) == "UTC"
+
+    def time(self, at: datetime) -> str:
+        """Local time of day, such as 09:00:13."""
+        return f"{at.astimezone(self.zone):%H:%M:%S}"
+
+    def minute(self, at: datetime) -> str:
+        """Local time of day to the minute."""
+        return f"{at.astimezone(self.zone):%H:%M}"
+
+    def utc(self, at: datetime) -> str:
+        """UTC time of day."""
+        return f"{at.astimezone(UTC):%H:%M:%S}"
+
+    def day(self, at: datetime) -> str:
+        """Local date."""
+        return f"{at.astimezone(self.zone):%Y-%m-%d}"
+
+    def full(self, at: datetime) -> str:
+        """Local date and time with the zone's name."""
+        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M:%S %Z}"
+
+    def full_utc(self, at: datetime) -> str:
+        """UTC date and time."""
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(seconds: float) -> str:
+    """Such as 45 s, 2 min 37 s, 1 h 5 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def number_of(count: int, one: str, many: str = "") -> str:
+    """Such as 1 contact, 2 contacts, no contacts."""
+    many = many or f"{one}s"
+    return f"no {many}" if count == 0 else f"1 {one}" if count == 1 else f"{count:,} {many}"
+
+
+def percent(share: float) -> str:
+    """A probability as whole per cent; never 0 or 100, because nothing is certain."""
+    if share >= 0.995:
+        return "more than 99 %"
+    return "less than 1 %" if share < 0.005 else f"{share * 100:.0f} %"
+
+
+def masks(state: str) -> str:
+    """A mask state in words."""
+    return _MASKS.get(state, state)

@@ -1,0 +1,122 @@
+"""The one maker of an `AuthorisedCase`: consent and approval of one case, signed by two different
+people.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shapely.geometry import Point, Polygon
+
+from data_contracts.authorisation import _WITNESS, AuthorisedCase, Grant, TrustedKeys
+from data_contracts.camera import Camera, Site
+from data_contracts.case import CaseRequest, Scope
+from data_contracts.errors import NotAuthorised
+from data_contracts.time import Interval
+from tasks.consent.grant_token import verify
+
+
+def authorise(
+    request: CaseRequest,
+    consent: str | None,
+    approval: str | None,
+    trusted_keys: TrustedKeys,
+    now: datetime,
+    *,
+    withdrawn: bool = False,
+    site: Site | None = None,
+) -> AuthorisedCase:
+    """Check both tokens and make the proof that a search is allowed.
+
+    What is allowed is what *both* name: scopes, cameras and time. `site` is needed only where a
+    grant names an area; the area becomes the cameras that stand in it. Raises NotAuthorised with
+    one line that never repeats a token.
+    """
+    if withdrawn:
+        raise NotAuthorised("the consent was withdrawn: this case may not be searched any more")
+    consented = verify(consent, "consent", trusted_keys, now)
+    approved = verify(approval, "approval", trusted_keys, now)
+    _two_people(consented, approved)
+    for grant in (consented, approved):
+        if grant.case_id != request.case_id:
+            raise NotAuthorised(f"{grant.role} refused: it was signed for another case")
+        if grant.subject != request.subject:
+            raise NotAuthorised(f"{grant.role} refused: it was signed for another subject")
+    case = AuthorisedCase(_WITNESS, request, _located(consented, site), _located(approved, site))
+    if not case.scopes:
+        raise NotAuthorised("consent and approval have no search (face, appearance) in common")
+    if case.span.start_utc >= case.span.end_utc:
+        raise NotAuthorised("consent and approval have no time in common")
+    if not _common_cameras(case.consent, case.approval):
+        raise NotAuthorised("consent and approval have no camera in common")
+    return case
+
+
+def require(
+    case: AuthorisedCase,
+    scope: Scope | None = None,
+    camera_id: str | None = None,
+    interval: Interval | None = None,
+) -> None:
+    """Raise NotAuthorised where a scope, a camera or a stretch of time is more than consent and
+    approval name.
+
+    `interval` must lie wholly in the granted span. What is None is not asked about.
+    """
+    if not isinstance(case, AuthorisedCase):
+        raise NotAuthorised(
+            "expected an AuthorisedCase: call authorise(request, consent, approval, ...) first"
+        )
+    if scope is not None and scope not in case.scopes:
+        raise NotAuthorised(f"searching by {scope} is not named by both consent and approval")
+    if camera_id is not None and not case.allows_camera(camera_id):
+        raise NotAuthorised(f"camera {camera_id} is not named by both consent and approval")
+    if interval is not None and not (
+        case.span.start_utc <= interval.start_utc and interval.end_utc <= case.span.end_utc
+    ):
+        raise NotAuthorised(
+            "this stretch of time is not within what both consent and approval name"
+        )
+
+
+def _two_people(consent: Grant, approval: Grant) -> None:
+    if consent.key_id == approval.key_id:
+        raise NotAuthorised(
+            "consent and approval were signed with the same key: two people must sign"
+        )
+    if " ".join(consent.signer.casefold().split()) == " ".join(approval.signer.casefold().split()):
+        raise NotAuthorised(
+            "consent and approval were signed by the same person: two people must sign"
+        )
+
+
+def _located(grant: Grant, site: Site | None) -> Grant:
+    """The grant with its area replaced by the cameras that stand in it."""
+    if not grant.area:
+        return grant
+    if site is None:
+        raise NotAuthorised(
+            f"{grant.role} names an area: the site's cameras are needed to check it"
+        )
+    ring = Polygon([site.origin.to_local(lon, lat) for lon, lat in grant.area])
+    if not ring.is_valid:
+        raise NotAuthorised(f"{grant.role} refused: the border of its area crosses itself")
+    inside = tuple(c.camera_id for c in site.cameras if _stands_in(c, ring))
+    if not inside:
+        raise NotAuthorised(f"{grant.role} names an area in which no camera stands")
+    return grant.model_copy(update={"cameras": inside})
+
+
+def _stands_in(camera: Camera, ring: Polygon) -> bool:
+    """By the camera's position, else the middle of what it sees; a camera of unknown place stands
+    nowhere.
+    """
+    if camera.position_local_m is not None:
+        return bool(ring.covers(Point(camera.position_local_m[:2])))
+    return camera.polygon is not None and bool(ring.covers(camera.polygon.centroid))
+
+
+def _common_cameras(consent: Grant, approval: Grant) -> bool:
+    a = set(consent.cameras)
+    b = set(approval.cameras)
+    return bool(a & b) or ("*" in a and bool(b)) or ("*" in b and bool(a))

@@ -1,0 +1,148 @@
+"""Align a person with the subject in time: instants at which both were located, and how long each
+stands for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_contracts.exposure import MeetSettings
+
+Floats = NDArray[np.float64]
+
+# Samples further apart than this many steps are a gap, across which nothing is interpolated (half a
+# step of jitter).
+_GAP_STEPS = 1.5
+
+
+def instants_with(
+    trajectory: pd.DataFrame, person: pd.DataFrame, settings: MeetSettings
+) -> pd.DataFrame:
+    """One row an instant of `person` (PERSONS, one person_id) at which the subject (TRAJECTORY) was
+    located too.
+
+    Columns of ENCOUNTER_POINTS but `encounter_id`. The subject's position, covariance, mask and
+    probability are interpolated linearly between samples no further apart than 1.5 steps; elsewhere
+    the nearest sample within half a step is taken, and where there is none the instant is left out.
+    Covariances are mixed linearly too: the errors of neighbouring samples are nearly the same, so a
+    mean of two is no more certain than one. Stretches in which one of the two was not seen are left
+    out where longer than `bridge_s`.
+    """
+    subject = _once(trajectory)
+    person = _once(person)
+    if subject.empty or person.empty:
+        return pd.DataFrame()
+    t0 = subject["t_utc"].iloc[0]
+    s = _seconds(subject, t0)
+    t = _seconds(person, t0)
+    step_s = _step(s, settings)
+    left, right, weight, ok = _bracket(s, t, step_s)
+    left = left[ok]
+    right = right[ok]
+    weight = weight[ok]
+    t = t[ok]
+    person = person[ok]
+    if not len(t):
+        return pd.DataFrame()
+
+    def subject_at(column: str) -> Floats:
+        a = subject[column].to_numpy(float, na_value=np.nan)
+        return _mix(a[left], a[right], weight)
+
+    subject_seen = subject["seen"].to_numpy(bool)
+    seen = person["seen"].to_numpy(bool) & subject_seen[left] & subject_seen[right]
+    nearest = np.where(weight < 0.5, left, right)
+    subject_cameras = subject["cameras"].fillna("").to_numpy(str)[nearest]
+    out = pd.DataFrame(
+        {
+            "person_id": person["person_id"].to_numpy(),
+            "t_utc": person["t_utc"].to_numpy(),
+            "dt_s": _durations(t, _step(t, settings)),
+            "dx_m": person["x_m"].to_numpy(float) - subject_at("x_m"),
+            "dy_m": person["y_m"].to_numpy(float) - subject_at("y_m"),
+            "subject_mask_p": subject_at("mask_p"),
+            "person_mask_p": person["mask_p"].to_numpy(float, na_value=np.nan),
+            "subject_p": subject_at("probability"),
+            "cameras": [
+                _union(a, b)
+                for a, b in zip(person["cameras"].fillna(""), subject_cameras, strict=True)
+            ],
+            "seen": seen,
+        }
+    )
+    for column in ("cov_xx", "cov_xy", "cov_yy"):
+        out[column] = person[column].to_numpy(float) + subject_at(column)
+    out["t_utc"] = pd.to_datetime(out["t_utc"], utc=True)
+    return out[_counted(t, out["dt_s"].to_numpy(), seen, settings.bridge_s)].reset_index(drop=True)
+
+
+def _once(table: pd.DataFrame) -> pd.DataFrame:
+    """Located rows sorted by time, one an instant: the seen and more certain one where two cameras
+    gave one each.
+    """
+    table = table[table["x_m"].notna() & table["y_m"].notna()]
+    spread = table["cov_xx"] + table["cov_yy"]
+    order = table.assign(_hidden=~table["seen"].astype(bool), _spread=spread).sort_values(
+        ["t_utc", "_hidden", "_spread"]
+    )
+    return (
+        order.drop_duplicates("t_utc").drop(columns=["_hidden", "_spread"]).reset_index(drop=True)
+    )
+
+
+def _seconds(table: pd.DataFrame, t0: pd.Timestamp) -> Floats:
+    return np.asarray((table["t_utc"] - t0).dt.total_seconds(), np.float64)
+
+
+def _step(t: Floats, settings: MeetSettings) -> float:
+    """The usual step of a time series, seconds."""
+    return float(np.median(np.diff(t))) if len(t) > 1 else settings.default_step_s
+
+
+def _bracket(
+    s: Floats, t: Floats, step_s: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, NDArray[np.bool_]]:
+    """For each t: indices of the samples around it, weight of the right one, and whether the
+    subject was located.
+    """
+    right = np.clip(np.searchsorted(s, t), 0, len(s) - 1)
+    left = np.clip(np.searchsorted(s, t, side="right") - 1, 0, len(s) - 1)
+    span = s[right] - s[left]
+    weight = np.where(span > 0, (t - s[left]) / np.where(span > 0, span, 1.0), 0.0)
+    between = (s[left] <= t) & (t <= s[right]) & (span <= _GAP_STEPS * step_s)
+    nearest = np.where(np.abs(t - s[left]) <= np.abs(s[right] - t), left, right)
+    close = np.abs(s[nearest] - t) <= step_s / 2
+    left = np.where(between, left, nearest)
+    right = np.where(between, right, nearest)
+    return left, right, np.where(between, weight, 0.0), between | close
+
+
+def _mix(a: Floats, b: Floats, weight: Floats) -> Floats:
+    """Linear interpolation; where one side is unknown the other one is taken."""
+    mixed = (1 - weight) * a + weight * b
+    return np.where(np.isnan(mixed), np.where(np.isnan(a), b, a), mixed)
+
+
+def _durations(t: Floats, step_s: float) -> Floats:
+    """Seconds that each instant stands for: half of the way to each neighbour; half a step beside a
+    gap or the end.
+    """
+    gaps = np.diff(t)
+    half = np.where(gaps <= _GAP_STEPS * step_s, gaps, step_s) / 2
+    edge = np.array([step_s / 2])
+    return np.asarray(np.concatenate([edge, half]) + np.concatenate([half, edge]), np.float64)
+
+
+def _counted(
+    t: Floats, dt_s: Floats, seen: NDArray[np.bool_], bridge_s: float
+) -> NDArray[np.bool_]:
+    """False for instants in a stretch that was not seen for longer than `bridge_s`."""
+    run = np.cumsum(np.diff(seen.astype(int), prepend=int(seen[0])) != 0)
+    length = np.bincount(run, weights=dt_s)[run]
+    return seen | (length <= bridge_s)
+
+
+def _union(a: str, b: str) -> str:
+    return ",".join(sorted({c for c in f"{a},{b}".split(",") if c}))

@@ -1,0 +1,179 @@
+"""The subject's template: made from the reference pictures, only for a case whose consent names the
+face.
+
+What is kept is one vector under the case's secret rotation (see `tasks.observe.rotation`); the face
+vectors themselves exist only while `build_template` runs. Each build draws a new salt and so
+another secret: a template is renewed by building it again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.authorisation import AuthorisedCase
+from data_contracts.errors import BadInput, NotAuthorised
+from tasks.consent.authorise import require
+from tasks.observe.no_traceback import forgetful
+from tasks.observe.rotation import Rotation
+
+if TYPE_CHECKING:
+    from models.interface import Faces, Image
+    from models.registry import Models
+
+# Larger pictures are shrunk before the search for a face: a portrait needs no more, and memory
+# stays bounded.
+_MAX_SIDE_PX = 1600
+_MAX_BYTES = 32 * 2**20
+_MAX_PIXELS = 64_000_000
+# A second face at least this share as wide as the largest leaves open who the subject is.
+_RIVAL_SHARE = 0.4
+# Format 1 held the face vectors themselves.
+FORMAT = 2
+_MAGIC = b"ENCT"
+_SALT_BYTES = 32
+
+# From a template's salt to its secret, with the case's key: `CaseVault.derive` bound to a purpose.
+Derive = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectTemplate:
+    """One case's subject as R v (`rotated` (d,), length 1): v the mean direction of the face
+    vectors, R the case's rotation.
+
+    `salt` goes with the template and is of no use without the case's key; `rotation` never leaves
+    the process.
+    """
+
+    case_id: str
+    salt: bytes
+    rotated: NDArray[np.float64]
+    rotation: Rotation
+
+    def __repr__(self) -> str:
+        return f"SubjectTemplate({self.case_id})"
+
+    def __reduce__(self) -> str:
+        raise NotAuthorised(
+            "a template does not travel between processes: read it there from the case's store"
+        )
+
+
+@forgetful
+def build_template(
+    case: AuthorisedCase, images: Mapping[str, bytes], models: Models, derive: Derive
+) -> SubjectTemplate:
+    """The template for `match`, of reference pictures (JPEG or PNG bytes by name), under a new
+    secret.
+
+    Raises NotAuthorised without the face scope, BadInput naming the picture that has no face or
+    several.
+    """
+    require(case, "face")
+    if not images:
+        raise BadInput(
+            "a face search needs at least one reference picture of the subject, got none"
+        )
+    pictures = []
+    landmarks = []
+    for name, data in images.items():
+        picture = _decoded(name, data)
+        faces = models.face.detect([picture])[0]
+        landmarks.append(faces.landmarks[_only_face(name, faces, models.embedder.min_face_px)])
+        pictures.append(picture)
+    mean = np.asarray(models.embedder.embed(pictures, landmarks), np.float64).mean(0)
+    salt = secrets.token_bytes(_SALT_BYTES)
+    rotation = Rotation(derive(salt))
+    rotated = rotation.apply(mean[None] / max(float(np.linalg.norm(mean)), 1e-12))[0]
+    return SubjectTemplate(case.case_id, salt, rotated, rotation)
+
+
+def _decoded(name: str, data: bytes) -> Image:
+    """The picture, at most _MAX_SIDE_PX wide or high, with a rim: faces that fill a picture are
+    found better.
+    """
+    if len(data) > _MAX_BYTES:
+        raise BadInput(
+            f"reference picture {name}: expected at most {_MAX_BYTES >> 20} MiB, got {len(data) >> 20}"
+        )
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:
+        picture = None
+    if picture is None or picture.size > 3 * _MAX_PIXELS:
+        raise BadInput(
+            f"reference picture {name}: expected a JPEG or PNG picture, but it cannot be read"
+        )
+    scale = _MAX_SIDE_PX / max(picture.shape[:2])
+    if scale < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    rim = round(0.125 * max(picture.shape[:2]))
+    return np.asarray(
+        cv2.copyMakeBorder(picture, rim, rim, rim, rim, cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+def _only_face(name: str, faces: Faces, min_face_px: float) -> int:
+    if not len(faces):
+        raise BadInput(
+            f"reference picture {name}: no face found; expected one clear face, send another picture"
+        )
+    width = faces.width_px
+    largest = int(np.argmax(width))
+    if int((width >= _RIVAL_SHARE * width[largest]).sum()) > 1:
+        raise BadInput(
+            f"reference picture {name}: several faces found; expected only the subject's, crop the picture"
+        )
+    if width[largest] < min_face_px:
+        raise BadInput(
+            f"reference picture {name}: the face is {width[largest]:.0f} px wide,"
+            f" expected at least {min_face_px:.0f} px"
+        )
+    return largest
+
+
+def to_bytes(template: SubjectTemplate) -> bytes:
+    """Magic, format, length of the case id, case id, salt, float64 vector; sealed with the case's
+    key before it is stored.
+
+    The secret is not in it.
+    """
+    case_id = template.case_id.encode()
+    return (
+        _MAGIC
+        + bytes([FORMAT, len(case_id)])
+        + case_id
+        + template.salt
+        + template.rotated.astype("<f8").tobytes()
+    )
+
+
+def from_bytes(data: bytes, derive: Derive) -> SubjectTemplate:
+    """Read what `to_bytes` wrote. Raises BadInput for anything else, also for templates of an older
+    format.
+    """
+    head = len(_MAGIC) + 2
+    if data[: head - 1] != _MAGIC + bytes([FORMAT]) or len(data) < head:
+        raise BadInput(
+            f"expected a subject template of format {FORMAT}: build it again from the reference pictures"
+        )
+    case_id = data[head : head + data[head - 1]]
+    rest = data[head + data[head - 1] :]
+    salt = rest[:_SALT_BYTES]
+    numbers = rest[_SALT_BYTES:]
+    rotated = np.frombuffer(numbers[: len(numbers) // 8 * 8], "<f8").astype(np.float64)
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(rotated))
+    # No comparison with NaN holds, so a vector of anything but numbers is refused too.
+    if not case_id.isascii() or len(numbers) % 8 or not abs(length - 1) < 1e-6:
+        raise BadInput(
+            "the subject template is damaged: build it again from the reference pictures"
+        )
+    return SubjectTemplate(case_id.decode(), salt, rotated, Rotation(derive(salt)))

@@ -1,0 +1,209 @@
+"""Redacted clips and stills: decode the time, find who is where, hide everybody but the subject,
+encode.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_contracts.camera import Camera
+from data_contracts.errors import VideoUnreadable
+from tasks.footage import video
+from tasks.footage.segment import fitted
+from tasks.redaction.background import Background, Image, box_mask, build_background, without
+from tasks.redaction.mosaic import Levels, Mosaic
+from tasks.redaction.plan import PictureJob
+from tasks.redaction.redact import Boxes, Detectors, RedactSettings, grown, levels_to_hide
+from tasks.redaction.who_is_where import FramePeople, box_at, everybody, locate
+
+Segment = tuple[datetime, bytes]
+T = TypeVar("T")
+
+
+class Judged(NamedTuple):
+    """A frame at the camera's calibrated size, who is where in it, and the mosaic level of each
+    pixel (0: shown).
+    """
+
+    frame: video.Frame
+    place: FramePeople
+    levels: Levels
+
+
+def render_picture(
+    job: PictureJob,
+    camera: Camera,
+    segments: Sequence[Segment],
+    tracks: pd.DataFrame,
+    background: Background | None,
+    detectors: Detectors,
+    settings: RedactSettings,
+) -> dict[str, bytes]:
+    """`{name}.mp4` and `{name}.jpg` of one job; empty where no frame of its time could be decoded.
+
+    `segments`: start and bytes of the camera's segments; `tracks`: rows of TRACKS (other cameras
+    are ignored).
+    """
+    return written(
+        job, judged(job, camera, segments, tracks, background, detectors, settings), settings
+    )
+
+
+def judged(
+    job: PictureJob,
+    camera: Camera,
+    segments: Sequence[Segment],
+    tracks: pd.DataFrame,
+    background: Background | None,
+    detectors: Detectors,
+    settings: RedactSettings,
+) -> list[Judged]:
+    """What to hide in each frame of a job's time; see `render_picture`."""
+    taken = _frames_between(segments, camera, job.start_utc, job.end_utc, settings.clip_fps)
+    places = locate(
+        taken, tracks[tracks["camera_id"] == job.camera_id], job.subject_tracks, detectors, settings
+    )
+    return [
+        Judged(f, p, levels_to_hide(f.image, p.subject, p.others, background, settings))
+        for f, p in zip(taken, places, strict=True)
+    ]
+
+
+def written(
+    job: PictureJob, frames: Sequence[Judged], settings: RedactSettings
+) -> dict[str, bytes]:
+    """The clip and the still of judged frames, by file name; none of no frames."""
+    if not frames:
+        return {}
+    mosaic = Mosaic()
+    hidden = [mosaic.draw(f.frame.image, f.levels) for f in frames]
+    faces_shown = [_face_shown(f.levels, f.place.subject) for f in frames]
+    still = _best([f.frame.t_utc for f in frames], faces_shown, job.still_utc)
+    return {
+        f"{job.name}.mp4": video.write_clip(hidden, settings.clip_fps),
+        f"{job.name}.jpg": _jpeg(hidden[still]),
+    }
+
+
+def background_of(
+    segments: Sequence[Segment],
+    camera: Camera,
+    detectors: Detectors,
+    settings: RedactSettings,
+    tracks: pd.DataFrame | None = None,
+) -> Background | None:
+    """The empty scene from key frames spread over all segments given; None where there are too few.
+
+    Give all that is at hand of the camera, not only the segment of interest: who stands still for
+    one segment has left in another. `tracks`: the camera's rows of TRACKS; their boxes and fresh
+    detections are left out. People found in the median itself make their place unreliable.
+    """
+    taken = _spread(segments, camera, settings.background_frames)
+    if not taken:
+        return None
+    pictures = [f.image for f in taken]
+    times = [f.t_utc for f in taken]
+    groups = [] if tracks is None else [rows for _, rows in tracks.groupby("track_id")]
+    tracked = [box_at(rows, times, settings) for rows in groups]
+    found = []
+    for i, boxes in enumerate(everybody(pictures, detectors, settings)):
+        people = [*boxes, *(row[:4] for track in tracked if (row := track[i]) is not None)]
+        found.append(np.array([grown(b, settings) for b in people]).reshape(-1, 4))
+    background = build_background(pictures, found)
+    if background is None:
+        return None
+    in_median = everybody([background.image], detectors, settings)[0]
+    return without(background, np.array([grown(b, settings) for b in in_median]).reshape(-1, 4))
+
+
+def _frames_between(
+    segments: Sequence[Segment], camera: Camera, start_utc: datetime, end_utc: datetime, fps: float
+) -> list[video.Frame]:
+    """Decoded frames of [start, end] as the tracks' boxes see them, about `fps` a second; what a
+    damaged segment has.
+    """
+    out: list[video.Frame] = []
+    for begin, data in sorted(segments, key=lambda s: s[0]):
+        try:
+            interval_s = video.sampling_interval(video.probe(data).rate, fps)
+            for frame in video.frames(data, begin, interval_s):
+                if frame.t_utc > end_utc:
+                    break
+                if frame.t_utc >= start_utc:
+                    out.append(replace(frame, image=fitted(frame.image, camera)))
+        except VideoUnreadable:
+            continue  # its gap was reported when it was scanned
+    return out
+
+
+def _spread(segments: Sequence[Segment], camera: Camera, count: int) -> list[video.Frame]:
+    """About `count` key frames at the camera's size, spread evenly over the segments."""
+    each = max(1, -(-count // max(1, len(segments))))
+    out: list[video.Frame] = []
+    for begin, data in _spaced(segments, count):
+        with contextlib.suppress(VideoUnreadable):
+            few = _spaced(_thinned(video.key_frames(data, begin), each), each)
+            out.extend(replace(f, image=fitted(f.image, camera)) for f in few)
+    return _spaced(out, count)
+
+
+def _thinned(frames: Iterator[video.Frame], count: int) -> list[video.Frame]:
+    """At least `count` (where there are as many) and fewer than twice as many frames, evenly
+    spaced, never all at once.
+
+    Of a segment that ends in damage what did decode is kept; its gap was reported when it was
+    scanned.
+    """
+    kept: list[video.Frame] = []
+    stride = 1
+    with contextlib.suppress(VideoUnreadable):
+        for i, frame in enumerate(frames):
+            if i % stride == 0:
+                kept.append(frame)
+            if len(kept) >= 2 * count:
+                kept = kept[::2]
+                stride = 2 * stride
+    return kept
+
+
+def _spaced(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` items, evenly spaced."""
+    chosen = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[i] for i in chosen]
+
+
+def _face_shown(levels: NDArray[np.uint8], subject: Boxes) -> float:
+    """Share of the subject's head that stays visible, -1 where there is no subject."""
+    if not len(subject):
+        return -1.0
+    x0, y0, x1, y1 = subject[0]
+    head = np.array(
+        [x0 + 0.2 * (x1 - x0), y0, x1 - 0.2 * (x1 - x0), y0 + min(0.25 * (y1 - y0), x1 - x0)]
+    )
+    inside = box_mask(head[None], *levels.shape)
+    return float((levels[inside] == 0).mean()) if inside.any() else 0.0
+
+
+def _best(times: Sequence[datetime], faces_shown: Sequence[float], still_utc: datetime) -> int:
+    """Index of the still: of the frames that show about the most of the subject's head, the nearest
+    to the moment.
+    """
+    # A tenth less of the head is worth a frame closer to the moment.
+    good = [i for i, share in enumerate(faces_shown) if share >= max(faces_shown) - 0.1]
+    return min(good, key=lambda i: abs(times[i] - still_utc))
+
+
+def _jpeg(image: Image) -> bytes:
+    # Quality 85 keeps a face judgeable; OpenCV writes no metadata.
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    assert done
+    return data.tobytes()

@@ -1,8 +1,0 @@
-"""The report of a run: one self-contained HTML file for the people who decide.
-
-It loads nothing (a strict Content-Security-Policy says so to the browser), runs no script, and can be printed.
-"""
-
-from tasks.report.page import ReportData, render_report
-
-__all__ = ["ReportData", "render_report"]

@@ -1,0 +1,248 @@
+"""Anchors: where and when the subject was, as claimed in the itinerary or as seen."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import pandas as pd
+
+from data_contracts.camera import Site
+from data_contracts.case import CaseRequest, Visit
+from data_contracts.policy import Policy, SearchSettings
+from data_contracts.record import Record
+from data_contracts.tables.contracts import GAPS
+from data_contracts.time import Interval, Utc
+
+# A face turned away this long between two looks is still the same presence in one view; what lies
+# between is followed densely afterwards anyway.
+MERGE_WITHIN_S = 10.0
+# Key frames of surveillance encoders are up to a few seconds apart, so a sighting's ends are known
+# only that well.
+SIGHTING_SLACK_S = 5.0
+# The end of an infectious window without one: later than any footage, early enough for date
+# arithmetic.
+NO_END = datetime(2999, 1, 1, tzinfo=UTC)
+
+STOP_WORDS = frozenset(
+    (
+        "a",
+        "an",
+        "and",
+        "at",
+        "behind",
+        "by",
+        "for",
+        "from",
+        "front",
+        "in",
+        "inside",
+        "into",
+        "near",
+        "of",
+        "on",
+        "or",
+        "outside",
+        "the",
+        "to",
+        "with",
+    )
+)
+
+
+class Anchor(Record):
+    """The subject was (or says to have been) in view of one of `camera_ids` from `from_utc` to
+    `to_utc`, give or take `slack_s`. `probability` that a sighting is the subject; 1 for a claim.
+    """
+
+    anchor_id: str
+    kind: Literal["claimed", "sighting"]
+    camera_ids: tuple[str, ...]
+    from_utc: Utc
+    to_utc: Utc
+    slack_s: float
+    label: str
+    probability: float = 1.0
+
+    @property
+    def interval(self) -> Interval:
+        """The anchor's own time with its slack on either side."""
+        slack = timedelta(seconds=self.slack_s)
+        return Interval(self.from_utc - slack, self.to_utc + slack)
+
+
+def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.DataFrame]:
+    """One anchor a visit, and GAPS rows for places that could not be found.
+
+    A visit's `cameras` come first; else cameras whose name or id shares a word with the place; else
+    every camera of the site, with that said in the label and as a gap: an unknown place never gives
+    an empty search.
+    """
+    vocabulary = _vocabulary(site)
+    anchors = []
+    gaps = []
+    for number, visit in enumerate(request.itinerary, start=1):
+        unknown = [c for c in visit.cameras if c not in site.by_id]
+        cameras = tuple(c for c in visit.cameras if c in site.by_id)
+        how = "cameras named in the itinerary"
+        if not cameras:
+            cameras = _by_words(visit.place, vocabulary, site)
+            how = "cameras named like the place"
+        if not cameras:
+            cameras = tuple(site.by_id)
+            how = "no camera is named like the place: all cameras"
+            gaps.append(
+                _gap(
+                    visit,
+                    f'no camera is named like "{visit.place}": all {len(cameras)} are looked at',
+                )
+            )
+        if unknown:
+            gaps.append(
+                _gap(
+                    visit,
+                    f"the itinerary names cameras that the site does not have: {', '.join(unknown)}",
+                )
+            )
+        anchors.append(
+            Anchor(
+                anchor_id=f"visit-{number}",
+                kind="claimed",
+                camera_ids=cameras,
+                from_utc=visit.from_utc,
+                to_utc=visit.to_utc,
+                slack_s=visit.tolerance_s,
+                label=f'said to be at "{visit.place}" ({how})',
+            )
+        )
+    return anchors, GAPS.shape(gaps)
+
+
+def sighting_anchors(
+    seen: pd.DataFrame,
+    propose_probability: float = SearchSettings().propose_probability,
+    within_s: float = MERGE_WITHIN_S,
+    slack_s: float = SIGHTING_SLACK_S,
+) -> list[Anchor]:
+    """What one camera saw, joined where it follows within `within_s`, as anchors in order of time.
+
+    `seen` is of contract CANDIDATES (camera_id, t_utc, subject_p) or SIGHTINGS (camera_id,
+    start_utc, end_utc, probability). Rows below `propose_probability` do not count; an anchor's
+    probability is its best row's. Rows without a probability count as just proposed: they move the
+    search on but rule nothing out.
+    """
+    rows = pd.DataFrame(
+        {
+            "camera_id": seen["camera_id"],
+            "start": seen["start_utc"] if "start_utc" in seen else seen["t_utc"],
+            "end": seen["end_utc"] if "end_utc" in seen else seen["t_utc"],
+            "p": seen.get("probability", seen.get("subject_p", propose_probability)),
+        }
+    )
+    rows = rows[rows["p"] >= propose_probability].sort_values(
+        ["camera_id", "start", "end"], kind="stable"
+    )
+    anchors: list[Anchor] = []
+    for camera, start, end, p in rows.itertuples(index=False):
+        first = _aware(start)
+        last = _aware(end)
+        before = anchors[-1] if anchors and anchors[-1].camera_ids == (camera,) else None
+        if before is not None and (first - before.to_utc).total_seconds() <= within_s:
+            joined = {
+                "to_utc": max(last, before.to_utc),
+                "probability": max(float(p), before.probability),
+            }
+            anchors[-1] = before.model_copy(update=joined)
+            continue
+        anchors.append(
+            Anchor(
+                anchor_id=f"seen-{camera}-{first:%Y%m%dT%H%M%S}",
+                kind="sighting",
+                camera_ids=(str(camera),),
+                from_utc=first,
+                to_utc=last,
+                slack_s=slack_s,
+                label=f"seen on {camera}",
+                probability=float(p),
+            )
+        )
+    return sorted(anchors, key=lambda a: (a.from_utc, a.camera_ids))
+
+
+def infectious_window(request: CaseRequest, policy: Policy) -> Interval:
+    """When the subject could infect: the policy's days around onset, or around the sample where
+    there was none.
+    """
+    rule = (
+        policy.infectious_asymptomatic
+        if request.onset_utc is None
+        else policy.infectious_symptomatic
+    )
+    start = request.anchor_utc + timedelta(days=rule.from_days)
+    return Interval(
+        start, NO_END if rule.to_days is None else request.anchor_utc + timedelta(days=rule.to_days)
+    )
+
+
+def _aware(value: pd.Timestamp) -> datetime:
+    return value.to_pydatetime().astimezone(UTC)
+
+
+def _gap(visit: Visit, detail: str) -> dict[str, object]:
+    return {
+        "kind": "not_covered",
+        "camera_id": "",
+        "start_utc": visit.from_utc,
+        "end_utc": visit.to_utc,
+        "detail": detail,
+        "advice": "name the cameras of this place in the itinerary's cameras column",
+    }
+
+
+def _words(text: str) -> set[str]:
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return {
+        w
+        for w in re.findall(r"[^\W_]+", plain)
+        if w not in STOP_WORDS and (len(w) > 1 or w.isdigit())
+    }
+
+
+def _vocabulary(site: Site) -> dict[str, set[str]]:
+    words: dict[str, set[str]] = {}
+    for camera in site.cameras:
+        for word in _words(f"{camera.name} {camera.camera_id}"):
+            words.setdefault(word, set()).add(camera.camera_id)
+    return words
+
+
+def _alike(a: str, b: str) -> bool:
+    """Equal, or one begins the other ("corridors", "로비에서"); short ASCII words must be equal,
+    numbers too.
+    """
+    if a == b:
+        return True
+    short, long = sorted((a, b), key=len)
+    return (
+        not short.isdigit()
+        and long.startswith(short)
+        and len(short) >= (4 if short.isascii() else 2)
+    )
+
+
+def _by_words(place: str, vocabulary: dict[str, set[str]], site: Site) -> tuple[str, ...]:
+    """Cameras sharing a word with the place. Words on every camera tell nothing while others do; a
+    number in the place ("platform 3") narrows the cameras that its words found.
+    """
+    hits = {
+        word: set().union(*(ids for w, ids in vocabulary.items() if _alike(word, w)))
+        for word in _words(place)
+    }
+    named = [ids for word, ids in hits.items() if ids and not word.isdigit()]
+    numbered = set().union(*(ids for word, ids in hits.items() if word.isdigit()))
+    telling = [ids for ids in named if len(ids) < len(site.cameras)] or named
+    found = set().union(*telling)
+    found = (found & numbered) or found
+    return tuple(c for c in site.by_id if c in found)

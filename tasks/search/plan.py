@@ -1,0 +1,340 @@
+"""Plan which cameras to look at and when: the space-time prism (Hägerstrand 1970) of claims and
+sightings.
+
+A camera is worth looking at from the time someone could have walked there after one sighting until
+the time they must have left for the next. Everything is cut to what consent and approval name and
+to the infectious window; what is cut away is told as gaps.
+
+A claim reaches its own cameras and the next cameras around them while the subject came and went, no
+further: claims are coarse and often wrong, and what is really seen moves the search on. A sighting
+reaches every camera within the policy's hops and horizon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from data_contracts.authorisation import AuthorisedCase
+from data_contracts.camera import Site
+from data_contracts.policy import Policy
+from data_contracts.tables.contracts import GAPS, WINDOWS
+from data_contracts.time import Interval, merge, subtract
+from tasks.consent.authorise import require
+from tasks.search.anchor import Anchor, claimed_anchors, infectious_window, sighting_anchors
+from tasks.search.walking_time import Reach, walking_seconds
+
+__all__ = [
+    "Anchor",
+    "Plan",
+    "claimed_anchors",
+    "follow_windows",
+    "infectious_window",
+    "new_windows",
+    "plan",
+    "sighting_anchors",
+    "walking_seconds",
+]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`windows` (contract WINDOWS) to look at and `gaps` (contract GAPS) of what may not or cannot
+    be.
+    """
+
+    windows: pd.DataFrame
+    gaps: pd.DataFrame
+
+
+class Wish(NamedTuple):
+    """A camera and a time worth looking at, before it is cut to what is allowed."""
+
+    camera_id: str
+    interval: Interval
+    reason: str
+    anchor: str
+
+
+def plan(
+    case: AuthorisedCase, site: Site, policy: Policy, anchors: Iterable[Anchor], round_no: int
+) -> Plan:
+    """Windows that follow from the anchors, at most one for a camera at a time, in order of time
+    and camera.
+
+    Raises NotAuthorised unless `case` was made by `authorise`.
+    """
+    require(case)
+    reach = Reach(site, policy.search.max_speed_mps)
+    ordered = sorted(set(anchors), key=lambda a: (a.from_utc, a.anchor_id))
+    prisms = [_Prism(a, reach, policy) for a in ordered if a.kind == "sighting"]
+    wishes = [wish for i in prisms for wish in _after_sighting(i, prisms, reach, policy)]
+    for anchor in ordered:
+        if anchor.kind == "claimed":
+            wishes += _after_claim(anchor, prisms, reach, policy)
+    return _allowed(wishes, case, site, policy, round_no)
+
+
+def follow_windows(
+    case: AuthorisedCase,
+    site: Site,
+    policy: Policy,
+    seen: pd.DataFrame,
+    pad_s: float,
+    round_no: int = 0,
+) -> pd.DataFrame:
+    """Windows (contract WINDOWS) to follow densely: `pad_s` around each stretch seen, on the camera
+    itself and on every camera that can be reached within `pad_s`.
+
+    `seen` has camera_id, start_utc, end_utc. Call again with what the new windows showed until
+    `new_windows` is empty.
+    """
+    require(case)
+    reach = Reach(site, policy.search.max_speed_mps)
+    pad = timedelta(seconds=pad_s)
+    wishes = []
+    for camera_id, rows in seen.groupby("camera_id", sort=True):
+        own = str(camera_id)
+        stretches = [Interval(a - pad, b + pad) for a, b in _intervals(rows)]
+        for other in sorted({own, *reach.times((own,), pad_s)}):
+            reason = (
+                f"seen on {own}"
+                if other == own
+                else f"in reach of {own}, where the subject was seen"
+            )
+            wishes += [
+                Wish(other, stretch, reason, f"follow-{own}") for stretch in merge(stretches)
+            ]
+    return _allowed(wishes, case, site, policy, round_no).windows
+
+
+def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """The parts of `new` that `old` does not cover, as windows of their own (contract WINDOWS)."""
+    known = {camera: list(_intervals(rows)) for camera, rows in old.groupby("camera_id")}
+    rows = []
+    for row in new.to_dict("records"):
+        whole = Interval(_utc(row["start_utc"]), _utc(row["end_utc"]))
+        rows += [
+            _window({str(k): v for k, v in row.items()}, part)
+            for part in subtract(whole, known.get(row["camera_id"], []))
+        ]
+    return WINDOWS.shape(rows)
+
+
+class _Prism:
+    """A sighting with the walking times from it."""
+
+    def __init__(self, anchor: Anchor, reach: Reach, policy: Policy) -> None:
+        self.anchor = anchor
+        self.horizon_s = policy.search.horizon_s
+        self.times = reach.times(anchor.camera_ids, self.horizon_s)
+        # A doubtful sighting proposes places but rules none out: it may be someone else.
+        self.rules_out = anchor.probability >= policy.search.high_probability
+
+    def excluded(self, camera_id: str) -> Interval | None:
+        """When nobody seen here can be there: walking time before and after, less what the times
+        are uncertain by.
+        """
+        seconds = (
+            min(self.times.get(camera_id, self.horizon_s), self.horizon_s) - self.anchor.slack_s
+        )
+        if seconds <= 0:
+            return None
+        return Interval(
+            self.anchor.from_utc - timedelta(seconds=seconds),
+            self.anchor.to_utc + timedelta(seconds=seconds),
+        )
+
+    def agrees(self, other: _Prism) -> bool:
+        """Whether one person can be both sightings."""
+        a = self.anchor
+        b = other.anchor
+        apart_s = max(
+            (b.from_utc - a.to_utc).total_seconds(), (a.from_utc - b.to_utc).total_seconds()
+        )
+        walk_s = min(self.times.get(camera, self.horizon_s) for camera in b.camera_ids)
+        return apart_s + a.slack_s + b.slack_s >= walk_s
+
+    def touches(self, stretch: Interval) -> bool:
+        """Whether its walking times can matter in a stretch of time."""
+        reach = timedelta(seconds=self.horizon_s)
+        return (
+            self.anchor.from_utc - reach < stretch.end_utc
+            and stretch.start_utc < self.anchor.to_utc + reach
+        )
+
+
+def _after_sighting(
+    prism: _Prism, prisms: list[_Prism], reach: Reach, policy: Policy
+) -> list[Wish]:
+    """The prism: open ends end at the horizon, other sightings that agree with this one bound
+    it.
+    """
+    anchor = prism.anchor
+    horizon = timedelta(seconds=policy.search.horizon_s)
+    whole = Interval(anchor.from_utc - horizon, anchor.to_utc + horizon)
+    others = [
+        p for p in prisms if p is not prism and p.rules_out and p.touches(whole) and p.agrees(prism)
+    ]
+    wishes = [Wish(c, anchor.interval, anchor.label, anchor.anchor_id) for c in anchor.camera_ids]
+    for camera_id in sorted(
+        reach.near(anchor.camera_ids, policy.search.max_hops) & set(prism.times)
+    ):
+        reason = f"in reach of {', '.join(anchor.camera_ids)}, where the subject was seen"
+        for part in subtract(whole, _excluded(camera_id, [prism, *others])):
+            wishes.append(Wish(camera_id, part, reason, anchor.anchor_id))
+    return wishes
+
+
+def _after_claim(anchor: Anchor, prisms: list[_Prism], reach: Reach, policy: Policy) -> list[Wish]:
+    """The claimed cameras at the claimed time whatever was seen; the next cameras only where
+    sightings allow it.
+    """
+    own = anchor.interval
+    wishes = [Wish(c, own, anchor.label, anchor.anchor_id) for c in anchor.camera_ids]
+    sure = [p for p in prisms if p.rules_out and p.touches(own)]
+    if sure and not any(subtract(own, _excluded(c, sure)) for c in anchor.camera_ids):
+        return wishes
+    times = reach.times(anchor.camera_ids, policy.search.horizon_s)
+    reason = f"next to where the subject is {anchor.label}"
+    for camera_id in sorted(
+        (reach.near(anchor.camera_ids, 1) & set(times)) - set(anchor.camera_ids)
+    ):
+        for stretch in _coming_and_going(anchor, timedelta(seconds=times[camera_id])):
+            for part in subtract(stretch, _excluded(camera_id, sure)):
+                wishes.append(Wish(camera_id, part, reason, anchor.anchor_id))
+    return wishes
+
+
+def _coming_and_going(anchor: Anchor, walk: timedelta) -> list[Interval]:
+    """When someone who was at the claimed place can be seen a walk away from it: all the time where
+    the views overlap, else around arriving and leaving.
+    """
+    slack = timedelta(seconds=anchor.slack_s)
+    if not walk:
+        return [anchor.interval]
+    coming = Interval(anchor.from_utc - slack - walk, anchor.from_utc + slack)
+    going = Interval(anchor.to_utc - slack, anchor.to_utc + slack + walk)
+    return merge([coming, going])
+
+
+def _excluded(camera_id: str, prisms: list[_Prism]) -> list[Interval]:
+    return [gap for p in prisms if (gap := p.excluded(camera_id)) is not None]
+
+
+def _allowed(
+    wishes: list[Wish], case: AuthorisedCase, site: Site, policy: Policy, round_no: int
+) -> Plan:
+    """Wishes merged per camera and cut to consent, approval and infectious window; what is cut away
+    as gaps.
+    """
+    infectious = infectious_window(case.request, policy)
+    windows = []
+    gaps = []
+    for wish in _merged(wishes):
+        if wish.camera_id not in site.by_id:
+            gaps.append(
+                _gap(
+                    "not_covered",
+                    wish,
+                    wish.interval,
+                    "the site has no such camera",
+                    "check its id",
+                )
+            )
+            continue
+        if not case.allows_camera(wish.camera_id):
+            gaps.append(_gap("not_authorised", wish, wish.interval, *_NO_CAMERA))
+            continue
+        for part in subtract(wish.interval, [case.span]):
+            gaps.append(_gap("not_authorised", wish, part, *_NO_TIME))
+        inside = wish.interval.intersect(case.span)
+        if inside is None:
+            continue
+        for part in subtract(inside, [infectious]):
+            gaps.append(_gap("not_infectious", wish, part, *_NOT_INFECTIOUS))
+        if (kept := inside.intersect(infectious)) is not None:
+            row = {
+                "camera_id": wish.camera_id,
+                "reason": wish.reason,
+                "anchor": wish.anchor,
+                "round": round_no,
+            }
+            windows.append(_window(row, kept))
+    windows.sort(key=lambda row: (row["start_utc"], row["camera_id"]))
+    return Plan(WINDOWS.shape(windows), GAPS.shape(gaps))
+
+
+_NO_CAMERA = (
+    "consent and approval do not both name this camera",
+    "ask for a wider consent if this place matters",
+)
+_NO_TIME = (
+    "outside the time that consent and approval both name",
+    "ask for a wider consent if this time matters",
+)
+_NOT_INFECTIOUS = (
+    "outside the infectious window of the policy",
+    "nothing: contacts at this time do not count",
+)
+
+
+def _merged(wishes: list[Wish]) -> list[Wish]:
+    """One wish for a camera at a time; reasons and anchors of those that met are joined, each
+    once.
+    """
+    by_camera: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        by_camera.setdefault(wish.camera_id, []).append(wish)
+    out = []
+    for camera_id in sorted(by_camera):
+        group = sorted(by_camera[camera_id], key=lambda w: (w.interval, w.anchor, w.reason))
+        at = 0
+        for whole in merge([w.interval for w in group]):
+            start = at
+            while at < len(group) and group[at].interval.start_utc < whole.end_utc:
+                at += 1
+            members = group[start:at]
+            reasons, anchors = (
+                list(dict.fromkeys(x))
+                for x in zip(*((w.reason, w.anchor) for w in members), strict=True)
+            )
+            out.append(Wish(camera_id, whole, "; ".join(reasons), ", ".join(anchors)))
+    return out
+
+
+def _window(row: dict[str, Any], part: Interval) -> dict[str, Any]:
+    """A window whose id follows from its camera, time and round, so that planning again names it
+    the same.
+    """
+    key = (
+        f"{row['camera_id']}|{part.start_utc.isoformat()}|{part.end_utc.isoformat()}|{row['round']}"
+    )
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return {**row, "window_id": f"W-{digest}", "start_utc": part.start_utc, "end_utc": part.end_utc}
+
+
+def _gap(kind: str, wish: Wish, part: Interval, detail: str, advice: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "camera_id": wish.camera_id,
+        "start_utc": part.start_utc,
+        "end_utc": part.end_utc,
+        "detail": detail,
+        "advice": advice,
+    }
+
+
+def _intervals(rows: pd.DataFrame) -> list[Interval]:
+    return [
+        Interval(_utc(a), _utc(b)) for a, b in zip(rows["start_utc"], rows["end_utc"], strict=True)
+    ]
+
+
+def _utc(value: pd.Timestamp) -> datetime:
+    return value.to_pydatetime().astimezone(UTC)

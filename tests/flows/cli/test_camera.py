@@ -1,0 +1,239 @@
+"""`encounter camera`: what is written, what is left alone, and what is told."""
+
+import copy
+import json
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from data_contracts.camera import read_site_file
+from data_contracts.errors import BadInput, ModelUnavailable
+from flows.cli import camera as command
+from flows.cli.main import app
+from models.registry import load_person
+from tasks.ground.projection import Projection
+
+DEMO = Path(__file__).parents[3] / "demo"
+CAMERAS = DEMO / "cameras.geojson"
+SEGMENT = DEMO / "footage" / "lobby-b" / "2026-11-16" / "00" / "01.00.mp4"
+LOBBY = read_site_file(CAMERAS).by_id["lobby-b"]
+FLOOR = np.array([[3, 3], [8, 7], [5, 1], [10, 6.5], [11, 5], [7, 4], [2, 6]], float)
+
+
+def points(folder, m=FLOOR, scale=1.0, noise_px=1.0):
+    """A file of clicks of lobby-b's floor."""
+    px = Projection(LOBBY).pixels(m) * scale + np.random.default_rng(0).normal(0, noise_px, m.shape)
+    rows = [f"{p[0]:.1f},{p[1]:.1f},{q[0]},{q[1]}" for p, q in zip(px, m, strict=True)]
+    path = folder / "points.csv"
+    path.write_text("\n".join(["px,py,x_m,y_m", *rows]))
+    return path
+
+
+def blank(folder, size=(720, 1280)):
+    """A picture of an empty scene."""
+    path = folder / "scene.png"
+    cv2.imwrite(str(path), np.full((*size, 3), 90, np.uint8))
+    return path
+
+
+def run(*words):
+    """The command's result; errors are raised as they are."""
+    result = CliRunner().invoke(app, ["camera", *map(str, words)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def calibrate(
+    folder, *more, cameras=CAMERAS, name="lobby-b", picture="check.png", out="out.geojson"
+):
+    """Calibrate with a picture in `folder`."""
+    given = [] if cameras is None else ["--cameras", cameras]
+    where = ["--out", folder / out, "--picture", folder / picture]
+    return run(
+        "calibrate", "--points", folder / "points.csv", "--camera", name, *given, *where, *more
+    )
+
+
+def test_one_camera_changes_and_nothing_else(tmp_path):
+    """The camera gets its homography; other cameras, its own other fields and its coverage stay as
+    they were.
+    """
+    points(tmp_path)
+    assert calibrate(tmp_path, "--segment", SEGMENT).exit_code == 0
+    before = json.loads(CAMERAS.read_text())
+    after = json.loads((tmp_path / "out.geojson").read_text())
+    own = copy.deepcopy(after)["features"][1]["properties"]
+    was = before["features"][1]["properties"]
+    assert own.pop("homography_px_to_local") != was.pop("homography_px_to_local")
+    assert own.pop("calibration")["points"] == len(FLOOR)
+    assert own == was
+    assert [f for f in after["features"] if f["id"] != "lobby-b"] == [
+        f for f in before["features"] if f["id"] != "lobby-b"
+    ]
+    new = Projection(read_site_file(tmp_path / "out.geojson").by_id["lobby-b"])
+    assert new.at_height(Projection(LOBBY).pixels(FLOOR), 0.0) == pytest.approx(FLOOR, abs=0.15)
+
+
+def test_the_picture_is_the_owners_alone(tmp_path):
+    """The picture shows a real scene: mode 0600, only where the user says, never over another
+    file.
+    """
+    points(tmp_path)
+    calibrate(tmp_path, "--segment", SEGMENT)
+    assert stat.S_IMODE((tmp_path / "check.png").stat().st_mode) == 0o600
+    assert cv2.imread(str(tmp_path / "check.png")).shape == (720, 1280, 3)
+    assert {p.name for p in tmp_path.iterdir()} == {"points.csv", "out.geojson", "check.png"}
+    with pytest.raises(BadInput, match=r"check\.png exists already"):
+        calibrate(tmp_path, "--segment", SEGMENT, out="other.geojson")
+
+
+def test_a_new_file_and_a_new_camera(tmp_path):
+    """Without a camera file one is made, with a coverage; a second camera is added to it in
+    place.
+    """
+    points(tmp_path)
+    picture = blank(tmp_path)
+    with pytest.raises(BadInput, match="--origin"):
+        calibrate(tmp_path, "--image", picture, cameras=None, name="one")
+    calibrate(
+        tmp_path,
+        "--image",
+        picture,
+        "--origin",
+        "126.7,37.5",
+        "--height",
+        "2.75",
+        cameras=None,
+        name="one",
+    )
+    out = tmp_path / "out.geojson"
+    first = read_site_file(out)
+    assert first.origin.lon == 126.7
+    assert first.by_id["one"].polygon.area > 20
+    calibrate(tmp_path, "--image", picture, cameras=out, name="two", picture="two.png")
+    both = read_site_file(out)
+    assert set(both.by_id) == {"one", "two"}
+    assert both.by_id["one"] == first.by_id["one"]
+
+
+def test_a_smaller_picture_was_clicked(tmp_path):
+    """Points clicked in a half-size copy are brought to the camera's pixels."""
+    points(tmp_path, scale=0.5, noise_px=0.5)
+    calibrate(tmp_path, "--image", blank(tmp_path, (360, 640)))
+    new = read_site_file(tmp_path / "out.geojson").by_id["lobby-b"]
+    assert (new.image_width, new.image_height) == (1280, 720)
+    assert Projection(new).at_height(Projection(LOBBY).pixels(FLOOR), 0.0) == pytest.approx(
+        FLOOR, abs=0.2
+    )
+
+
+def test_a_bad_click_is_told(tmp_path):
+    """The output names the point that is off."""
+    moved = FLOOR.copy()
+    points(tmp_path, moved)
+    text = (tmp_path / "points.csv").read_text().splitlines()
+    text[3] = ",".join([*text[3].split(",")[:2], "6.5", "2.5"])
+    (tmp_path / "points.csv").write_text("\n".join(text))
+    result = calibrate(tmp_path, "--image", blank(tmp_path))
+    assert "3 off" in result.output
+    assert "point 3 does not agree" in result.output
+
+
+def test_nothing_half_written_stays(tmp_path, monkeypatch):
+    """When writing fails the old file is whole and nothing lies beside it."""
+    points(tmp_path)
+    out = tmp_path / "cameras.geojson"
+    out.write_bytes(CAMERAS.read_bytes())
+    picture = blank(tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(BadInput, match=r"cameras\.geojson: cannot be written"):
+        calibrate(tmp_path, "--image", picture, cameras=out, out="cameras.geojson")
+    assert out.read_bytes() == CAMERAS.read_bytes()
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "points.csv",
+        "cameras.geojson",
+        "scene.png",
+        "check.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ((), "one of --image and --segment"),
+        (("--image", "POINTS"), "cannot be decoded"),
+        (("--segment", SEGMENT, "--at", "900"), "no picture at 900 s"),
+        (("--segment", SEGMENT, "--height", "-1"), "above the floor"),
+        (("--segment", SEGMENT, "--position", "1,2"), "X,Y,Z"),
+        (("--segment", SEGMENT, "--click-px", "0"), "above 0"),
+    ],
+)
+def test_bad_options_are_one_line(tmp_path, more, says):
+    """Each wrong option says what was expected, and writes nothing."""
+    path = points(tmp_path)
+    with pytest.raises(BadInput, match=says):
+        calibrate(tmp_path, *(str(path) if word == "POINTS" else word for word in more))
+    assert {p.name for p in tmp_path.iterdir()} == {"points.csv"}
+
+
+def test_another_file_is_not_overwritten(tmp_path):
+    """--out that exists and is not --cameras is refused."""
+    points(tmp_path)
+    (tmp_path / "out.geojson").write_text("mine")
+    with pytest.raises(BadInput, match="exists already"):
+        calibrate(tmp_path, "--segment", SEGMENT)
+    assert (tmp_path / "out.geojson").read_text() == "mine"
+
+
+def test_check_without_footage_reads_the_record(tmp_path):
+    """The demo's file passes; a scaled camera in it is named with exit status 1."""
+    assert run("check", "--cameras", CAMERAS).exit_code == 0
+    data = json.loads(CAMERAS.read_text())
+    h = np.array(data["features"][2]["properties"]["homography_px_to_local"])
+    data["features"][2]["properties"]["homography_px_to_local"] = (
+        np.diag([1.15, 1.15, 1]) @ h
+    ).tolist()
+    (tmp_path / "c.geojson").write_text(json.dumps(data))
+    result = run("check", "--cameras", tmp_path / "c.geojson")
+    assert result.exit_code == 1
+    assert "entrance: position" in result.output.replace("\n", " ")
+    assert "lobby" not in result.output
+
+
+def test_check_with_footage_measures_people(tmp_path, monkeypatch):
+    """With the real detector on real frames: the right camera passes, one that looks 4 degrees
+    further down is told.
+    """
+    try:
+        detector = load_person()
+    except ModelUnavailable as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr(command, "load_person", lambda _: detector)
+    monkeypatch.setattr(command, "_CHECK_FPS", 2.0)
+    result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
+    assert result.exit_code == 0, result.output
+    k = LOBBY.intrinsics
+    matrix = np.array([[k["fx"], 0, k["cx"]], [0, k["fy"], k["cy"]], [0, 0, 1.0]])
+    c = np.cos(np.radians(4))
+    s = np.sin(np.radians(4))
+    moved = (
+        LOBBY.homography
+        @ matrix
+        @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+        @ np.linalg.inv(matrix)
+    )
+    data = json.loads(CAMERAS.read_text())
+    data["features"][1]["properties"]["homography_px_to_local"] = moved.tolist()
+    (tmp_path / "c.geojson").write_text(json.dumps(data))
+    result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", tmp_path / "c.geojson")
+    assert result.exit_code == 1
+    assert "looks further down" in result.output.replace("\n", " ")

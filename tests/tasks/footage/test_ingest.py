@@ -1,0 +1,77 @@
+"""Ingest: each recording to its key, each other file named."""
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import BadInput
+from tasks.footage.ingest import plan_ingest
+
+
+def put(folder, *names, content=b"x"):
+    """Files below a folder."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def test_demo():
+    """The demo's footage: every file is taken, under its own path."""
+    folder = Path(__file__).parents[3] / "demo" / "footage"
+    plan = plan_ingest(folder)
+    assert plan.problems == []
+    assert len(plan.files) == 23
+    assert all(path == folder / key for path, key in plan.files)
+
+
+def test_frigate_layout(tmp_path):
+    """Day and hour before the camera become camera before day and hour."""
+    put(tmp_path, "2026-11-16/09/door/05.10.mp4")
+    assert plan_ingest(tmp_path).files == [
+        (tmp_path / "2026-11-16/09/door/05.10.mp4", "door/2026-11-16/09/05.10.mp4")
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notes.txt",
+        ".DS_Store",
+        "door/2026-11-16/09/05.10.mkv",
+        "door/2026-11-16/09/5.10.mp4",
+        "door/2026-13-16/09/05.10.mp4",
+        "door/2026-11-16/24/05.10.mp4",
+        "door/2026-11-16/09/60.10.mp4",
+        "site/door/2026-11-16/09/05.10.mp4",
+        "front door/2026-11-16/09/05.10.mp4",
+    ],
+)
+def test_other_names_are_reported(tmp_path, name):
+    """A file that is not taken is named with the reason; the good ones beside it are taken."""
+    put(tmp_path, name, "door/2026-11-16/09/00.00.mp4")
+    plan = plan_ingest(tmp_path)
+    assert [key for _, key in plan.files] == ["door/2026-11-16/09/00.00.mp4"]
+    (problem,) = plan.problems
+    assert problem.startswith(f"{name}: ")
+
+
+def test_empty_double_and_broken(tmp_path):
+    """An empty file, a second file of the same time and a broken link are reported."""
+    put(tmp_path, "a/2026-11-16/09/00.00.mp4", "2026-11-16/09/a/00.00.mp4")
+    put(tmp_path, "a/2026-11-16/09/01.00.mp4", content=b"")
+    (tmp_path / "a/2026-11-16/09/02.00.mp4").symlink_to(tmp_path / "gone.mp4")
+    plan = plan_ingest(tmp_path)
+    assert len(plan.files) == 1
+    assert sorted(p.split(": ")[1].split(" ")[0].rstrip(";") for p in plan.problems) == [
+        "empty",
+        "no",
+        "same",
+    ]
+
+
+def test_nothing_there(tmp_path):
+    """No folder and an empty folder are errors, not an empty upload."""
+    for folder in (tmp_path / "gone", tmp_path):
+        with pytest.raises(BadInput, match="expected"):
+            plan_ingest(folder)

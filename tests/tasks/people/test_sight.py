@@ -1,0 +1,167 @@
+"""Sight: evidence adds up over looks and people, for and against, and at most one at a time is the
+subject.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from subject_case import subject_case
+
+from data_contracts.errors import NotAuthorised
+from data_contracts.policy import SearchSettings
+from data_contracts.tables.contracts import MEMBERS, SIGHTINGS, TRACKS
+from data_contracts.tables.validate import validate
+from tasks.people.mask_over_time import mask_over_time
+from tasks.people.sight import sight
+
+T0 = pd.Timestamp("2026-11-16T00:00:00Z")
+SEARCH = SearchSettings()
+CASE = subject_case()
+
+
+def part(track_id, seconds, looks=(), camera="a", x=0.0, start=0):
+    """Rows of one track that stands at (x, 0); `looks` are (second, face_px, subject_p or None,
+    mask_p).
+    """
+    seen = {s: rest for s, *rest in looks}
+    rows = []
+    for s in range(start, start + seconds):
+        px, p, mask = seen.get(s, (None, None, None))
+        rows.append(
+            {
+                "camera_id": camera,
+                "track_id": track_id,
+                "t_utc": T0 + pd.Timedelta(seconds=s),
+                **dict(zip(("x0", "y0", "x1", "y1"), (0, 0, 10, 30), strict=True)),
+                "score": 0.9,
+                "x_m": x,
+                "y_m": 0.0,
+                "cov_xx": 0.01,
+                "cov_xy": 0.0,
+                "cov_yy": 0.01,
+                "foot_hidden": False,
+                "face_px": px,
+                "mask_p": mask,
+                "subject_p": p,
+            }
+        )
+    return TRACKS.shape(pd.DataFrame(rows))
+
+
+def found(tracks, persons):
+    """Sightings and {person: probability}; `persons` maps (camera, track) to a person."""
+    members = MEMBERS.shape(
+        [{"person_id": p, "camera_id": c, "track_id": t} for (c, t), p in persons.items()]
+    )
+    sightings, members = sight(CASE, tracks, members, SEARCH)
+    validate(sightings, SIGHTINGS)
+    validate(members, MEMBERS)
+    return sightings, members.groupby("person_id")["subject_p"].first().to_dict()
+
+
+STRONG = [(s, 70, 0.95, 0.1) for s in range(5)]
+AGAINST = [(s, 70, None, 0.1) for s in range(5)]
+
+
+def test_face_sighting_carries_over_to_joined_tracks():
+    """A person seen by face in one camera is a sighting in every camera: by face there, by position
+    elsewhere.
+    """
+    tracks = pd.concat([part(1, 10, STRONG), part(4, 20, camera="b")])
+    sightings, probability = found(tracks, {("a", 1): "P-1", ("b", 4): "P-1"})
+    assert sightings.set_index("camera_id")["basis"].to_dict() == {"a": "face", "b": "position"}
+    assert set(sightings["band"]) == {"high"}
+    assert probability["P-1"] > 0.95
+    assert sightings["sighting_id"].tolist() == ["S-01", "S-02"]
+    assert sightings["n_faces"].tolist() == [5, 0]
+
+
+def test_one_lucky_look_does_not_beat_many_misses():
+    """A face that was well seen five times and proposed once, doubtfully, is not the subject."""
+    sightings, probability = found(part(1, 10, [*AGAINST, (6, 70, 0.6, 0.1)]), {("a", 1): "P-1"})
+    assert sightings.empty
+    assert probability["P-1"] < 0.2
+
+
+def test_small_and_masked_misses_say_little():
+    """Misses of small or masked faces hardly weaken what large bare ones said."""
+    weak = [(s, 33, None, 0.1) for s in range(5, 8)] + [(s, 80, None, 0.99) for s in range(8, 12)]
+    alone = found(part(1, 15, STRONG), {("a", 1): "P-1"})[1]["P-1"]
+    both = found(part(1, 15, [*STRONG, *weak]), {("a", 1): "P-1"})[1]["P-1"]
+    assert both > 0.9
+    assert both <= alone
+
+
+def test_no_proposal_no_number():
+    """People who were never proposed get no probability at all, however often they were
+    compared.
+    """
+    assert np.isnan(found(part(1, 10, AGAINST), {("a", 1): "P-1"})[1]["P-1"])
+
+
+def test_two_people_at_one_time_are_not_both_the_subject():
+    """Of two who are proposed at one time at different places, the weaker one yields; alone it
+    would be a sighting.
+    """
+    weaker = [(s, 70, 0.8, 0.1) for s in range(5)]
+    tracks = pd.concat([part(1, 10, STRONG), part(2, 10, weaker, x=5.0)])
+    sightings, probability = found(tracks, {("a", 1): "P-1", ("a", 2): "P-2"})
+    assert sightings["track_id"].tolist() == [1]
+    assert probability["P-2"] < 0.5
+    assert found(part(2, 10, weaker), {("a", 2): "P-2"})[1]["P-2"] > 0.8
+
+
+def test_uncalibrated_tracks_are_sightings_too():
+    """A track that was joined to no one, for want of positions, is a sighting by its own faces."""
+    tracks = part(1, 10, STRONG).assign(x_m=np.nan, y_m=np.nan)
+    sightings, _ = found(TRACKS.shape(tracks), {})
+    assert sightings["basis"].tolist() == ["face"]
+    assert sightings["x_m"].isna().all()
+
+
+def test_needs_the_face_scope():
+    """Without the face scope nothing is fused."""
+    with pytest.raises(NotAuthorised):
+        sight(subject_case(scopes=("appearance",)), part(1, 5), MEMBERS.empty(), SEARCH)
+
+
+def looks_at(*given):
+    """Rows (second, mask_p) for mask_over_time."""
+    return pd.DataFrame(
+        {"t_utc": [T0 + pd.Timedelta(seconds=s) for s, _ in given], "mask_p": [p for _, p in given]}
+    )
+
+
+def test_mask_between_agreeing_looks_is_known():
+    """Bare before and after means bare between; single contrary looks among many do not count."""
+    p = mask_over_time(
+        looks_at((0, 0.05), (1, 0.1), (2, 0.6), (3, 0.05), (100, 0.1)),
+        T0,
+        np.array([2.0, 50.0, 100.0]),
+    )
+    assert (p < 0.3).all()
+
+
+def test_mask_between_contrary_looks_is_unknown():
+    """Bare at first and masked much later: known near the looks, unknown between, and unknown long
+    after.
+    """
+    looks = looks_at(*((s, 0.05) for s in range(5)), *((s, 0.97) for s in range(150, 155)))
+    p = mask_over_time(looks, T0, np.array([2.0, 75.0, 152.0, 400.0]))
+    assert p[0] < 0.2
+    assert p[2] > 0.8
+    assert np.isnan(p[[1, 3]]).all()
+
+
+def test_one_look_decides_no_mask():
+    """A single look, however sure, leaves the state unknown; a second one a moment later settles
+    it.
+    """
+    at = np.array([4.0, 10.0])
+    assert np.isnan(mask_over_time(looks_at((4, 0.9)), T0, at)).all()
+    assert (mask_over_time(looks_at((4, 0.9), (6, 0.9)), T0, at) > 0.7).all()
+
+
+def test_mask_without_looks_is_unknown():
+    """No face, no statement."""
+    assert np.isnan(mask_over_time(looks_at(), T0, np.array([1.0]))).all()
