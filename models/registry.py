@@ -14,9 +14,9 @@ from pydantic import Field
 
 from data_contracts.errors import ModelUnavailable
 from data_contracts.record import Record
+from models.files.checksum import sha256
 from models.files.manifest import ROLES, Manifest, ModelEntry, ModelInput, Role, read_manifest
 from models.files.pack_files import PackFile, find_in_pack, find_single
-from models.files.checksum import sha256
 from models.files.pull import DEFAULT_CACHE, model_path
 from models.interface import (
     AppearanceEmbedder,

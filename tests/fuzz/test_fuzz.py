@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from subject_case import subject_case
-from test_template import made_of
 
 from data_contracts.camera import read_site_file
 from data_contracts.policy import SearchSettings
@@ -22,6 +21,7 @@ from tasks.observe.follow import follow_segment
 from tests.fuzz.tally import TRIED, try_inputs, try_videos
 from tests.fuzz.targets import TARGETS, Target
 from tests.fuzz.video import DEMO, START, Sandbox, boxes, clip, hostile
+from tests.tasks.observe.test_template import made_of
 
 EXAMPLES = 200
 VIDEOS = 150

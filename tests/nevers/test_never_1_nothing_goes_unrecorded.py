@@ -128,7 +128,7 @@ def finished(env: Environment, signed: Papers) -> Run:
         pictures=(),
     )
     artefact = publish._write(vault, run, "report.html", b"<html>report</html>")
-    manifest = publish.Manifest(
+    manifest = publish.RunManifest(
         run_id=run.run_id,
         policy="demo-short@1",
         created_utc=signed.request.filed_utc,

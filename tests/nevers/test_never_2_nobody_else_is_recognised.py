@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 from demo_frames import PICTURES, frames_at
 from subject_case import derive, subject_case
-from test_assess import stand
 from walk_scene import observe, site, straight, two_cameras
 
 from data_contracts.camera import Origin, Site
@@ -35,6 +34,7 @@ from tasks.observe.match import Verdicts, match
 from tasks.observe.template import build_template
 from tasks.people.join import join
 from tasks.people.track import track
+from tests.tasks.exposure.test_assess import stand
 
 
 def test_no_table_has_a_place_for_a_feature() -> None:

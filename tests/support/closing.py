@@ -15,7 +15,7 @@ from flows.stages.exposure import Meetings
 from flows.stages.observe import Observations
 from flows.stages.people import People, Trace
 from flows.stages.plan import Windows
-from flows.stages.publish import Manifest, Result, _write, manifest_key
+from flows.stages.publish import Result, RunManifest, _write, manifest_key
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
 from infra.settings import Settings
@@ -77,7 +77,7 @@ def filled_case(env: Environment, objects: int = 3) -> CaseVault:
 
 def finished_run(
     vault: CaseVault, created: datetime, names: tuple[str, ...]
-) -> tuple[Run, Manifest]:
+) -> tuple[Run, RunManifest]:
     """A run with these artefacts, published at that time."""
     run = Run(case_id=vault.case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="who")
     ref = TableRef(stage="s", digest="d", contract="gaps", version=1, rows=0)
@@ -95,7 +95,7 @@ def finished_run(
         pictures=(),
     )
     artefacts = tuple(_write(vault, run, name, b"data") for name in names)
-    manifest = Manifest(
+    manifest = RunManifest(
         run_id=run.run_id, policy="who@1", created_utc=created, artefacts=artefacts, result=result
     )
     vault.put(manifest_key(run), manifest.model_dump_json().encode())

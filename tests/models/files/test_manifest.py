@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from data_contracts.errors import ModelUnavailable
-from models.files.manifest import ROLES, Manifest, ModelEntry, packaged_file, read_manifest
 from models.files.checksum import sha256
+from models.files.manifest import ROLES, Manifest, ModelEntry, packaged_file, read_manifest
 from models.files.pull import default_names
 
 CARDS = Path(__file__).parents[3] / "docs" / "models"

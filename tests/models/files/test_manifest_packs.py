@@ -20,8 +20,8 @@ from small_networks import (
 )
 
 from data_contracts.errors import ModelUnavailable
-from models.files.pack_files import find_in_pack
 from models.files.checksum import sha256
+from models.files.pack_files import find_in_pack
 from models.files.pull import pull
 from models.geometry import ARCFACE_112
 from models.networks.insightface_pack import ArcFace, Scrfd, arcface_template

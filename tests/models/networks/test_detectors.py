@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import ModelUnavailable
-from models.files.manifest import ModelInput
 from models.files.checksum import sha256
+from models.files.manifest import ModelInput
 from models.files.pull import pull
 from models.geometry import best_of_each, suppress
 from models.interface import Boxes, FaceDetector, Faces, Image, PersonDetector
