@@ -205,6 +205,7 @@ def _references(site: Path, name: str, only_one: bool) -> dict[str, bytes]:
     chosen = own or (pictures if only_one else [])
     if not chosen:
         raise BadInput(
-            f"{site / 'reference'}: expected pictures of {name} in {name}/ or called {name}_*, found none"
+            f"{site / 'reference'}: expected pictures of {name} in {name}/ or called {name}_*, "
+            "found none"
         )
     return {p.name: p.read_bytes() for p in chosen}

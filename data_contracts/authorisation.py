@@ -104,7 +104,8 @@ class AuthorisedCase:
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise NotAuthorised(
-            "an AuthorisedCase does not travel between processes: send the tokens and authorise there"
+            "an AuthorisedCase does not travel between processes: send the tokens and authorise "
+            "there"
         )
 
     @property

@@ -107,7 +107,8 @@ class Camera(Record):
             or value[0] == "."
         ):
             raise ValueError(
-                "a camera id is part of object keys: up to 200 characters, no slash, space or leading dot"
+                "a camera id is part of object keys: up to 200 characters, no slash, space or "
+                "leading dot"
             )
         return value
 
@@ -123,7 +124,8 @@ class Camera(Record):
     def _lens(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if len(value) not in _LENS_MODELS or not all(map(math.isfinite, value)):
             raise ValueError(
-                f"expected k1, k2, p1, p2, k3 (as in OpenCV: {_LENS_MODELS[1:]} numbers), got {len(value)}"
+                f"expected k1, k2, p1, p2, k3 (as in OpenCV: {_LENS_MODELS[1:]} numbers), got "
+                f"{len(value)}"
             )
         return value
 
@@ -136,7 +138,8 @@ class Camera(Record):
             math.isfinite(v) and abs(v) < MAX_SITE_M for xy in value for v in xy
         ):
             raise ValueError(
-                f"expected at most {MAX_CORNERS} corners within {MAX_SITE_M / 1000:g} km of local_origin,"
+                f"expected at most {MAX_CORNERS} corners within {MAX_SITE_M / 1000:g} km of "
+                "local_origin,"
                 " each longitude, then latitude (RFC 7946)"
             )
         if len(value) < 3 or not Polygon(value).is_valid:
@@ -216,7 +219,8 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
         for neighbour in camera.neighbours:
             if neighbour.camera_id not in ids or neighbour.camera_id == camera.camera_id:
                 raise BadInput(
-                    f"{name}: camera {camera.camera_id} names the neighbour {_short(neighbour.camera_id)},"
+                    f"{name}: camera {camera.camera_id} names the neighbour "
+                    f"{_short(neighbour.camera_id)},"
                     " which is no other camera of the file: correct or remove it"
                 )
     return Site(cameras=cameras, origin=origin)
@@ -226,7 +230,8 @@ def _features(text: str | bytes, name: str) -> list[Any]:
     """The features of a GeoJSON file. NaN and Infinity are no JSON."""
     if len(text) > MAX_BYTES:
         raise BadInput(
-            f"{name}: expected a camera file of at most {MAX_BYTES >> 20} MiB, got {len(text) >> 20} MiB"
+            f"{name}: expected a camera file of at most {MAX_BYTES >> 20} MiB, got "
+            f"{len(text) >> 20} MiB"
         )
     try:
         features = json.loads(text, parse_constant=_no_number)["features"]

@@ -109,7 +109,8 @@ class CaseVault:
     def _own(self, key: str) -> None:
         if not key.startswith(f"{self.case_id}/"):
             raise BadInput(
-                f"{key} is not an object of case {self.case_id}: compose keys with data_contracts.object_key"
+                f"{key} is not an object of case {self.case_id}: compose keys with "
+                "data_contracts.object_key"
             )
 
     def _check(self, key: str) -> None:
@@ -189,11 +190,13 @@ class CaseStore:
             ) from None
         if found != (_KEY_FORMAT, _KEY_VERSION):
             raise KeyMissing(
-                f"the key record of case {case_id} is of format {str(found)[:80]}: update this program"
+                f"the key record of case {case_id} is of format {str(found)[:80]}: update this "
+                "program"
             )
         if master_key_id != self.master.key_id:
             raise KeyMissing(
-                f"case {case_id} was sealed under master key {str(master_key_id)[:16]}, this process has {self.master.key_id}: "
+                f"case {case_id} was sealed under master key {str(master_key_id)[:16]}, this "
+                f"process has {self.master.key_id}: "
                 "use the home or the key the case was made with"
             )
         return self.master.unwrap(wrapped, case_id)
@@ -225,12 +228,14 @@ def table_from_bytes(data: bytes, contract: TableContract, where: str) -> pd.Dat
     found = f"{marks.get(_NAME_FIELD, b'?').decode()} v{marks.get(_VERSION_FIELD, b'?').decode()}"
     if found != f"{contract.name} v{contract.version}":
         raise ContractViolation(
-            f"{where}: expected {contract.name} v{contract.version}, got {found}: run the stage again"
+            f"{where}: expected {contract.name} v{contract.version}, got {found}: run the stage "
+            "again"
         )
     return contract.shape(table.to_pandas())
 
 
 def _no_key(case_id: str) -> KeyMissing:
     return KeyMissing(
-        f"case {case_id} has no key: it was never filed, or it was withdrawn or closed and is gone for good"
+        f"case {case_id} has no key: it was never filed, or it was withdrawn or closed and is gone "
+        "for good"
     )

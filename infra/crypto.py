@@ -51,18 +51,21 @@ def unseal(key: bytes, name: str, sealed: bytes) -> bytes:
     """
     if sealed[:4] != _HEADER[:4] or len(sealed) < len(_HEADER) + _NONCE_BYTES + _TAG_BYTES:
         raise KeyMissing(
-            f"{name}: expected an encrypted object (ENCV), got {len(sealed)} other bytes: it was not written here"
+            f"{name}: expected an encrypted object (ENCV), got {len(sealed)} other bytes: it was "
+            "not written here"
         )
     if sealed[4:5] != _HEADER[4:5]:
         raise KeyMissing(
-            f"{name}: envelope version {sealed[4]} is unknown; this program reads version 1: update it"
+            f"{name}: envelope version {sealed[4]} is unknown; this program reads version 1: "
+            "update it"
         )
     body = sealed[len(_HEADER) :]
     try:
         return AESGCM(key).decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], _bound_to(name))
     except InvalidTag:
         raise KeyMissing(
-            f"{name}: does not open with this case's key: it was changed, moved, or sealed by an earlier key"
+            f"{name}: does not open with this case's key: it was changed, moved, or sealed by an "
+            "earlier key"
         ) from None
 
 
@@ -119,7 +122,8 @@ def load_master_key(settings: Settings) -> LocalMasterKey:
         text = os.environ.get(MASTER_KEY_VARIABLE, "")
         if not text:
             raise KeyMissing(
-                f"keys.source is env but {MASTER_KEY_VARIABLE} is empty: set it to 32 bytes in base64"
+                f"keys.source is env but {MASTER_KEY_VARIABLE} is empty: set it to 32 bytes in "
+                "base64"
             )
         return LocalMasterKey(_decode(text, MASTER_KEY_VARIABLE))
     path = settings.master_key_file

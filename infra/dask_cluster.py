@@ -123,7 +123,8 @@ def local_cluster(settings: Settings, security: Security, port: int = 0) -> Loca
             )
     except (OSError, RuntimeError, TimeoutError) as error:
         raise StackError(
-            f"the Dask workers did not start ({one_line(error)}): free memory or lower dask.workers and try again"
+            f"the Dask workers did not start ({one_line(error)}): free memory or lower "
+            "dask.workers and try again"
         ) from None
 
 

@@ -146,7 +146,8 @@ def _outcome(future: Future, item: object) -> Any:
         return error
     if isinstance(error, KilledWorker):
         return StackError(
-            f"{one_line(item)}: killed its worker again and again (out of memory, or a crash in native code)"
+            f"{one_line(item)}: killed its worker again and again (out of memory, or a crash in "
+            "native code)"
         )
     # Dask puts what it could not pickle into the message: only the type is passed on.
     return StackError(f"{one_line(item)}: the worker failed: {type(error).__name__}")

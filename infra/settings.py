@@ -268,7 +268,8 @@ def _read_toml(home: Home) -> dict[str, Any]:
     if not path.is_file():
         if named:
             raise BadInput(
-                f"{CONFIG_VARIABLE} names {path}, which is not a file: write it or unset the variable"
+                f"{CONFIG_VARIABLE} names {path}, which is not a file: write it or unset the "
+                "variable"
             )
         return {}
     try:

@@ -96,6 +96,7 @@ def read_private(path: Path, what: str) -> str:
         raise BadInput(f"the {what} {path} cannot be read ({error})") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise BadInput(
-            f"the {what} {path} can be read by other users (mode {mode & 0o777:o}): run  chmod 600 {path}"
+            f"the {what} {path} can be read by other users (mode {mode & 0o777:o}): run  chmod 600 "
+            f"{path}"
         )
     return text

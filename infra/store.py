@@ -65,7 +65,8 @@ class ObjectStore:
     def __init__(self, settings: S3Settings) -> None:
         if not settings.endpoint:
             raise StoreError(
-                "no object store is known: start one with `encounter up` or set ENCOUNTER_S3__ENDPOINT"
+                "no object store is known: start one with `encounter up` or set "
+                "ENCOUNTER_S3__ENDPOINT"
             )
         self.settings = settings
         self.endpoint = settings.endpoint
@@ -385,7 +386,8 @@ class ObjectStore:
 def _need_prefix(bucket: str, prefix: str) -> None:
     if bucket == object_key.FOOTAGE and not prefix:
         raise StoreError(
-            "refusing to list the whole footage bucket: give a camera's hour (object_key.hour_prefixes)"
+            "refusing to list the whole footage bucket: give a camera's hour "
+            "(object_key.hour_prefixes)"
         )
 
 

@@ -60,7 +60,8 @@ def mapped(call: Callable[[], T], endpoint: str, bucket: str, key: str = "") -> 
         failure = _from_s3(error, endpoint, bucket, key)
     except InvalidResponseError as error:
         failure = StoreError(
-            f"{endpoint} answered, but not as an S3 server ({_short(error)}): check s3.endpoint and s3.secure"
+            f"{endpoint} answered, but not as an S3 server ({_short(error)}): check s3.endpoint "
+            "and s3.secure"
         )
     except ServerError as error:
         failure = StoreError(
@@ -87,7 +88,8 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
         return Unsupported(f"bucket {bucket} at {endpoint}: {code}")
     if code in _UNKNOWN_USER:
         return StoreError(
-            f"{endpoint} refuses the credentials ({code}): check s3.access_key and s3.secret_key, and this clock's time"
+            f"{endpoint} refuses the credentials ({code}): check s3.access_key and s3.secret_key, "
+            "and this clock's time"
         )
     if code == "RequestTimeTooSkewed":
         return StoreError(
@@ -95,11 +97,13 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
         )
     if code in _DENIED:
         return StoreError(
-            f"{endpoint} denies access to {bucket}/{key}: check s3.access_key, s3.secret_key and that user's rights"
+            f"{endpoint} denies access to {bucket}/{key}: check s3.access_key, s3.secret_key and "
+            "that user's rights"
         )
     if code in _BUSY:
         return StoreError(
-            f"the object store at {endpoint} failed ({code}) on {bucket}/{key}: look at its log and retry"
+            f"the object store at {endpoint} failed ({code}) on {bucket}/{key}: look at its log "
+            "and retry"
         )
     return StoreError(f"{bucket}/{key} at {endpoint}: {code}: {error.message}")
 
@@ -108,21 +112,25 @@ def _from_network(error: BaseException, endpoint: str) -> StoreError:
     cause = error.reason if isinstance(error, net.MaxRetryError) and error.reason else error
     if isinstance(cause, net.SSLError):
         return StoreError(
-            f"{endpoint} does not speak TLS as expected ({_short(cause)}): check s3.secure and certificates"
+            f"{endpoint} does not speak TLS as expected ({_short(cause)}): check s3.secure and "
+            "certificates"
         )
     if isinstance(
         cause, net.ConnectTimeoutError | net.NewConnectionError | net.NameResolutionError
     ):
         return StoreError(
-            f"no object store answers at {endpoint}: start it with `encounter up` or check s3.endpoint"
+            f"no object store answers at {endpoint}: start it with `encounter up` or check "
+            "s3.endpoint"
         )
     if isinstance(cause, net.ReadTimeoutError):
         return StoreError(
-            f"the object store at {endpoint} did not answer in time: retry, or raise s3.read_timeout_s"
+            f"the object store at {endpoint} did not answer in time: retry, or raise "
+            "s3.read_timeout_s"
         )
     if isinstance(error, net.HTTPError):
         return StoreError(
-            f"the connection to {endpoint} broke ({type(cause).__name__}): retry, or look at its log"
+            f"the connection to {endpoint} broke ({type(cause).__name__}): retry, or look at its "
+            "log"
         )
     return StoreError(f"{endpoint}: {_short(error)}")
 

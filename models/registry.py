@@ -156,7 +156,8 @@ class _Loader:
             raise ModelUnavailable(f"{name} is a model for {entry.role}, wanted one for {role}")
         if not entry.commercial_use and not self.settings.accept_noncommercial:
             raise ModelUnavailable(
-                f"{name} is for non-commercial use only ({entry.licence}): set accept_noncommercial if yours is"
+                f"{name} is for non-commercial use only ({entry.licence}): set "
+                "accept_noncommercial if yours is"
             )
         return entry
 

@@ -54,7 +54,8 @@ def main() -> None:
             low, mid = part.sharpness.quantile([0.05, 0.5])
             below = (part.sharpness < MIN_SHARPNESS).mean()
             print(
-                f"{band!s:12} n={len(part):4d} sharpness p5 {low:.2f} median {mid:.2f}; below the limit {below:.3f}"
+                f"{band!s:12} n={len(part):4d} sharpness p5 {low:.2f} median {mid:.2f}; below the "
+                f"limit {below:.3f}"
             )
         return
     pairs = pd.concat(
@@ -142,7 +143,8 @@ def show(width: int, kind: str, amount: float, part: pd.DataFrame, limits: pd.Se
     found = (same.score > same.set.map(limits)).mean()
     wrong = (part[~part.same].score > part[~part.same].set.map(limits)).mean()
     print(
-        f"{width:3d} px {kind} {amount:.1f}  sharpness {mid:.2f} ({low:.2f} to {high:.2f})  below the limit"
+        f"{width:3d} px {kind} {amount:.1f}  sharpness {mid:.2f} ({low:.2f} to {high:.2f})  below "
+        "the limit"
         f" {(same.sharpness < MIN_SHARPNESS).mean():.2f}  similarity {same.score.mean():.3f}"
         f"  found {found:.3f}, false {wrong:.4f}  (n={len(same)})"
     )

@@ -97,8 +97,10 @@ def describe(knot: int, part: pd.DataFrame) -> None:
         return
     p99, p999 = other.quantile([0.99, 0.999])
     print(
-        f"  {knot:3d} px same {same.mean():.3f} ± {same.std():.3f} p10 {same.quantile(0.1):.3f} (n={len(same)})"
-        f"  other {other.mean():.3f} ± {other.std():.3f} p99 {p99:.3f} p99.9 {p999:.3f} max {other.max():.3f}"
+        f"  {knot:3d} px same {same.mean():.3f} ± {same.std():.3f} p10 {same.quantile(0.1):.3f} "
+        f"(n={len(same)})"
+        f"  other {other.mean():.3f} ± {other.std():.3f} p99 {p99:.3f} p99.9 {p999:.3f} max "
+        f"{other.max():.3f}"
         f"  found at 1 % false {(same > p99).mean():.3f}, at 0.1 % {(same > p999).mean():.3f}"
         f"  slope {slope(part):.0f} (use half)"
     )

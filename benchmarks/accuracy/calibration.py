@@ -58,7 +58,10 @@ def main() -> None:
     for r in rows:
         table.add_row(
             r["camera"], str(r["points"]), r["placed"], "given" if r["height_given"] else "",
-            f"{r['median_m']:.3f}", f"{r['p90_m']:.3f}", f"{r['height_off_m']:.3f} m", f"{r['refused']} of {r['trials']}",
+            f"{r['median_m']:.3f}", f"{r['p90_m']:.3f}", (
+                f"{r['height_off_m']:.3f} "
+                "m"
+            ), f"{r['refused']} of {r['trials']}",
         )  # fmt: skip
     Console(width=110).print(table)
     if given.json:

@@ -118,21 +118,26 @@ def report(ours, net, dlib_chips, our_chips, shifts, turns) -> None:
     fast = (time.process_time() - start) / len(dlib_chips)
     aligned = describe(ours, our_chips)
     print(
-        f"{len(dlib_chips)} chips; ms of one core a face: dlib {slow * 1e3:.1f}, ONNX Runtime {fast * 1e3:.1f}"
+        f"{len(dlib_chips)} chips; ms of one core a face: dlib {slow * 1e3:.1f}, ONNX Runtime "
+        f"{fast * 1e3:.1f}"
     )
     print(
-        f"equal chips: least cosine {cosine(expected, found).min():.7f}, 1 - it {1 - cosine(expected, found).min():.1e};"
+        f"equal chips: least cosine {cosine(expected, found).min():.7f}, 1 - it "
+        f"{1 - cosine(expected, found).min():.1e};"
     )
     print(f"             greatest difference of an element {np.abs(expected - found).max():.1e}")
     print(
-        f"alignment: chip corners differ by {np.median(shifts):.1f} px of {SIZE} (median), p90 {np.quantile(shifts, 0.9):.1f};"
+        f"alignment: chip corners differ by {np.median(shifts):.1f} px of {SIZE} (median), p90 "
+        f"{np.quantile(shifts, 0.9):.1f};"
     )
     print(
-        f"           mean shift of the middle x {turns[:, 0].mean():+.1f}, y {turns[:, 1].mean():+.1f} px"
+        f"           mean shift of the middle x {turns[:, 0].mean():+.1f}, y "
+        f"{turns[:, 1].mean():+.1f} px"
     )
     same = cosine(expected, aligned)
     print(
-        f"descriptor of our chip and of dlib's: cosine median {np.median(same):.3f}, p10 {np.quantile(same, 0.1):.3f}"
+        f"descriptor of our chip and of dlib's: cosine median {np.median(same):.3f}, p10 "
+        f"{np.quantile(same, 0.1):.3f}"
     )
 
 

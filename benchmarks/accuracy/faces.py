@@ -125,7 +125,8 @@ def detection(heads: pd.DataFrame) -> None:
 def masks(faces: pd.DataFrame) -> None:
     """Mask state by face width: share judged right at 1/2, and share of clear and right answers."""
     print(
-        "mask state by face width px: right at 1/2 masked, bare; sure (outside 0.2..0.8); sure and right"
+        "mask state by face width px: right at 1/2 masked, bare; sure (outside 0.2..0.8); sure and "
+        "right"
     )
     front = faces[faces.angle < 60]
     for size, part in front.groupby(pd.cut(front.face_px, FACES), observed=True):
@@ -134,7 +135,8 @@ def masks(faces: pd.DataFrame) -> None:
         sure = (part.mask_p - 0.5).abs() > 0.3
         right = (said == true)[sure].mean()
         print(
-            f"  {size!s:10} {said[true].mean():.3f} ({true.sum():4d})  {(~said[~true]).mean():.3f} ({(~true).sum():4d})"
+            f"  {size!s:10} {said[true].mean():.3f} ({true.sum():4d})  {(~said[~true]).mean():.3f} "
+            f"({(~true).sum():4d})"
             f"  sure {sure.mean():.2f} right {right:.3f}"
         )
 
@@ -146,7 +148,8 @@ def similarities(site: Path, models: Models, faces: pd.DataFrame, vectors: np.nd
     score = vectors @ subject(site, models)
     front = faces.assign(score=score)[faces.angle < 50]
     print(
-        "similarity to the subject by face width px and mask: same, different (median, p90, max), separation"
+        "similarity to the subject by face width px and mask: same, different (median, p90, max), "
+        "separation"
     )
     for (size, masked), part in front.groupby(
         [pd.cut(front.face_px, FACES), "masked"], observed=True
@@ -167,8 +170,10 @@ def similarities(site: Path, models: Models, faces: pd.DataFrame, vectors: np.nd
             else np.nan
         )
         print(
-            f"  {size!s:10} masked={masked} same {same.median():.3f} p10 {same.quantile(0.1):.3f} (n={len(same)});"
-            f" other {other.median():.3f} p90 {other.quantile(0.9):.3f} max {other.max():.3f} (n={len(other)});"
+            f"  {size!s:10} masked={masked} same {same.median():.3f} p10 {same.quantile(0.1):.3f} "
+            f"(n={len(same)});"
+            f" other {other.median():.3f} p90 {other.quantile(0.9):.3f} max {other.max():.3f} "
+            f"(n={len(other)});"
             f" P>1/2: same {right:.2f} other {wrong:.2f}"
         )
 

@@ -154,7 +154,10 @@ def named(tracks: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
 def machine() -> str:
     """Processor, cores and Python of this machine."""
     names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return (
+        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}"
+    )
 
 
 def _cpuinfo() -> list[str]:

@@ -53,12 +53,14 @@ def measure(site: Path, size: str, every: int, runtime: str) -> None:
         ]
     table = pd.DataFrame(rows, columns=["height", "visible", "hit"])
     print(
-        f"{size}: {n} frames, {seconds / n * 1e3:.1f} ms CPU/frame, false boxes a frame {false / n:.3f}"
+        f"{size}: {n} frames, {seconds / n * 1e3:.1f} ms CPU/frame, false boxes a frame "
+        f"{false / n:.3f}"
     )
     for low, high in ((0.3, 0.7), (0.7, 1.01)):
         part = table[(table.visible >= low) & (table.visible < high)]
         print(
-            f"  visible {low:.0%} to {min(high, 1):.0%}: recall {part.hit.mean():.3f} (n={len(part)})"
+            f"  visible {low:.0%} to {min(high, 1):.0%}: recall {part.hit.mean():.3f} "
+            f"(n={len(part)})"
         )
     clear = table[table.visible >= 0.7]
     for tall, part in clear.groupby(

@@ -132,7 +132,8 @@ class _Tsai:
             }
         if not {"dpx", "dpy", "focal", "kappa1", "cx", "cy", "sx", "tx", "rx"} <= given.keys():
             raise BadInput(
-                f"{path}: expected Tsai's calibration (Geometry, Intrinsic, Extrinsic), found {sorted(given)}"
+                f"{path}: expected Tsai's calibration (Geometry, Intrinsic, Extrinsic), found "
+                f"{sorted(given)}"
             )
         self.given = given
         self.lens = (

@@ -65,7 +65,8 @@ def main() -> None:
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
     lost = rows[1]["ap"] - rows[2]["ap"]
     print(
-        f"int8 loses {lost:.3f} AP to the original in OpenVINO: {'holds' if lost <= WITHIN else 'does not hold'} ({WITHIN})"
+        f"int8 loses {lost:.3f} AP to the original in OpenVINO: "
+        f"{'holds' if lost <= WITHIN else 'does not hold'} ({WITHIN})"
     )
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1))

@@ -75,8 +75,10 @@ def main() -> None:
     }
     found |= {"people": len(set(query.person)), "cameras": len(set(gallery.camera))}
     print(
-        f"{given.model}: rank-1 {found['rank1']:.3f}, rank-5 {found['rank5']:.3f}, mAP {found['mAP']:.3f}"
-        f"  ({found['queries']} queries, {found['gallery']} in the gallery, {found['people']} people,"
+        f"{given.model}: rank-1 {found['rank1']:.3f}, rank-5 {found['rank5']:.3f}, mAP "
+        f"{found['mAP']:.3f}"
+        f"  ({found['queries']} queries, {found['gallery']} in the gallery, {found['people']} "
+        "people,"
         f" {found['cameras']} cameras; {found['ms_a_crop']} ms CPU a crop)"
     )
     if given.json:
@@ -131,7 +133,8 @@ def read(folder: Path, each: int) -> tuple[Pictures, Pictures]:
     named = [folder / n for n in ("gallery", "bounding_box_test") if (folder / n).is_dir()]
     if not (folder / "query").is_dir() or not named:
         sys.exit(
-            f"{folder}: truth/boxes.csv, or query/ and gallery/ with pictures named 0001_c1….jpg, expected"
+            f"{folder}: truth/boxes.csv, or query/ and gallery/ with pictures named 0001_c1….jpg, "
+            "expected"
         )
     return of_files(folder / "query"), of_files(named[0])
 

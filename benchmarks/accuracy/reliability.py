@@ -68,7 +68,8 @@ def main() -> None:
     out = {}
     straight = seen[seen.turn <= MAX_TURN]
     print(
-        f"{given.embedder}: {int(straight.same.sum())} pairs of one person, {int((~straight.same).sum())} of two"
+        f"{given.embedder}: {int(straight.same.sum())} pairs of one person, "
+        f"{int((~straight.same).sum())} of two"
     )
     out["width"] = [
         r

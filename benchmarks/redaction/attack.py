@@ -98,7 +98,8 @@ class Attack:
             print(f"{mode:20}" + "".join(f"{cells[c]!s:>14}" for c in columns))
             out[mode] = dict(n)
         print(
-            "found: faces detected at the heads; embedders: named right / compared; mean, median, max: found, named right"
+            "found: faces detected at the heads; embedders: named right / compared; mean, median, "
+            "max: found, named right"
         )
         return out
 

@@ -131,7 +131,8 @@ def read_footage(folder: Path) -> Footage:
             out.setdefault(name.camera_id, []).append((name.start_utc, path.read_bytes()))
     if not out:
         raise BadInput(
-            f"{root}: expected segments <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4 of its cameras, found none"
+            f"{root}: expected segments <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4 of its cameras, "
+            "found none"
         )
     return Footage(site, out)
 

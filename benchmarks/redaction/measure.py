@@ -264,8 +264,10 @@ def redact_clip(
 def print_line(mode: str, camera: str, line: dict[str, Any]) -> None:
     """One row of the table."""
     print(
-        f"{mode:20} {camera:12} {line['frames']:6} {line['heads']:6} {line['leaked']:6} {line['leak_rate']:7.4f}"
-        f" {line['subject_shown']:13.1%} {line['clips_shown']:4}/{line['clips']:<4} {line['cpu_ms_per_frame']:8.1f}",
+        f"{mode:20} {camera:12} {line['frames']:6} {line['heads']:6} {line['leaked']:6} "
+        f"{line['leak_rate']:7.4f}"
+        f" {line['subject_shown']:13.1%} {line['clips_shown']:4}/{line['clips']:<4} "
+        f"{line['cpu_ms_per_frame']:8.1f}",
         flush=True,
     )
 

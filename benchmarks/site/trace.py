@@ -94,7 +94,9 @@ def run(folder: Path, policy: str, out: Path | None) -> dict[str, object]:
     return {
         "site": folder.name,
         "policy": policy,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": (
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        ),
         "wall_s": round(time.monotonic() - began, 1),
         "cases": cases,
     }

@@ -29,12 +29,14 @@ def load_policy(name: str, extra_dir: Path | None = None) -> Policy:
     files = _files(extra_dir)
     if name not in files:
         raise BadInput(
-            f"exposure policy {name!r} is unknown: expected one of {', '.join(sorted(files))}, or a YAML file"
+            f"exposure policy {name!r} is unknown: expected one of {', '.join(sorted(files))}, or "
+            "a YAML file"
         )
     policy = _read(files[name])
     if policy.name != name:
         raise BadInput(
-            f"{files[name].name}: expected the policy's name to be {name!r} like the file's, got {policy.name!r}"
+            f"{files[name].name}: expected the policy's name to be {name!r} like the file's, got "
+            f"{policy.name!r}"
         )
     return policy
 

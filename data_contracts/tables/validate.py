@@ -104,7 +104,8 @@ def validated(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
     missing = [name for name in contract.names if name not in frame.columns]
     if missing and len(frame):
         raise ContractViolation(
-            f"table {contract.name}@{contract.version} ({len(frame)} rows) lacks the columns {', '.join(missing)}"
+            f"table {contract.name}@{contract.version} ({len(frame)} rows) lacks the columns "
+            f"{', '.join(missing)}"
         )
     try:
         shaped = contract.shape(frame)
@@ -112,7 +113,8 @@ def validated(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
         # `from None`: the original message quotes the value that would not cast.
         raise ContractViolation(
             f"table {contract.name}@{contract.version} ({len(frame)} rows) cannot be cast to "
-            f"its dtypes ({type(error).__name__}): {'; '.join(_shape_faults(frame, contract)) or 'see the contract'}"
+            f"its dtypes ({type(error).__name__}): "
+            f"{'; '.join(_shape_faults(frame, contract)) or 'see the contract'}"
         ) from None
     validate(shaped, contract)
     return shaped

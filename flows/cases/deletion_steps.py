@@ -144,7 +144,8 @@ def verify(env: Environment, case_id: str) -> tuple[str, ...]:
             raise StillThere(f"case {case_id}: an object can still be read; run the purge again")
     done = [
         "the wrapped key is not listed and the case does not open",
-        "no version, delete marker or incomplete upload is listed but this purge's own plan, which goes next",
+        "no version, delete marker or incomplete upload is listed but this purge's own plan, which "
+        "goes next",
         "reading the request, the consent and the approval by their keys fails",
     ]
     if forget_runs.known(env.settings):
@@ -164,7 +165,8 @@ def _verify_machine(env: Environment, case_id: str) -> tuple[str, ...]:
     if traces.count_mentions(home, case_id):
         raise StillThere(f"case {case_id}: a log still names it; run the purge again")
     return (
-        "this machine's logs do not name the case, no scratch file and no fetched copy is left on it",
+        "this machine's logs do not name the case, no scratch file and no fetched copy is left on "
+        "it",
     )
 
 
@@ -178,9 +180,13 @@ def remains(env: Environment) -> tuple[str, ...]:
     record = local_store(env)
     if record is not None:
         out.append(
-            "names of deleted objects (case id, stages, digests) in the local store's log of changes, for ten minutes at most"
+            "names of deleted objects (case id, stages, digests) in the local store's log of "
+            "changes, for ten minutes at most"
             if store_index.local_index(record)
-            else "names of deleted objects (case id, stages, digests) in the local store's index until it rewrites itself"
+            else (
+                "names of deleted objects (case id, stages, digests) in the local store's index "
+                "until it rewrites itself"
+            )
         )
     else:
         out.append(
@@ -188,7 +194,8 @@ def remains(env: Environment) -> tuple[str, ...]:
         )
     if forget_runs.known(env.settings) and prefect_database.local_database(env.settings) is None:
         out.append(
-            "events of the case's runs at the orchestrator, with the case id, until its own retention ends"
+            "events of the case's runs at the orchestrator, with the case id, until its own "
+            "retention ends"
         )
     return tuple(out)
 

@@ -45,7 +45,8 @@ def store_case(env: Environment, papers: Papers) -> None:
         object_key.request(request.case_id)
     ):
         raise BadInput(
-            f"case {request.case_id} is filed already; run it again with: encounter case run {request.case_id}"
+            f"case {request.case_id} is filed already; run it again with: encounter case run "
+            f"{request.case_id}"
         )
     audit(
         env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}"

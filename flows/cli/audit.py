@@ -90,7 +90,8 @@ def _tell(verdict: Verdict, keys: list[PublicKey], notes: list[str]) -> None:
     say(f"{verdict.entries} entries, {verdict.checkpoints} checkpoints; last hash {verdict.head}")
     if not keys:
         say(
-            "[yellow]checkpoints were not checked:[/] give the installation's public key with --checkpoint-key"
+            "[yellow]checkpoints were not checked:[/] give the installation's public key with "
+            "--checkpoint-key"
         )
     elif verdict.entries:
         left = verdict.entries - verdict.vouched
@@ -139,7 +140,10 @@ def lock_line(env: Environment) -> str:
     """Whether the store locks entries."""
     if env.audit_log.locked:
         return f"object lock: on; entries cannot be deleted for {env.settings.audit.lock_days} days"
-    return "[yellow]object lock: not available here;[/] a deleted entry is found by the check, not prevented"
+    return (
+        "[yellow]object lock: not available here;[/] a deleted entry is found by the check, not "
+        "prevented"
+    )
 
 
 @app.command("export")
@@ -177,7 +181,8 @@ def _readable(entries: list[StoredEntry]) -> list[Link]:
             links.append(read_link(stored.data or b""))
         except BadInput:
             say(
-                f"[yellow]left out:[/] entry {stored.sequence} cannot be read; see encounter audit verify"
+                f"[yellow]left out:[/] entry {stored.sequence} cannot be read; see encounter audit "
+                "verify"
             )
     return links
 

@@ -144,7 +144,8 @@ def _origin(text: str | None, site: Site | None) -> Origin:
         return site.origin
     if text is None:
         raise BadInput(
-            "a new camera file needs --origin LON,LAT: where the (0, 0) of your metres lies; 0,0 where no map matters"
+            "a new camera file needs --origin LON,LAT: where the (0, 0) of your metres lies; 0,0 "
+            "where no map matters"
         )
     lon, lat = _numbers(text, "LON,LAT in degrees")
     return Origin(lon=lon, lat=lat)
@@ -210,7 +211,8 @@ def _show(found: CameraCalibration) -> None:
     if place is not None:
         at, sd = place
         say(
-            f"camera at x {at[0]:.2f}, y {at[1]:.2f}, {at[2]:.2f} m high (1 sd: {', '.join(f'{v:.2f}' for v in sd)} m)"
+            f"camera at x {at[0]:.2f}, y {at[1]:.2f}, {at[2]:.2f} m high (1 sd: "
+            f"{', '.join(f'{v:.2f}' for v in sd)} m)"
         )
     for note in found.notes:
         say(f"[yellow]note:[/] {note}")
@@ -264,7 +266,8 @@ def _heights(footage: list[Path], camera: Camera, person_height: float | None) -
         walkers(pd.concat(tables, ignore_index=True), camera), camera, person_height
     )
     say(
-        f"people appear {found.height_m:.2f} m tall (± {found.height_sd_m:.2f} m; {found.tracks} tracks)"
+        f"people appear {found.height_m:.2f} m tall (± {found.height_sd_m:.2f} m; {found.tracks} "
+        "tracks)"
     )
     for what, change, sd in (
         ("far", found.far_m, found.far_sd_m),

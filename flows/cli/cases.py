@@ -98,7 +98,8 @@ def file(
         say(f"case {case_id} is filed; its trace has started: encounter case show {case_id}")
     else:
         say(
-            f"case {case_id} is filed; the Prefect server is down, the trace starts when it is back (encounter up)"
+            f"case {case_id} is filed; the Prefect server is down, the trace starts when it is "
+            "back (encounter up)"
         )
 
 
@@ -130,7 +131,8 @@ def show(case_id: CaseId) -> None:
     manifest = publish.load_manifest(case.vault, run)
     print_contacts(case.vault, run)
     say(
-        f"run {run.run_id}, policy {manifest.policy}; {len(manifest.artefacts)} artefacts: encounter case fetch {case_id}"
+        f"run {run.run_id}, policy {manifest.policy}; {len(manifest.artefacts)} artefacts: "
+        f"encounter case fetch {case_id}"
     )
 
 
@@ -182,7 +184,8 @@ def fetch(
         raise BadInput(f"case {case_id} has no finished run yet: encounter case show {case_id}")
     folder = publish.fetch(case.vault, run, out / case_id)
     say(
-        f"written to {folder}; delete it when you have read it; the purge of the case on this machine does too"
+        f"written to {folder}; delete it when you have read it; the purge of the case on this "
+        "machine does too"
     )
 
 

@@ -40,7 +40,8 @@ def read_text(path: Path) -> str:
         return read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{path}: expected text in UTF-8, got byte {error.start} as {error.object[error.start]:#x}"
+            f"{path}: expected text in UTF-8, got byte {error.start} as "
+            f"{error.object[error.start]:#x}"
         ) from None
 
 

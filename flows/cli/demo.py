@@ -58,7 +58,8 @@ def demo(
         env, papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _BASIS)
     )
     say(
-        f"case {case_id} is filed with consent and approval by two people; Prefect UI: {ui_address(env.settings)}"
+        f"case {case_id} is filed with consent and approval by two people; Prefect UI: "
+        f"{ui_address(env.settings)}"
     )
     if started is None:
         raise BadInput("the Prefect server did not take the case; see encounter status")

@@ -56,7 +56,8 @@ def end_case(case_id: str, reason: str, yes: bool) -> Receipt | None:
         kind: max(receipt.found.get(kind, 0), receipt.destroyed.get(kind, 0)) for kind in KINDS
     }
     say(
-        f"case {case_id} is gone ({receipt.reason}): {counted['object_versions']} objects, {counted['runs']} runs"
+        f"case {case_id} is gone ({receipt.reason}): {counted['object_versions']} objects, "
+        f"{counted['runs']} runs"
     )
     say(f"receipt {receipt.key}; get it with: encounter receipt fetch {case_id}")
     return receipt

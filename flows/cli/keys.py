@@ -49,7 +49,8 @@ def new(
     write_private(out, json.dumps(private, indent=1).encode())
     write_private(public_path(out), public.model_dump_json(indent=1).encode())
     say(
-        f"private key {out}\npublic key  {public_path(out)}  (an administrator adds it: encounter keys publish)"
+        f"private key {out}\npublic key  {public_path(out)}  (an administrator adds it: encounter "
+        "keys publish)"
     )
 
 
@@ -117,5 +118,6 @@ def publish_site(
     for camera in site.cameras:
         if camera.homography is None:
             say(
-                f"[yellow]{camera.camera_id} places no one:[/] {camera.calibration_fault or 'it has no homography'}"
+                f"[yellow]{camera.camera_id} places no one:[/] "
+                f"{camera.calibration_fault or 'it has no homography'}"
             )

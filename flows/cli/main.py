@@ -16,7 +16,10 @@ from flows.runtime.audit import acting, this_user
 
 app = typer.Typer(
     name="encounter",
-    help="Consented contact tracing from recorded CCTV: one subject, anonymous bystanders, provable deletion.",
+    help=(
+        "Consented contact tracing from recorded CCTV: one subject, anonymous bystanders, "
+        "provable deletion."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -61,7 +64,10 @@ def _unexpected(error: Exception) -> str:
     """Where the program failed, without the values it had."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"
-    return f"unexpected {place}; please report it (ENCOUNTER_TRACEBACK=1 shows more, which may name people)"
+    return (
+        f"unexpected {place}; please report it (ENCOUNTER_TRACEBACK=1 shows more, which may name "
+        "people)"
+    )
 
 
 if __name__ == "__main__":

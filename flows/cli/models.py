@@ -94,5 +94,6 @@ def export(
     folder = model_settings(load_settings()).cache.expanduser() / PACKS
     name, path = export_osnet(checkpoint.expanduser(), out, folder)
     say(
-        f"{name} is in {path}; a licence of its weights that forbids commercial use holds for this file too"
+        f"{name} is in {path}; a licence of its weights that forbids commercial use holds for this "
+        "file too"
     )

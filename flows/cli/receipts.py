@@ -50,7 +50,8 @@ def _own_key() -> PublicKey:
         return load_signing_key(load_settings()).public
     except KeyMissing as error:
         raise BadInput(
-            f"{error}; or give the installation's public key with --key (encounter receipt key prints it)"
+            f"{error}; or give the installation's public key with --key (encounter receipt key "
+            "prints it)"
         ) from None
 
 

@@ -60,7 +60,8 @@ def up(
     """
     settings = start(data)
     say(
-        f"object store  http://{settings.s3.endpoint}  (credentials: {settings.home / 'stack.json'})"
+        f"object store  http://{settings.s3.endpoint}  (credentials: "
+        f"{settings.home / 'stack.json'})"
     )
     say(f"Prefect UI    {ui_address(settings)}")
     say(f"reports       {settings.report_link_base}  (password: {password_file(settings)})")

@@ -45,7 +45,8 @@ def _deployment_id(api: Any, name: str) -> UUID:
         return api.read_deployment_by_name(name).id
     except ObjectNotFound as error:
         raise StackError(
-            f"the server has no deployment {name}: register it with `prefect --no-prompt deploy --all`"
+            f"the server has no deployment {name}: register it with `prefect --no-prompt deploy "
+            "--all`"
         ) from error
 
 
@@ -81,7 +82,8 @@ def _start(deployment: str, parameters: dict[str, Any], case_id: str, **options:
             )
     except (httpx.HTTPError, OSError, RuntimeError) as error:
         raise StackError(
-            f"the Prefect server cannot be reached ({type(error).__name__}); the case is stored and starts "
+            f"the Prefect server cannot be reached ({type(error).__name__}); the case is stored "
+            "and starts "
             "by itself when the server is back (or run: encounter up)"
         ) from error
     return run.id

@@ -136,7 +136,8 @@ def prefect_command(
     """
     if not settings.prefect.api_url:
         raise StackError(
-            "no Prefect server is known: start one with `encounter up` or set ENCOUNTER_PREFECT__API_URL"
+            "no Prefect server is known: start one with `encounter up` or set "
+            "ENCOUNTER_PREFECT__API_URL"
         )
     settings.paths.prefect.mkdir(parents=True, exist_ok=True, mode=0o700)
     argv = [*_PYTHON, "--no-prompt", *(a for a in arguments if a != "--no-prompt")]

@@ -92,7 +92,8 @@ def wait_ready(
             raise StackError(f"{what} ended while it was starting; {last_words(Path(record.log))}")
         if time.monotonic() > deadline:
             raise StackError(
-                f"{what} was not ready after {timeout_s:.0f} s (stack.start_timeout_s); {last_words(Path(record.log))}"
+                f"{what} was not ready after {timeout_s:.0f} s (stack.start_timeout_s); "
+                f"{last_words(Path(record.log))}"
             )
         time.sleep(_POLL_S)
 
@@ -175,7 +176,8 @@ def choose_ports(
         offsets = (0, _GRPC_OFFSET) if name in pairs else (0,)
         if port and not _free(port, offsets):
             raise StackError(
-                f"port {port} for {name} is taken: stop what uses it or set stack.{name}_port to another"
+                f"port {port} for {name} is taken: stop what uses it or set stack.{name}_port to "
+                "another"
             )
         candidates = [port] if port else [earlier.get(name, 0), *random.sample(_PORTS, 200)]
         found = (p for p in candidates if p and p not in chosen.values() and _free(p, offsets))

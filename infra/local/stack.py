@@ -164,7 +164,8 @@ class _Starter:
         if self._running("store"):
             if str(data) != self.record.data_dir:
                 raise StackError(
-                    f"the store runs with its data in {self.record.data_dir}: stop it with `encounter down`"
+                    f"the store runs with its data in {self.record.data_dir}: stop it with "
+                    "`encounter down`"
                 )
             return
         self.on_progress("starting the object store")

@@ -25,7 +25,10 @@ def configuration(data_dir: Path) -> str | None:
     if (data_dir / _LEVELDB).exists():
         return None
     # A JSON string is a basic string of TOML, whatever is in the path.
-    return f"[sqlite]\nenabled = true\ndbFile = {json.dumps(str(data_dir / FILE), ensure_ascii=False)}\n"
+    return (
+        "[sqlite]\nenabled = true\ndbFile = "
+        f"{json.dumps(str(data_dir / FILE), ensure_ascii=False)}\n"
+    )
 
 
 def rewrite(record: StackRecord) -> None:

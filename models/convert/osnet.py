@@ -107,7 +107,8 @@ def _weights(torch: Any, checkpoint: Path) -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelUnavailable(
-            f"{checkpoint.name} cannot be read as weights alone ({why}); save its state_dict in a file of its own"
+            f"{checkpoint.name} cannot be read as weights alone ({why}); save its state_dict in a "
+            "file of its own"
         ) from error
     if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
         stored = stored["state_dict"]  # torchreid's training loop saves it beside the optimiser's

@@ -144,7 +144,7 @@ class _Converter:
             self.view[name] = handler(node, names)
 
     # --- layouts
-    # -----------------------------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------
 
     def _as(self, name: str, perm: tuple[int, ...] | None) -> str:
         """The ONNX tensor that, seen through `perm`, is TensorFlow's tensor `name`."""

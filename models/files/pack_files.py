@@ -132,7 +132,8 @@ def _plain(pack: Path, task: PackTask, names: Sequence[str]) -> PackFile | None:
     right = [path for path in sorted(pack.glob("*.onnx")) if _kind(path) == task]
     if len(right) > 1:
         raise ModelUnavailable(
-            f"{pack}: several files look like {task}: {', '.join(p.name for p in right)}; leave only the one to use"
+            f"{pack}: several files look like {task}: {', '.join(p.name for p in right)}; leave "
+            "only the one to use"
         )
     return PackFile(right[0]) if right else None
 

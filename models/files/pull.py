@@ -129,7 +129,8 @@ def _pull_one(
         raise ModelUnavailable(f"{name} is never downloaded ({entry.licence}): {entry.pack_advice}")
     if entry.packaged:
         raise ModelUnavailable(
-            f"{name}: {entry.packaged} ships with the project and is missing or changed: reinstall it"
+            f"{name}: {entry.packaged} ships with the project and is missing or changed: reinstall "
+            "it"
         )
     tried: list[str] = []
     for label, get in sources:
@@ -145,8 +146,10 @@ def _pull_one(
             return
     needed = ", ".join(entry.files)
     raise ModelUnavailable(
-        f"{name} could not be had ({'; '.join(tried) or 'offline, and no local folder was named'}). "
-        f"Put {needed} (from {entry.origin}) into a folder and pull again from it with --local FOLDER"
+        f"{name} could not be had "
+        f"({'; '.join(tried) or 'offline, and no local folder was named'}). "
+        f"Put {needed} (from {entry.origin}) into a folder and pull again from it with --local "
+        "FOLDER"
     )
 
 
@@ -187,7 +190,8 @@ def _place(name: str, entry: ModelEntry, files: dict[str, Path], cache: Path) ->
         found = sha256(made)
         if entry.sha256 is not None and found != entry.sha256:
             raise ModelUnavailable(
-                f"conversion gave {found[:12]}…, not {entry.sha256[:12]}…: onnx or numpy differ from requirements.lock"
+                f"conversion gave {found[:12]}…, not {entry.sha256[:12]}…: onnx or numpy differ "
+                "from requirements.lock"
             )
         made.chmod(0o644)
         made.replace(target)

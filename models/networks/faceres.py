@@ -18,7 +18,8 @@ from models.geometry import ARCFACE_112, warp
 from models.interface import Floats, Image
 from models.runtime import Session
 
-_ALIGNED = 112  # the mask classifier was trained on faces aligned at this size and enlarged; so is everything here
+# The mask classifier was trained on faces aligned at this size and enlarged; so is everything here.
+_ALIGNED = 112
 
 
 class FaceRes:

@@ -40,7 +40,8 @@ class Scrfd:
         session = ort_session(file.path, threads, cuda)
         if len(session.get_outputs()) not in (9, 15):
             raise ModelUnavailable(
-                f"{file.path.name}: {len(session.get_outputs())} outputs; SCRFD with landmarks has 9 or 15"
+                f"{file.path.name}: {len(session.get_outputs())} outputs; SCRFD with landmarks has "
+                "9 or 15"
             )
         model = SCRFD(model_file=str(file.path), session=session, static_shape_sessions=False)
         self._model = _prepared(model, file)
@@ -79,7 +80,8 @@ class ArcFace:
         fixed = len(shape) == 4 and all(isinstance(v, int) for v in shape[2:])
         if not fixed or shape[2] != shape[3] or shape[2] < 112 or len(outputs) != 1:
             raise ModelUnavailable(
-                f"{file.path.name}: input {shape}; ArcFace takes (n, 3, 112, 112) and has one output"
+                f"{file.path.name}: input {shape}; ArcFace takes (n, 3, 112, 112) and has one "
+                "output"
             )
         self._model = _prepared(ArcFaceONNX(model_file=str(file.path), session=session), file)
         self._size = int(shape[2])

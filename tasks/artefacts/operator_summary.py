@@ -28,6 +28,7 @@ def summary_markdown(counts: Mapping[str, int], gaps: pd.DataFrame, report_link:
             lines.append(f"| {str(kind).replace('_', ' ')} | {len(group)} | {group.sum():.1f} |")
     lines += [
         "",
-        f"[Open the report]({report_link}) (for reviewers who hold the case's key). A person decides.",
+        f"[Open the report]({report_link}) (for reviewers who hold the case's key). A person "
+        "decides.",
     ]
     return "\n".join(lines) + "\n"

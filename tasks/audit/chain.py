@@ -200,7 +200,10 @@ def _check_points(
                 Finding(number, "forged", f"its checkpoint is that of entry {point.sequence}")
             )
         elif point.sequence > last:
-            said = f"a checkpoint of {point.time:%Y-%m-%d %H:%M:%S}Z vouches for {point.sequence} entries"
+            said = (
+                f"a checkpoint of {point.time:%Y-%m-%d %H:%M:%S}Z vouches for {point.sequence} "
+                "entries"
+            )
             findings.append(Finding(last + 1, "truncated", f"{said}, {last} are here"))
         elif point.sequence in chain and chain[point.sequence].hash != point.head:
             said = f"a checkpoint of {point.time:%Y-%m-%d %H:%M:%S}Z vouches for another entry here"

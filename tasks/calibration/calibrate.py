@@ -201,7 +201,8 @@ def _again(best: Fit, clicks: Clicks, known: Array) -> Fit | None:
 
 
 _MIRRORED = (
-    "the points show the floor from below (mirrored): x_m grows to the east and y_m to the north, seen from above;"
+    "the points show the floor from below (mirrored): x_m grows to the east and y_m to the north, "
+    "seen from above;"
     " exchange x_m and y_m, or turn the sign of one of them"
 )
 
@@ -212,7 +213,8 @@ def _why_not(clicks: Clicks, lens: Lens) -> str:
     depth = (np.c_[clicks.m, np.ones(len(clicks))] @ start.to_image(start.start).T)[:, 2]
     beyond = [str(i + 1) for i in np.flatnonzero(depth <= 1e-9)]
     return (
-        f"no camera sees these points in these places: point {', '.join(beyond) or 'by point they'} would lie behind the"
+        "no camera sees these points in these places: point "
+        f"{', '.join(beyond) or 'by point they'} would lie behind the"
         " horizon; check that clicks and metres are in the same order and that the places are right"
     )
 
@@ -222,7 +224,8 @@ def _disagreement(fit: Fit) -> str:
     error = np.linalg.norm(fit.pixels(clicks.m) - clicks.px, axis=1)
     ranked = ", ".join(f"{i + 1} ({error[i]:.0f} px)" for i in np.argsort(-error)[:3])
     return (
-        f"the points disagree by more than {clicks.click_sd_px:g} px and {clicks.measured_sd_m:g} m explain, and"
+        f"the points disagree by more than {clicks.click_sd_px:g} px and {clicks.measured_sd_m:g} "
+        "m explain, and"
         f" no single point explains it; largest errors: {ranked}. Check these, measure more points,"
         " or state a lower accuracy (--click-px, --measured-m)"
     )
@@ -231,16 +234,23 @@ def _disagreement(fit: Fit) -> str:
 def _notes(fit: Fit, known: Array, clicks: Clicks, off: int | None) -> Iterator[str]:
     """What the user must know beside the numbers."""
     if off is not None:
-        yield f"point {off + 1} does not agree with the others and was left out: check its click and its metres"
+        yield (
+            f"point {off + 1} does not agree with the others and was left out:"
+            " check its click and its metres"
+        )
     if len(clicks) == LEAST_POINTS:
         yield "four points cannot check each other: a wrong one may go unseen; measure two more"
     if not fit.plain:
         yield (
-            "the points do not agree with a plain camera (square pixels, optical axis in the middle): only the floor is"
+            "the points do not agree with a plain camera (square pixels, optical axis in the "
+            "middle): only the floor is"
             " calibrated; give --position so that heads and hidden feet can be placed"
         )
     if fit.lens is not fit.model.lens:
-        yield f"the lens bends lines: k1 = {fit.lens.distortion[0]:.3f} and a focal length of {fit.lens.focal:.0f} px are written"
+        yield (
+            f"the lens bends lines: k1 = {fit.lens.distortion[0]:.3f}"
+            f" and a focal length of {fit.lens.focal:.0f} px are written"
+        )
     place = fit.position()
     if place is None:
         return
@@ -248,9 +258,12 @@ def _notes(fit: Fit, known: Array, clicks: Clicks, off: int | None) -> Iterator[
     apart = np.abs(at - known)
     if (np.nan_to_num(apart) > 3 * POSITION_SD_M).any():
         said = ", ".join("?" if np.isnan(v) else f"{v:.2f}" for v in known)
-        yield f"the stated position ({said}) m is not where the points see the camera ({', '.join(f'{v:.2f}' for v in at)})"
+        seen = ", ".join(f"{v:.2f}" for v in at)
+        yield f"the stated position ({said}) m is not where the points see the camera ({seen})"
     if sd[2] > _HEIGHT_DOUBT * at[2]:
         yield (
-            f"the camera's height follows from these points only to {sd[2]:.2f} m ({at[2]:.2f} m): people's heights and"
-            " hidden feet will be as unsure; measure it and give --height, or spread the points more"
+            f"the camera's height follows from these points only to {sd[2]:.2f} m ({at[2]:.2f} m): "
+            "people's heights and"
+            " hidden feet will be as unsure; measure it and give --height, or spread the points "
+            "more"
         )

@@ -152,7 +152,8 @@ def _below(camera: Camera) -> Array:
     below = Projection(camera).camera_xy_m
     if below is None:
         raise BadInput(
-            f"camera {camera.camera_id}: its homography alone does not tell heights, as that of a plain camera does:"
+            f"camera {camera.camera_id}: its homography alone does not tell heights, as that of a "
+            "plain camera does:"
             " calibrate it again, or give position_local_m"
         )
     return below
@@ -167,8 +168,10 @@ def check_heights(seen: Walkers, camera: Camera, stated_m: float | None = None) 
     n = len(seen.height_m)
     if n < _LEAST_PIECES:
         raise BadInput(
-            f"camera {camera.camera_id}: expected at least {_LEAST_PIECES * _PIECE_S:g} s of people seen from head to feet,"
-            f" got {n * _PIECE_S:g} s; take footage in which someone walks near and far, left and right"
+            f"camera {camera.camera_id}: expected at least {_LEAST_PIECES * _PIECE_S:g} s of "
+            "people seen from head to feet,"
+            f" got {n * _PIECE_S:g} s; take footage in which someone walks near and far, left and "
+            "right"
         )
     middle = BODY_HEIGHT_M if stated_m is None else stated_m
     between = BODY_HEIGHT_SD_M if stated_m is None else _STATED_SD_M
@@ -232,25 +235,30 @@ def _warnings(
         tilt = np.degrees(abs(found.far_m) / span_m * height / middle)
         more = ("taller", "further down") if found.far_m > 0 else ("smaller", "less far down")
         yield (
-            f"tilt: far from the camera people appear {abs(found.far_m):.2f} m {more[0]} than near it: the camera looks"
+            f"tilt: far from the camera people appear {abs(found.far_m):.2f} m {more[0]} than near "
+            "it: the camera looks"
             f" {more[1]} than its file says, by about {tilt:.1f} degrees; was it moved?"
         )
     if abs(found.right_m) > max(_CHANGE_SD * found.right_sd_m, least):
         side = "right" if found.right_m > 0 else "left"
         yield (
-            f"turn: people appear {abs(found.right_m):.2f} m taller on the {side} of the picture: the picture is turned about"
+            f"turn: people appear {abs(found.right_m):.2f} m taller on the {side} of the picture: "
+            "the picture is turned about"
             " its middle, or the points on one side were wrong"
         )
     off = found.height_m / middle - 1
     if abs(found.height_m - middle) > HEIGHT_GATE_SD * found.height_sd_m:
         way = ("long", "further down") if off > 0 else ("short", "less far down")
         yield (
-            f"scale: people appear {found.height_m:.2f} m tall, {middle:.2f} m is expected: the file's metres (or the stated"
-            f" height of the camera) are too {way[0]} by about {abs(off):.0%}, or the camera looks {way[1]} than its file says"
+            f"scale: people appear {found.height_m:.2f} m tall, {middle:.2f} m is expected: the "
+            "file's metres (or the stated"
+            f" height of the camera) are too {way[0]} by about {abs(off):.0%}, or the camera looks "
+            f"{way[1]} than its file says"
         )
     if seen.outside > _OUTSIDE_SHARE:
         yield (
-            f"coverage: {seen.outside:.0%} of the places where people stand are outside the camera's coverage: the homography"
+            f"coverage: {seen.outside:.0%} of the places where people stand are outside the "
+            "camera's coverage: the homography"
             " or the coverage is another camera's, or out of date"
         )
 
@@ -282,7 +290,8 @@ def check_record(camera: Camera) -> tuple[str, ...]:
         return ()
     if np.linalg.det(Projection(camera).to_image) > 0:
         return (
-            "mirror: the homography sees the floor from below; x is east and y north, as seen from above",
+            "mirror: the homography sees the floor from below; x is east and y north, as seen from "
+            "above",
         )
     stated = camera.position_local_m
     seen = position_of(camera)
@@ -295,6 +304,8 @@ def check_record(camera: Camera) -> tuple[str, ...]:
     if apart <= max(3 * POSITION_SD_M, 2 * BODY_HEIGHT_SD_M / BODY_HEIGHT_M * stated[2]):
         return ()
     return (
-        f"position: the file says ({said}) m, the homography sees the camera at ({', '.join(f'{v:.2f}' for v in seen)}) m:"
-        f" its height there is {seen[2] / stated[2]:.0%} of the stated one; one of the two is wrong",
+        f"position: the file says ({said}) m, the homography sees the camera at "
+        f"({', '.join(f'{v:.2f}' for v in seen)}) m:"
+        f" its height there is {seen[2] / stated[2]:.0%} of the stated one; one of the two is "
+        "wrong",
     )

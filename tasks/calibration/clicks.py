@@ -73,7 +73,8 @@ def read_clicks(
         rows.append(_numbers(row, f"{name}, line {reader.line_num}"))
         if not (0 <= rows[-1][0] <= width and 0 <= rows[-1][1] <= height):
             raise BadInput(
-                f"{name}, line {reader.line_num}: {rows[-1][0]:g}, {rows[-1][1]:g} px is outside the picture of"
+                f"{name}, line {reader.line_num}: {rows[-1][0]:g}, {rows[-1][1]:g} px is outside "
+                "the picture of"
                 f" {width} x {height}"
             )
     table = np.array(rows, float).reshape(-1, 4)
@@ -101,7 +102,8 @@ def check(clicks: Clicks, name: str = "points") -> None:
     n = len(clicks)
     if n < LEAST_POINTS:
         raise BadInput(
-            f"{name}: expected at least {LEAST_POINTS} points, got {n}; 6 or more can also be checked"
+            f"{name}: expected at least {LEAST_POINTS} points, got {n}; 6 or more can also be "
+            "checked"
         )
     for what, at, sd, same in (
         ("px", clicks.px, clicks.click_sd_px, _SAME_PX),
@@ -113,7 +115,8 @@ def check(clicks: Clicks, name: str = "points") -> None:
         i, j = divmod(int(apart.argmin()), n)
         if apart[i, j] < same:
             raise BadInput(
-                f"{name}: points {i + 1} and {j + 1} are the same (in {what}): correct or remove one of them"
+                f"{name}: points {i + 1} and {j + 1} are the same (in {what}): correct or remove "
+                "one of them"
             )
         # Four points in general position exist unless all but one lie on a line.
         for k in range(n):
@@ -122,7 +125,8 @@ def check(clicks: Clicks, name: str = "points") -> None:
                     "all points" if _off_line(at) < _ON_LINE_SD * sd else f"all points but {k + 1}"
                 )
                 raise BadInput(
-                    f"{name}: {which} lie on one line (in {what}, within {_ON_LINE_SD * sd:g}), which fixes no plane:"
+                    f"{name}: {which} lie on one line (in {what}, within {_ON_LINE_SD * sd:g}), "
+                    "which fixes no plane:"
                     " measure points spread over the floor, near and far, left and right"
                 )
 

@@ -156,7 +156,8 @@ def revoked(trusted: TrustedKeys, key_id: str, at: datetime) -> TrustedKeys:
     )
     if len(found) != 1:
         raise BadInput(
-            f"{key_id}: expected the id of one trusted key, 8 characters or more, found {len(found)}: encounter keys list"
+            f"{key_id}: expected the id of one trusted key, 8 characters or more, found "
+            f"{len(found)}: encounter keys list"
         )
     since = min(at, found[0].revoked_utc) if found[0].revoked_utc else at
     entry = found[0].model_copy(update={"revoked_utc": since})

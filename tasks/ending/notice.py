@@ -26,16 +26,19 @@ def case_notice(case: AuthorisedCase, facts: CaseFacts, ends_utc: datetime) -> s
         f"# Case {case.case_id}",
         "",
         f"Purpose: {case.request.purpose}. "
-        f"Legal basis: {'; '.join(dict.fromkeys(g.legal_basis for g in grants))}. Policy: {case.request.policy}.",
+        f"Legal basis: {'; '.join(dict.fromkeys(g.legal_basis for g in grants))}. Policy: "
+        f"{case.request.policy}.",
         "",
         *_collected(facts),
-        f"- searched: recordings from {_time(case.span.start_utc)} to {_time(case.span.end_utc)}, {_cameras(case)}",
+        f"- searched: recordings from {_time(case.span.start_utc)} to {_time(case.span.end_utc)}, "
+        f"{_cameras(case)}",
         "",
         *_shared(facts),
         "",
         "## Destroyed",
         "",
-        f"Nothing yet. Everything of the case is destroyed by {_time(ends_utc)} at the latest, or when consent is withdrawn.",
+        f"Nothing yet. Everything of the case is destroyed by {_time(ends_utc)} at the latest, or "
+        "when consent is withdrawn.",
     ]
     return "\n".join(lines) + "\n"
 

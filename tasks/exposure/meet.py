@@ -45,7 +45,8 @@ def meet(
     settings = settings or MeetSettings()
     if set(distances_m) != set(_COLUMN):
         raise BadInput(
-            f"meet: expected the contract's distances {sorted(_COLUMN)} m, got {sorted(set(distances_m))}"
+            f"meet: expected the contract's distances {sorted(_COLUMN)} m, got "
+            f"{sorted(set(distances_m))}"
         )
     found = []
     others = persons[~persons["person_id"].isin(subject_person_ids)]

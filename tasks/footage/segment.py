@@ -65,8 +65,10 @@ def fitted(image: NDArray[np.uint8], camera: Camera) -> NDArray[np.uint8]:
     aspect = width / height * camera.image_height / camera.image_width
     if abs(aspect - 1) > _ASPECT_TOLERANCE:
         raise VideoUnreadable(
-            f"expected pictures like {camera.image_width} x {camera.image_height}, for which the camera was calibrated,"
-            f" got {width} x {height}: correct image_width and image_height or the recorder's setting"
+            f"expected pictures like {camera.image_width} x {camera.image_height}, for which the "
+            "camera was calibrated,"
+            f" got {width} x {height}: correct image_width and image_height or the recorder's "
+            "setting"
         )
     shrink = camera.image_width < width
     return np.asarray(

@@ -160,7 +160,8 @@ def _check_whole(
     missing_s = stated_s - last_s - 1.0 / float(_rate(stream))
     if not key_only and stated_s and missing_s > max(1.0, 2.0 / float(_rate(stream))):
         raise VideoUnreadable(
-            f"expected {stated_s:.1f} s, the pictures end {missing_s:.1f} s early: the file is cut, upload it again"
+            f"expected {stated_s:.1f} s, the pictures end {missing_s:.1f} s early: the file is "
+            "cut, upload it again"
         )
 
 
@@ -203,7 +204,8 @@ def _opened(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]]:
         height = stream.codec_context.height
         if not 0 < width * height <= MAX_PIXELS:
             raise VideoUnreadable(
-                f"expected a picture of at most {MAX_PIXELS} pixels, the header says {width} x {height}"
+                f"expected a picture of at most {MAX_PIXELS} pixels, the header says {width} x "
+                f"{height}"
             )
         stream.thread_type = "NONE"  # parallelism is the orchestrator's: one process, one core
         yield container, stream

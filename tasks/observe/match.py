@@ -142,6 +142,7 @@ def _similarity(template: SubjectTemplate, vectors: NDArray[np.float32]) -> NDAr
     """
     if vectors.shape[1] != len(template.rotated):
         raise BadInput(
-            "the template was built with another face model: build it again from the reference pictures"
+            "the template was built with another face model: build it again from the reference "
+            "pictures"
         )
     return template.rotation.apply(vectors) @ template.rotated

@@ -34,7 +34,8 @@ def forgetful(function: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:  # noqa: BLE001 - whatever it was, it holds the frames
             last = traceback.extract_tb(error.__traceback__)[-1]
             failure = EncounterError(
-                f"unexpected {type(error).__name__} in {function.__name__}, at {Path(last.filename).name}:{last.lineno};"
+                f"unexpected {type(error).__name__} in {function.__name__}, at "
+                f"{Path(last.filename).name}:{last.lineno};"
                 " please report it"
             )
         raise failure

@@ -45,7 +45,8 @@ class Rotation:
 
     def __reduce__(self) -> str:
         raise NotAuthorised(
-            "a template's secret does not travel between processes: derive it there from the case's key"
+            "a template's secret does not travel between processes: derive it there from the "
+            "case's key"
         )
 
     def apply(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:

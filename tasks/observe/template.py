@@ -101,7 +101,8 @@ def _decoded(name: str, data: bytes) -> Image:
     """
     if len(data) > _MAX_BYTES:
         raise BadInput(
-            f"reference picture {name}: expected at most {_MAX_BYTES >> 20} MiB, got {len(data) >> 20}"
+            f"reference picture {name}: expected at most {_MAX_BYTES >> 20} MiB, got "
+            f"{len(data) >> 20}"
         )
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
@@ -123,13 +124,15 @@ def _decoded(name: str, data: bytes) -> Image:
 def _only_face(name: str, faces: Faces, min_face_px: float) -> int:
     if not len(faces):
         raise BadInput(
-            f"reference picture {name}: no face found; expected one clear face, send another picture"
+            f"reference picture {name}: no face found; expected one clear face, send another "
+            "picture"
         )
     width = faces.width_px
     largest = int(np.argmax(width))
     if int((width >= _RIVAL_SHARE * width[largest]).sum()) > 1:
         raise BadInput(
-            f"reference picture {name}: several faces found; expected only the subject's, crop the picture"
+            f"reference picture {name}: several faces found; expected only the subject's, crop the "
+            "picture"
         )
     if width[largest] < min_face_px:
         raise BadInput(
@@ -162,7 +165,8 @@ def from_bytes(data: bytes, derive: Derive) -> SubjectTemplate:
     head = len(_MAGIC) + 2
     if data[: head - 1] != _MAGIC + bytes([FORMAT]) or len(data) < head:
         raise BadInput(
-            f"expected a subject template of format {FORMAT}: build it again from the reference pictures"
+            f"expected a subject template of format {FORMAT}: build it again from the reference "
+            "pictures"
         )
     case_id = data[head : head + data[head - 1]]
     rest = data[head + data[head - 1] :]

@@ -103,7 +103,8 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
             gaps.append(
                 _gap(
                     visit,
-                    f"the itinerary names cameras that the site does not have: {', '.join(unknown)}",
+                    "the itinerary names cameras that the site does not have: "
+                    f"{', '.join(unknown)}",
                 )
             )
         anchors.append(

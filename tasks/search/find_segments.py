@@ -148,7 +148,10 @@ def uncalibrated_gaps(windows: pd.DataFrame, site: Site) -> pd.DataFrame:
         row = {
             "kind": "no_calibration",
             "camera_id": camera_id,
-            "detail": f"nobody is placed on the ground: {camera.calibration_fault or 'the camera file has no homography'}",
+            "detail": (
+                "nobody is placed on the ground: "
+                f"{camera.calibration_fault or 'the camera file has no homography'}"
+            ),
             "advice": "calibrate it (encounter camera calibrate) and run the case again",
         }
         gaps += [{**row, "start_utc": s.start_utc, "end_utc": s.end_utc} for s in stretches]
@@ -244,7 +247,10 @@ def _explained(
 def _strange(camera_id: str, prefix: str, keys: list[str]) -> dict[str, Any]:
     hour = datetime.strptime(prefix.split("/", 1)[1], "%Y-%m-%d/%H/").replace(tzinfo=UTC)
     names = ", ".join(sorted(key.removeprefix(prefix) for key in keys)[:3])
-    detail = f"{len(keys)} object(s) in this hour are not named <minute>.<second>.mp4 and were not read: {names}"
+    detail = (
+        f"{len(keys)} object(s) in this hour are not named <minute>.<second>.mp4 and were not "
+        f"read: {names}"
+    )
     whole = Interval(hour, hour + timedelta(hours=1))
     return _gap(
         "unreadable",

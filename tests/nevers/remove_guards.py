@@ -63,8 +63,8 @@ GUARDS = (
     Guard(
         "1 nothing is shown without an audit entry",
         "flows/viewer/server.py",
-        """    audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))""",
-        "    pass",
+        """audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))""",
+        "pass",
     ),
     Guard(
         "2 strangers get no answer",
@@ -108,13 +108,15 @@ GUARDS = (
         "2 features die with the comparison",
         "tasks/observe/match.py",
         "        similarity = _similarity(template, vectors)",
-        "        similarity = _similarity(template, vectors); globals().setdefault('kept', []).append(vectors)",
+        "        similarity = _similarity(template, vectors); globals().setdefault('kept', "
+        "[]).append(vectors)",
     ),
     Guard(
         "2 features are not logged",
         "tasks/observe/match.py",
         "        similarity = _similarity(template, vectors)",
-        "        similarity = _similarity(template, vectors); __import__('logging').getLogger('x').error('%s', vectors)",
+        "        similarity = _similarity(template, vectors); "
+        "__import__('logging').getLogger('x').error('%s', vectors)",
     ),
     Guard(
         "2 features are not returned",
@@ -305,7 +307,8 @@ def main() -> int:
             green = tests_pass(copy, guard.never)
             path.write_text(whole)
             print(
-                f"{guard.never}: {'STILL GREEN' if green else 'red'}  ({guard.file}: {guard.line.strip()})"
+                f"{guard.never}: {'STILL GREEN' if green else 'red'}  ({guard.file}: "
+                f"{guard.line.strip()})"
             )
             unwatched += green
     return min(unwatched, 1)

@@ -275,14 +275,15 @@ def test_logs_and_fetched_copies_go(env: Environment, tmp_path: Path) -> None:
     log = home.logs / "test-purge.log"
     with log.open("ab", buffering=0) as kept_open:
         kept_open.write(
-            f"run {case_id} began\nrun {case_id}-2 began\nartifact scan-{case_id.lower()}\n".encode()
+            f"run {case_id} began\nrun {case_id}-2 began\nartifact "
+            f"scan-{case_id.lower()}\n".encode()
         )
         destroy_case(case_id, "closed", env)
         kept_open.write(b"end\n")
     text = log.read_text()
-    assert (
-        text
-        == f"run {'x' * len(case_id)} began\nrun {case_id}-2 began\nartifact {'x' * (len(case_id) + 5)}\nend\n"
+    assert text == (
+        f"run {'x' * len(case_id)} began\nrun {case_id}-2 began\nartifact "
+        f"{'x' * (len(case_id) + 5)}\nend\n"
     )
     assert not copy.parent.exists()
     assert mine.exists()

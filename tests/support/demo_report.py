@@ -133,5 +133,8 @@ def report_data(pictures: dict[str, bytes] | None = None) -> ReportData:
         gaps=GAPS.shape([gap, other]),
         windows=WINDOWS.shape(windows),
         pictures=pictures or {},
-        provenance=b'{"models": {"nanodet": "95d85cc393e84aa6"}, "inputs": [], "software": {"python": "3.11"}}',
+        provenance=(
+            b'{"models": {"nanodet": "95d85cc393e84aa6"}, "inputs": [], "software": '
+            b'{"python": "3.11"}}'
+        ),
     )

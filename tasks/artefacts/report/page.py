@@ -76,7 +76,10 @@ def render_report(data: ReportData) -> str:
         data=data,
         clock=clock,
         style=Markup(style),  # noqa: S704  our own file
-        csp=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        csp=(
+            f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
+            "form-action 'none'"
+        ),
         summary=_summary(sightings, contacts, data),
         contacts=[_contact(row, data.policy, stills) for row in contacts.to_dict("records")],
         sightings=[_sighting(row, data.site, stills) for row in sightings.to_dict("records")],
@@ -116,7 +119,8 @@ def _summary(sightings: pd.DataFrame, contacts: pd.DataFrame, data: ReportData) 
     ]
     if asked_contacts:
         out.append(
-            f"{number_of(asked_contacts, 'more possible contact').capitalize()}, to be decided by a person."
+            f"{number_of(asked_contacts, 'more possible contact').capitalize()}, to be decided by "
+            "a person."
         )
     if len(sure):
         seconds = sum(i.seconds for i in merge(_intervals(sure)))

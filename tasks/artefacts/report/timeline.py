@@ -77,7 +77,10 @@ def draw_timelines(
     if len(parts) == 1 and parts[0].seconds > 0.5 * whole.seconds:
         return out
     for part in parts:
-        heading = f"While seen: {clock.day(part.start_utc)}, {clock.time(part.start_utc)} to {clock.time(part.end_utc)}"
+        heading = (
+            f"While seen: {clock.day(part.start_utc)}, {clock.time(part.start_utc)} to "
+            f"{clock.time(part.end_utc)}"
+        )
         out.append(Timeline(heading, rows.draw(part)))
     return out
 
@@ -182,7 +185,8 @@ class _Rows:
                 _bar(part.start_utc, part.end_utc, span, at, y, "window", "", "looked for here")
             )
         for row in own(self.sightings):
-            title = f"{row['sighting_id']}: {duration((row['end_utc'] - row['start_utc']).total_seconds())}"
+            length = duration((row["end_utc"] - row["start_utc"]).total_seconds())
+            title = f"{row['sighting_id']}: {length}"
             style = f"seen {row['band']}"
             out.append(
                 _bar(

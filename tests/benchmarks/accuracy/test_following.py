@@ -22,7 +22,8 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 VIEW = """<Camera><Geometry width="768" height="576" dpx="0.005" dpy="0.005"/>
 <Intrinsic focal="5" kappa1="0.03" cx="384" cy="288" sx="1"/>
 <Extrinsic tx="0" ty="0" tz="8000" rx="2.4" ry="0" rz="0"/></Camera>"""
-BOXES = """<dataset><frame number="7"><objectlist><object id="3"><box h="80" w="30" xc="200" yc="400"/></object>
+BOXES = """<dataset><frame number="7"><objectlist>
+<object id="3"><box h="80" w="30" xc="200" yc="400"/></object>
 </objectlist></frame></dataset>"""
 
 

@@ -35,12 +35,15 @@ COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
     "consent sign": lambda bad, out: _sign("consent", bad, out),
     "approval sign": lambda bad, out: _sign("approval", bad, out),
     "case file, itinerary": lambda bad, out: _file(itinerary=bad, consent=out, approval=out),
-    "case file, consent": lambda bad, out: _file(itinerary=DEMO / "itinerary.csv", consent=bad, approval=bad),
+    "case file, "
+    "consent": lambda bad, out: _file(itinerary=DEMO / "itinerary.csv", consent=bad, approval=bad),
     "camera check": lambda bad, _: ["camera", "check", "--cameras", str(bad)],
-    "camera calibrate, points": lambda bad, out: _calibrate(bad, DEMO / "reference" / "frontal.jpg", out),
+    "camera calibrate, "
+    "points": lambda bad, out: _calibrate(bad, DEMO / "reference" / "frontal.jpg", out),
     "camera calibrate, image": lambda bad, out: _calibrate(DEMO / "itinerary.csv", bad, out),
     "receipt verify": lambda bad, _: ["receipt", "verify", str(bad), "--key", str(bad)],
-    "audit verify, key": lambda bad, out: ["audit", "verify", "--folder", str(out), "--checkpoint-key", str(bad)],
+    "audit verify, "
+    "key": lambda bad, out: ["audit", "verify", "--folder", str(out), "--checkpoint-key", str(bad)],
     "ingest": lambda bad, _: ["ingest", str(bad.parent)],
 }  # fmt: skip
 

@@ -157,8 +157,14 @@ def test_a_volunteer_of_known_height_tells_small_errors():
 
 
 @pytest.mark.parametrize(("degrees", "axis", "says"), [
-    (2, "x", "tilt: far from the camera people appear .* taller .* looks further down .* by about [123]"),
-    (-2, "x", "tilt: far from the camera people appear .* smaller .* looks less far down .* by about [123]"),
+    (2, "x", (
+        "tilt: far from the camera people appear .* taller .* looks further down .* by about "
+        "[123]"
+    )),
+    (-2, "x", (
+        "tilt: far from the camera people appear .* smaller .* looks less far down .* by "
+        "about [123]"
+    )),
     (6, "z", "turn: people appear .* taller on the left"),
     (-6, "z", "turn: people appear .* taller on the right"),
 ])  # fmt: skip

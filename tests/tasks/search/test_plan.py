@@ -188,7 +188,8 @@ def test_overlap_touch_and_straight_line():
     2.5 m/s straight. By hand: from x = 10 m to x = 60 m are 50 m, 20 s, though 5 s are declared.
     """
     cameras = site(
-        camera("a", [("far", 5)], box(0)), camera("b", [("wall", 9)], box(8)), camera("wall", (), box(18)),
+        camera("a", [("far", 5)], box(0)), camera("b", [("wall", 9)], box(8)),
+        camera("wall", (), box(18)),
         camera("far", (), box(60)),
     )  # fmt: skip
     assert walking_seconds(cameras, "a", "b") == 0
