@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from supervision import box_iou_batch
 
-from benchmarks.accuracy.footage import iou
 from models.geometry import ONE_PERSON_OVERLAP, suppress
 
 BOX = ["x0", "y0", "x1", "y1"]
@@ -80,7 +80,7 @@ def _hits(boxes: pd.DataFrame, rows: pd.DataFrame) -> NDArray[np.intp]:
     """(n,) 1 where a box takes a free true one, best score first; 0 where none, -1 where it is an
     ignored person's.
     """
-    overlap = iou(boxes[BOX].to_numpy(float), rows[BOX].to_numpy(float))
+    overlap = box_iou_batch(boxes[BOX].to_numpy(float), rows[BOX].to_numpy(float))
     ignore = rows["ignore"].to_numpy(bool)
     out = np.zeros(len(boxes), np.intp)
     free = np.ones(len(rows), bool)

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from supervision import box_iou_batch
 
 from benchmarks.accuracy import following, site_tracks
 from benchmarks.accuracy.detection import BOX, frames_of
-from benchmarks.accuracy.footage import iou
 from benchmarks.accuracy.ground import NEAR_M
 from data_contracts.camera import Camera
 from tasks.ground.position import Locator
@@ -103,7 +103,7 @@ def _offsets(found: pd.DataFrame, truth: pd.DataFrame, camera: Camera) -> pd.Dat
     clear = truth[(truth["camera_id"] == camera.camera_id) & (truth["visible"] >= FULL_VIEW)]
     pairs = []
     for boxes, people in frames_of(sure, clear):
-        overlap = iou(people[BOX].to_numpy(float), boxes[BOX].to_numpy(float))
+        overlap = box_iou_batch(people[BOX].to_numpy(float), boxes[BOX].to_numpy(float))
         if overlap.size:
             good = np.flatnonzero(overlap.max(1) >= SAME)
             pairs.append((people.iloc[good], boxes.iloc[overlap.argmax(1)[good]]))

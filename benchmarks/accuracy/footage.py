@@ -44,14 +44,3 @@ def frames(site: Path, every: int = 5) -> Iterator[Frame]:
                     yield Frame(camera, t, frame.to_ndarray(format="bgr24"), rows)
         except av.error.InvalidDataError:
             continue  # some sites have a damaged segment on purpose
-
-
-def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(n, m) intersection over union of boxes (n, 4) and (m, 4) x0 y0 x1 y1."""
-    if not len(a) or not len(b):
-        return np.zeros((len(a), len(b)))
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    inter = np.maximum(high - low, 0).prod(-1)
-    area = [(x[:, 2] - x[:, 0]) * (x[:, 3] - x[:, 1]) for x in (a, b)]
-    return inter / (area[0][:, None] + area[1][None] - inter)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from supervision import box_iou_batch
 
 from benchmarks.accuracy.detection import BOX, OVERLAP, frames_of
-from benchmarks.accuracy.footage import iou
 
 # Distances of pairs are judged up to here: further apart nobody is exposed to anyone.
 NEAR_M = 3.0
@@ -117,7 +117,7 @@ def _quantile(values: np.ndarray, share: float) -> float:
 
 def _matched(people: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of the truth and of the tracks that belong together in a frame."""
-    overlap = iou(people[BOX].to_numpy(float), rows[BOX].to_numpy(float))
+    overlap = box_iou_batch(people[BOX].to_numpy(float), rows[BOX].to_numpy(float))
     a, b = linear_sum_assignment(-overlap)
     good = overlap[a, b] >= OVERLAP
     return a[good], b[good]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from supervision import box_iou_batch
 
-from benchmarks.accuracy.footage import frames, iou
+from benchmarks.accuracy.footage import frames
 from models.registry import ModelSettings, load
 
 SCORE = 0.35  # a box that starts a track; lower ones only keep one alive
@@ -43,7 +44,7 @@ def measure(site: Path, size: str, every: int, runtime: str) -> None:
         found = detector.detect([frame.image])[0]
         seconds += time.process_time() - start
         boxes = found.xyxy[found.score >= SCORE]
-        overlap = iou(frame.truth[["x0", "y0", "x1", "y1"]].to_numpy(float), boxes)
+        overlap = box_iou_batch(frame.truth[["x0", "y0", "x1", "y1"]].to_numpy(float), boxes)
         n += 1
         false += int((overlap.max(0) < 0.2).sum()) if len(frame.truth) else len(boxes)
         best = overlap.max(1) if len(boxes) else np.zeros(len(frame.truth))

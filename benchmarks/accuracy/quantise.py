@@ -26,10 +26,10 @@ import av
 import numpy as np
 import openvino as ov
 import pandas as pd
+from supervision import box_iou_batch
 
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import BOX, average_precision
-from benchmarks.accuracy.footage import iou
 from models.files.manifest import read_manifest
 from models.files.pull import DEFAULT_CACHE, model_path
 from models.interface import Boxes, Image
@@ -158,7 +158,7 @@ def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[
 
 def hits(found: Boxes, true: np.ndarray) -> np.ndarray:
     """(n,) whether each box takes a true one that no better box took, at an overlap of one half."""
-    overlap = iou(found.xyxy, true)
+    overlap = box_iou_batch(found.xyxy, true)
     out = np.zeros(len(found), bool)
     for i in range(len(found)):  # best first, as detectors give them
         if len(true) and overlap[i].max() >= 0.5:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from supervision import box_iou_batch
 from trackers.eval import compute_clear_metrics, compute_hota_metrics, compute_identity_metrics
 
 from benchmarks.accuracy.detection import BOX, OVERLAP, frames_of
-from benchmarks.accuracy.footage import iou
 
 
 def tracking_figures(tracks: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def tracking_figures(tracks: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any
     found_ids = []
     similarity = []
     for rows, people in frames_of(tracks, truth):
-        overlap = iou(people[BOX].to_numpy(float), rows[BOX].to_numpy(float))
+        overlap = box_iou_batch(people[BOX].to_numpy(float), rows[BOX].to_numpy(float))
         ignore = people["ignore"].to_numpy(bool)
         kept = ~_on_ignored(overlap, ignore)
         true_ids.append(people["person"].map(codes).to_numpy(int)[~ignore])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.camera import Camera
+from data_contracts.errors import BadInput
 from tasks.calibration.clicks import Clicks
 
 Array = NDArray[np.float64]
@@ -90,8 +91,11 @@ class FreePlane:
         flat = lens.flatten(clicks.px)
         self._px = _normaliser(flat)
         self._m = _normaliser(clicks.m)
-        a = _equations(through(self._m, clicks.m), through(self._px, flat))
-        self._start = np.linalg.svd(a)[2][-1]
+        # Of centred points, so that OpenCV may scale by the depth of their middle.
+        found, _ = cv2.findHomography(through(self._m, clicks.m), through(self._px, flat))
+        if found is None:
+            raise BadInput("the points fix no plane: four of them must not be in one line")
+        self._start = found.ravel() / np.linalg.norm(found)
         self._tangent = np.linalg.svd(self._start[None])[2][1:].T
         if (
             np.median((np.c_[clicks.m, np.ones(len(clicks))] @ self.to_image(self.start).T)[:, 2])
@@ -177,10 +181,3 @@ def _normaliser(points: Array) -> Array:
     centre = points.mean(0)
     scale = np.sqrt(2) / np.linalg.norm(points - centre, axis=1).mean()
     return np.array([[scale, 0, -scale * centre[0]], [0, scale, -scale * centre[1]], [0, 0, 1.0]])
-
-
-def _equations(m: Array, px: Array) -> Array:
-    """The (2 n, 9) system of the DLT."""
-    one = np.c_[m, np.ones(len(m))]
-    zero = np.zeros_like(one)
-    return np.vstack([np.c_[one, zero, -px[:, :1] * one], np.c_[zero, one, -px[:, 1:] * one]])

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from supervision import box_iou_batch
 
 from tasks.footage import video
 from tasks.redaction.background import Image
@@ -139,7 +140,9 @@ def _tracked(
         others = [r for k, r in now.items() if k > STRAYED]
         # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
         others += [
-            r[:4] for _, r in rows[1:] if iou(r, rows[0][1][None, :4])[0] < settings.match_iou
+            r[:4]
+            for _, r in rows[1:]
+            if box_iou_batch(r[None, :4], rows[0][1][None, :4])[0, 0] < settings.match_iou
         ]
         track, box = rows[0] if rows else (0, None)
         face = bool(
@@ -176,7 +179,7 @@ def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings)
     scores = scores[keep]
     mine = -1
     if subject is not None and len(boxes):
-        overlap = iou(subject[:4], boxes)
+        overlap = box_iou_batch(subject[None, :4], boxes)[0]
         mine = int(overlap.argmax()) if overlap.max() >= settings.match_iou else -1
     if subject is not None and mine < 0 and subject[4] <= 0:
         subject = None
@@ -300,15 +303,6 @@ def _faces_at(image: Image, subject: NDArray[np.floating] | None, detectors: Det
         return NONE, np.zeros(0)
     boxes, scores = detectors.faces([crop])[0]
     return boxes + np.array([left, top, left, top]), scores
-
-
-def iou(box: NDArray[np.floating], boxes: Boxes) -> NDArray[np.floating]:
-    """(n,) intersection over union of a box (4,) with boxes (n, 4)."""
-    wide = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
-    high = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
-    common = np.maximum(wide, 0) * np.maximum(high, 0)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return common / ((box[2] - box[0]) * (box[3] - box[1]) + areas - common + 1e-9)
 
 
 def _inside(box: NDArray[np.floating], other: NDArray[np.floating]) -> float:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+from supervision import box_iou_batch
 
 from data_contracts.camera import Camera, Neighbour, Origin, Site
 from data_contracts.tables.contracts import DETECTIONS
@@ -81,7 +82,7 @@ def observe(cameras, walkers, seconds, rng, jitter=0.012, step_s=0.2, hide_iou=0
                     seen.append((float((full @ np.array([*xy, 0.0, 1.0]))[2]), name, cut))
             kept = []
             for _, name, box in sorted(seen, key=lambda item: item[0]):
-                if all(iou(box, other) < hide_iou for _, other in kept) and rng.random() > miss:
+                if not hidden(box, kept, hide_iou) and rng.random() > miss:
                     kept.append((name, box))
             for name, box in kept:
                 noisy = box + rng.normal(0, jitter * (box[3] - box[1]), 4)
@@ -100,11 +101,10 @@ def observe(cameras, walkers, seconds, rng, jitter=0.012, step_s=0.2, hide_iou=0
     return DETECTIONS.shape(frame), frame
 
 
-def iou(a, b):
-    """Intersection over union of two boxes."""
-    size = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    inter = size[0] * size[1]
-    return inter / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - inter)
+def hidden(box, nearer, hide_iou):
+    """Whether a box overlaps one of the `nearer` (name, box) by at least `hide_iou`."""
+    boxes = np.array([other for _, other in nearer]).reshape(-1, 4)
+    return bool((box_iou_batch(box[None], boxes) >= hide_iou).any())
 
 
 def straight(start, end, begin_s, speed=1.2):
