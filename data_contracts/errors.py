@@ -68,6 +68,12 @@ class VideoUnreadable(EncounterError):
     """A segment cannot be decoded. A lasting fault of one input: becomes a gap."""
 
 
+class FootageGone(EncounterError):
+    """A segment that was listed is not in the store any more, as when the recorder deletes its
+    oldest. A lasting fault of one input: becomes a gap.
+    """
+
+
 class StackError(EncounterError):
     """The local stack (object store, Prefect server, worker) cannot be started or stopped."""
 

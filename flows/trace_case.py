@@ -97,8 +97,8 @@ def _conclude(
     trace = trace_subject(run, found)
     meetings = find_encounters(run, found, trace)
     contacts = assess_contacts(run, meetings)
-    gaps = collect_gaps(run, windows, scanned, followed, trace)
     pictures = redact_pictures(run, followed, found, meetings, contacts)
+    gaps = collect_gaps(run, windows, scanned, followed, trace, pictures.gaps)
     result = publish.Result(
         run=run,
         windows=windows,
@@ -109,7 +109,7 @@ def _conclude(
         meetings=meetings,
         contacts=contacts,
         gaps=gaps,
-        pictures=pictures,
+        pictures=pictures.names,
     )
     publish_run(run, result)
     tell_operators(result)

@@ -30,7 +30,7 @@ WINDOWS = TableContract(
     "windows",
     1,
     (
-        Column("window_id", "text", "number within the case"),
+        Column("window_id", "text", "name that follows from camera, time and round"),
         Column("camera_id", "text", "camera to look at"),
         Column("start_utc", "time", "start of the window"),
         Column("end_utc", "time", "end of the window (exclusive)"),

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import NotFound
+from data_contracts.errors import FootageGone, NotFound
 from data_contracts.record import Record
 from data_contracts.tables.contracts import CANDIDATES, DETECTIONS
 from data_contracts.tables.table import TableContract
@@ -81,12 +81,23 @@ def run_unit(job: Job) -> UnitRef:
         return _look(job, env, case, report_key)
 
 
+def read_footage(env: Environment, key: str) -> bytes:
+    """A segment that was listed before. Raises FootageGone where it was deleted since."""
+    try:
+        return env.store.get(object_key.FOOTAGE, key)
+    except NotFound:
+        raise FootageGone(
+            f"{key} was listed and is not in the store any more: ask the recorder to keep footage "
+            "longer"
+        ) from None
+
+
 def _look(job: Job, env: Environment, case: OpenCase, report_key: str) -> UnitRef:
     wall = time.perf_counter()
     cpu = time.process_time()
-    looked = _look_at(
-        job, env, case, looking_only_while(StillAllowed(env, job.case_id), models(env))
-    )
+    data = read_footage(env, job.key)
+    loaded = looking_only_while(StillAllowed(env, job.case_id), models(env))
+    looked = _look_at(job, case, data, loaded)
     contract = CONTRACTS[job.kind]
     table = contract.shape(looked.table)
     case.vault.put_table(object_key.stage(job.case_id, job.kind, job.digest), table, contract)
@@ -132,13 +143,13 @@ def secret_of(case: OpenCase) -> Derive:
     return partial(case.vault.derive, "subject template")
 
 
-def _look_at(job: Job, env: Environment, case: OpenCase, loaded: Models) -> Looked:
+def _look_at(job: Job, case: OpenCase, data: bytes, loaded: Models) -> Looked:
     table, report = _LOOKS[job.kind](
         case.authorised,
         case.site.by_id[job.camera_id],
         job.key,
         job.start_utc,
-        env.store.get(object_key.FOOTAGE, job.key),
+        data,
         load_template(case, job.template),
         loaded,
         case.policy.search,

@@ -72,7 +72,12 @@ def assess_contacts(run: Run, meetings: Meetings) -> TableRef:
 
 
 def collect_gaps(
-    run: Run, search: Windows, scanned: Observations, followed: Observations, trace: Trace
+    run: Run,
+    search: Windows,
+    scanned: Observations,
+    followed: Observations,
+    trace: Trace,
+    not_pictured: TableRef,
 ) -> TableRef:
     """Everything that could not be looked at, one row a stretch."""
     case = open_case(run.case_id, policy=run.policy)
@@ -83,14 +88,21 @@ def collect_gaps(
         load(case.vault, scanned.gaps),
         load(case.vault, followed.gaps),
         load(case.vault, trace.gaps),
+        load(case.vault, not_pictured),
     ]
     gaps = pd.concat([f for f in frames if len(f)] or [GAPS.empty()], ignore_index=True)
     gaps = gaps.drop_duplicates(["kind", "camera_id", "start_utc", "end_utc"]).sort_values(
         ["start_utc", "camera_id"]
     )
-    refs = [
-        r.digest for r in (search.gaps, scanned.reports, scanned.gaps, followed.gaps, trace.gaps)
-    ]
+    made_of = (
+        search.gaps,
+        scanned.reports,
+        scanned.gaps,
+        followed.gaps,
+        trace.gaps,
+        not_pictured,
+    )
+    refs = [r.digest for r in made_of]
     return save(case.vault, "gaps", digest(refs=refs, run=run.run_id), gaps, GAPS)
 
 

@@ -5,12 +5,13 @@ tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime, timedelta
 from importlib import metadata
 
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError
+from data_contracts.errors import EncounterError, FootageGone
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS, SEGMENTS
 from flows.runtime.environment import environment, models
@@ -20,7 +21,7 @@ from flows.runtime.results import Run, TableRef, digest, load, save
 from flows.runtime.segment_job import CONTRACTS, Job, ObservationKind, read_unit, run_unit
 from flows.runtime.stats import add_stat
 from flows.runtime.still_allowed import StillAllowed
-from tasks.search.find_segments import segments_for
+from tasks.search.find_segments import LONGEST_SEGMENT_S, NO_FOOTAGE_ADVICE, segments_for
 
 
 class Observations(Record):
@@ -50,7 +51,7 @@ def look(
     fresh = segments[~segments["key"].isin(set(known["key"]))]
     inputs = _inputs(case, kind)
     jobs = [_job(kind, run, template, inputs, row) for row in fresh.to_dict("records")]
-    tables, reports, failed = _gather(case, kind, jobs, run, done)
+    tables, reports, failed = _gather(case, kind, jobs, run, done, segments)
     merged = {
         CONTRACTS[kind].name: _join(_frame(case, before.table) if before else None, tables),
         SEGMENT_REPORTS.name: _join(
@@ -123,13 +124,14 @@ def _gather(
     jobs: list[Job],
     run: Run,
     done: Callable[[int, int], None],
+    segments: pd.DataFrame,
 ) -> tuple[list[pd.DataFrame], list[dict[str, object]], list[dict[str, object]]]:
     tables = []
     reports = []
     failed = []
     for job, result in each(run_unit, jobs, done, StillAllowed(environment(), run.case_id)):
         if isinstance(result, EncounterError):
-            failed.append(_failed_gap(job, result))
+            failed.append(_failed_gap(job, result, _until(job, segments)))
             continue
         looked = read_unit(case, job)
         tables.append(looked.table)
@@ -138,12 +140,29 @@ def _gather(
     return tables, reports, failed
 
 
-def _failed_gap(job: Job, error: EncounterError) -> dict[str, object]:
-    return {
+def _until(job: Job, segments: pd.DataFrame) -> datetime:
+    """When the camera's next listed segment starts; the segment's own start where none follows:
+    how long it was cannot be known.
+    """
+    starts = segments.loc[segments["camera_id"] == job.camera_id, "start_utc"]
+    longest = job.start_utc + timedelta(seconds=LONGEST_SEGMENT_S)
+    later = starts[(starts > job.start_utc) & (starts <= longest)]
+    return later.min().to_pydatetime() if len(later) else job.start_utc
+
+
+def _failed_gap(job: Job, error: EncounterError, until: datetime) -> dict[str, object]:
+    row = {"camera_id": job.camera_id, "start_utc": job.start_utc, "end_utc": until}
+    if isinstance(error, FootageGone):
+        return row | {
+            "kind": "no_footage",
+            "detail": (
+                f"the segment of {job.start_utc:%H:%M:%S} UTC was deleted in the store after it "
+                "was listed and before it was read"
+            ),
+            "advice": NO_FOOTAGE_ADVICE,
+        }
+    return row | {
         "kind": "failed",
-        "camera_id": job.camera_id,
-        "start_utc": job.start_utc,
-        "end_utc": job.start_utc,
         "detail": f"the segment could not be processed ({type(error).__name__})",
         "advice": "see the worker's log, then run the case again: encounter case run",
     }

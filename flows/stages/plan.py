@@ -64,10 +64,9 @@ def plan_follow(
     """
     case = open_case(run.case_id, policy=run.policy)
     seen = _sighted(case, scanned, people)
-    windows = follow_windows(case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S)
-    return _windows(
-        case, run, "follow", before, windows, GAPS.empty(), before.round + 1 if before else 0
-    )
+    round_no = before.round + 1 if before else 0
+    windows = follow_windows(case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S, round_no)
+    return _windows(case, run, "follow", before, windows, GAPS.empty(), round_no)
 
 
 def _sighted(case: OpenCase, scanned: Observations | None, people: People | None) -> pd.DataFrame:
@@ -102,7 +101,6 @@ def _windows(
     merged = pd.concat(
         [f for f in (known, fresh) if len(f)] or [WINDOWS.empty()], ignore_index=True
     )
-    merged["window_id"] = [f"W-{i + 1:04d}" for i in range(len(merged))]
     key = digest(
         name=name, round=round_no, run=run.run_id, windows=merged.astype(str).to_dict("list")
     )

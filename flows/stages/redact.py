@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError
+from data_contracts.errors import EncounterError, FootageGone
 from data_contracts.record import Record
+from data_contracts.tables.contracts import GAPS
 from data_contracts.time import Utc
-from flows.runtime.environment import environment, models
+from flows.runtime.environment import Environment, environment, models
 from flows.runtime.fan_out import each
 from flows.runtime.open_case import OpenCase, open_case
-from flows.runtime.results import Run, TableRef, load
+from flows.runtime.results import Run, TableRef, digest, load, save
+from flows.runtime.segment_job import read_footage
 from flows.runtime.still_allowed import StillAllowed, looking_only_while
 from flows.stages.exposure import Meetings
 from flows.stages.observe import Observations
@@ -24,7 +27,7 @@ from models.registry import Models
 from tasks.redaction.hidden_people import with_unseen
 from tasks.redaction.plan import PictureJob, plan_pictures, surely
 from tasks.redaction.redact import Detectors, Found, RedactSettings
-from tasks.redaction.render import background_of, render_picture
+from tasks.redaction.render import Segment, background_of, render_picture
 
 # Segments read for a camera's empty scene: enough spread in time for people who stand still to have
 # left.
@@ -41,12 +44,17 @@ class PictureUnit(Record):
     segments: tuple[tuple[str, Utc], ...]
 
 
+class Pictures(Record):
+    """Names of the pictures made, and a gap for each that could not be."""
+
+    names: tuple[str, ...]
+    gaps: TableRef
+
+
 def make_pictures(
     run: Run, followed: Observations, people: People, meetings: Meetings, contacts: TableRef
-) -> tuple[str, ...]:
-    """Names of the pictures made. A picture that cannot be made is left out, never shown
-    unredacted.
-    """
+) -> Pictures:
+    """Make the run's pictures. One that cannot be made is a gap, never shown unredacted."""
     case = open_case(run.case_id, policy=run.policy)
     tracks = load(case.vault, people.tracks)
     jobs = plan_pictures(
@@ -63,11 +71,29 @@ def make_pictures(
     # The camera with the most pictures first: its worker finishes last.
     units.sort(key=lambda unit: len(unit.jobs), reverse=True)
     names: list[str] = []
+    gaps: list[dict[str, object]] = []
     allowed = StillAllowed(environment(), run.case_id)
-    for _, made in each(render_unit, units, lambda _done, _total: None, allowed):
-        if not isinstance(made, EncounterError):
-            names += made
-    return tuple(sorted(names))
+    for unit, made in each(render_unit, units, lambda _done, _total: None, allowed):
+        shown = [] if isinstance(made, EncounterError) else made
+        names += shown
+        why = type(made).__name__ if isinstance(made, EncounterError) else "no footage of it"
+        gaps += [_not_made(job, why) for job in unit.jobs if f"{job.name}.jpg" not in shown]
+    key = digest(run=run.run_id, names=sorted(names), gaps=gaps)
+    return Pictures(
+        names=tuple(sorted(names)),
+        gaps=save(case.vault, "picture-gaps", key, GAPS.shape(gaps), GAPS),
+    )
+
+
+def _not_made(job: PictureJob, why: str) -> dict[str, object]:
+    return {
+        "kind": "failed",
+        "camera_id": job.camera_id,
+        "start_utc": job.start_utc,
+        "end_utc": job.end_utc,
+        "detail": f"picture and clip {job.name} could not be made ({why})",
+        "advice": "see the worker's log, then run the case again: encounter case run",
+    }
 
 
 def _cameras(jobs: list[PictureJob]) -> list[str]:
@@ -121,7 +147,7 @@ def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
     settings = RedactSettings()
     allowed = StillAllowed(env, unit.run.case_id)
     seen = detectors(looking_only_while(allowed, models(env)), settings)
-    segments = [(start, env.store.get(object_key.FOOTAGE, key)) for key, start in unit.segments]
+    segments = _footage(env, unit)
     camera = case.site.by_id[unit.camera_id]
     tracks = _everybody(case, unit, settings)
     background = background_of(segments, camera, seen, settings, tracks)
@@ -130,6 +156,15 @@ def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
         # The still is written last: its presence says that the clip is there.
         for name in sorted(made, reverse=True):
             case.vault.put(_key(unit.run, name), made[name])
+
+
+def _footage(env: Environment, unit: PictureUnit) -> list[Segment]:
+    """Starts and bytes of the unit's segments that are still in the store."""
+    out = []
+    for key, start in unit.segments:
+        with contextlib.suppress(FootageGone):
+            out.append((start, read_footage(env, key)))
+    return out
 
 
 def _everybody(case: OpenCase, unit: PictureUnit, settings: RedactSettings) -> pd.DataFrame:

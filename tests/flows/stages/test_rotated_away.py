@@ -1,0 +1,97 @@
+"""A recorder deletes its oldest segments while cases run: one that is gone is a gap, not the end of
+the case.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from data_contracts import object_key
+from data_contracts.tables.contracts import CONTACTS, GAPS, SIGHTINGS, TRACKS, WINDOWS
+from flows.runtime.environment import Environment
+from flows.runtime.open_case import open_case
+from flows.runtime.results import Run, TableRef, load, save
+from flows.stages import observe, redact
+from flows.stages.people import People
+from infra.store import ObjectInfo, ObjectStore
+from tasks.redaction.plan import PictureJob
+
+pytestmark = pytest.mark.stack
+START = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
+END = datetime(2026, 11, 16, 0, 1, tzinfo=UTC)
+GONE = [f"entrance/2026-11-16/00/{name}.mp4" for name in ("00.00", "00.30")]
+
+
+@pytest.fixture
+def _rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store lists two segments that are gone when they are read."""
+    listed = [ObjectInfo(key, "etag", 1000, None, START) for key in GONE]
+    monkeypatch.setattr(ObjectStore, "list", lambda *_: listed)
+
+
+def table(run: Run, name: str, contract, rows: list[dict[str, object]]) -> TableRef:
+    """A stored table of a run."""
+    return save(open_case(run.case_id).vault, name, "k", contract.shape(rows), contract)
+
+
+@pytest.mark.usefixtures("workers", "_rotated")
+@pytest.mark.parametrize("kind", ["scan", "follow"])
+def test_a_segment_that_is_gone_is_a_gap(env: Environment, run: Run, kind: str) -> None:
+    """Both segments were listed and are deleted: the look ends, with one row for each that says
+    so, and the first is as long as the time to the next.
+    """
+    window = {
+        "window_id": "W-1",
+        "camera_id": "entrance",
+        "start_utc": START,
+        "end_utc": END,
+        "reason": "said to be here",
+        "anchor": "visit-1",
+        "round": 0,
+    }
+    windows = table(run, "search-fresh", WINDOWS, [window])
+    looked = observe.look(kind, run, windows, "no template is read", None, lambda *_: None)
+    gaps = load(open_case(run.case_id).vault, looked.gaps).sort_values("start_utc")
+    assert list(gaps["kind"]) == ["no_footage"] * 2
+    assert gaps["detail"].str.contains("deleted in the store after it was listed").all()
+    assert list((gaps["end_utc"] - gaps["start_utc"]).dt.total_seconds()) == [30, 0]
+    assert looked.table.rows == looked.reports.rows == 0
+
+
+@pytest.mark.usefixtures("workers")
+def test_pictures_of_footage_that_is_gone_are_gaps(
+    env: Environment, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture whose segments were deleted after they were followed is told; the run goes on."""
+    job = PictureJob(
+        name="S-01",
+        camera_id="entrance",
+        start_utc=START,
+        end_utc=END,
+        still_utc=START,
+        subject_tracks=(1,),
+    )
+    empty = {c.name: table(run, "none", c, []) for c in (TRACKS, SIGHTINGS, CONTACTS)}
+    people = People(
+        tracks=empty["tracks"],
+        persons=empty["tracks"],
+        members=empty["tracks"],
+        sightings=empty["sightings"],
+    )
+    segments = pd.DataFrame(
+        {"key": GONE, "start_utc": [START, END], "end_utc": [END, END], "camera_id": "entrance"}
+    )
+    monkeypatch.setattr(redact, "plan_pictures", lambda *_: [job])
+    monkeypatch.setattr(redact, "_segments", lambda *_: segments)
+    monkeypatch.setattr(redact, "_everybody", lambda *_: TRACKS.empty())
+    meetings = type("Meetings", (), {"points": empty["tracks"]})()
+    made = redact.make_pictures(run, None, people, meetings, empty["contacts"])  # type: ignore[arg-type]
+    assert made.names == ()
+    (gap,) = load(open_case(run.case_id).vault, made.gaps).to_dict("records")
+    assert (gap["kind"], gap["camera_id"]) == ("failed", "entrance")
+    assert "S-01 could not be made" in gap["detail"]
+    assert made.gaps.contract == GAPS.name
+    assert not env.store.exists(object_key.FOOTAGE, GONE[0])
