@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export GX_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup models demo test check lint types imports guards lock clean
+.PHONY: setup models demo test check lint types imports guards docs lock clean
 
 setup: $(VENV)/.ready
 
@@ -41,6 +41,9 @@ check: lint types imports
 
 guards: setup models
 	$(BIN)/python tests/nevers/remove_guards.py
+
+docs: setup
+	$(BIN)/python -m docs.write_tables
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev pyproject.toml --custom-compile-command "make lock" -o requirements.lock

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from data_contracts import object_key
 from data_contracts.case import CASE_ID
-from data_contracts.errors import BadInput, ContractViolation, KeyMissing, NotFound
+from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.object_key import CASES
+from data_contracts.tables.parquet import table_from_bytes, table_to_bytes
 from data_contracts.tables.table import TableContract
 from data_contracts.time import now_utc
 from infra.crypto import KEY_BYTES, MasterKey, new_data_key, seal, unseal
@@ -31,8 +29,6 @@ from infra.store import ObjectInfo, ObjectStore
 _KEY_FORMAT = "encounter-case-key"
 _KEY_VERSION = 1
 _SEALED_TYPE = "application/vnd.encounter.sealed"
-_NAME_FIELD = b"encounter.contract"
-_VERSION_FIELD = b"encounter.contract_version"
 
 
 class CaseVault:
@@ -200,38 +196,6 @@ class CaseStore:
                 "use the home or the key the case was made with"
             )
         return self.master.unwrap(wrapped, case_id)
-
-
-def table_to_bytes(frame: pd.DataFrame, contract: TableContract) -> bytes:
-    """A table as Parquet with the contract's name and version; columns the contract does not name
-    are left out.
-    """
-    table = pa.Table.from_pandas(contract.shape(frame), preserve_index=False)
-    marks = {_NAME_FIELD: contract.name.encode(), _VERSION_FIELD: str(contract.version).encode()}
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **marks})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def table_from_bytes(data: bytes, contract: TableContract, where: str) -> pd.DataFrame:
-    """The table again. Raises ContractViolation where the file names another contract or version,
-    or is no Parquet.
-    """
-    try:
-        table = pq.read_table(io.BytesIO(data))
-    except pa.ArrowInvalid as error:
-        raise ContractViolation(
-            f"{where}: expected Parquet, {str(error).splitlines()[0]}"
-        ) from None
-    marks = table.schema.metadata or {}
-    found = f"{marks.get(_NAME_FIELD, b'?').decode()} v{marks.get(_VERSION_FIELD, b'?').decode()}"
-    if found != f"{contract.name} v{contract.version}":
-        raise ContractViolation(
-            f"{where}: expected {contract.name} v{contract.version}, got {found}: run the stage "
-            "again"
-        )
-    return contract.shape(table.to_pandas())
 
 
 def _no_key(case_id: str) -> KeyMissing:

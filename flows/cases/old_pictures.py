@@ -11,8 +11,7 @@ from data_contracts.errors import KeyMissing, NotFound
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
 from flows.stages.publish import RunManifest
-
-_SHOWN_IN = "report.html"
+from tasks.artefacts.exports import shows_pictures
 
 
 def delete_old_pictures(env: Environment, case_id: str, now: datetime) -> int:
@@ -34,9 +33,7 @@ def delete_old_pictures(env: Environment, case_id: str, now: datetime) -> int:
             manifest = RunManifest.model_validate_json(vault.get(item.key))
         except NotFound:
             continue
-        doomed = tuple(
-            a for a in manifest.artefacts if a.name.startswith("pictures/") or a.name == _SHOWN_IN
-        )
+        doomed = tuple(a for a in manifest.artefacts if shows_pictures(a.name))
         if doomed and manifest.created_utc <= oldest:
             kept = tuple(a for a in manifest.artefacts if a not in doomed)
             names = [object_key.run(case_id, manifest.run_id, artefact.name) for artefact in doomed]

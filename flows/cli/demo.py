@@ -25,6 +25,7 @@ from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
 from flows.stages import publish
 from flows.stages.claim import last_run, read_claim
+from tasks.artefacts.exports import REPORT
 from tasks.search.itinerary import read_itinerary
 
 SITE = stack.PROJECT / "demo"
@@ -70,6 +71,6 @@ def demo(
         raise BadInput(f"the run ended without a result: {read_claim(case.vault)}")
     print_contacts(case.vault, run)
     folder = publish.fetch(case.vault, run, out / case_id)
-    say(f"report  {(folder / 'report.html').resolve()}")
+    say(f"report  {(folder / REPORT).resolve()}")
     say(f"done in {time.monotonic() - began:.0f} s; stop with: encounter down")
     say(f"destroy the case with: encounter case close {case_id} --yes")

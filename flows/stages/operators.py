@@ -21,6 +21,7 @@ from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
 from flows.runtime.results import Run, load
 from flows.stages.publish import Result, counts
+from tasks.artefacts.exports import REPORT
 from tasks.artefacts.operator_summary import summary_markdown
 
 # Gaps that come from a camera or its footage, not from the case.
@@ -74,7 +75,7 @@ def show(result: Result) -> None:
 def report_link(run: Run) -> str:
     """Where a reviewer opens the report; the base is a setting."""
     base = environment().settings.report_link_base.rstrip("/")
-    return f"{base}/{run.case_id}/runs/{run.run_id}/report.html"
+    return f"{base}/{run.case_id}/runs/{run.run_id}/{REPORT}"
 
 
 def faults(gaps: pd.DataFrame) -> list[dict[str, object]]:

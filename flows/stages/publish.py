@@ -12,14 +12,10 @@ from data_contracts import object_key
 from data_contracts.errors import BadInput
 from data_contracts.record import Record
 from data_contracts.tables.contracts import (
-    CONTACTS,
-    ENCOUNTERS,
-    GAPS,
     SEGMENTS,
-    SIGHTINGS,
-    TRAJECTORY,
     WINDOWS,
 )
+from data_contracts.tables.parquet import table_from_bytes
 from data_contracts.tables.table import TableContract
 from data_contracts.time import Utc, now_utc
 from flows.runtime.audit import audit
@@ -31,17 +27,11 @@ from flows.stages.exposure import Meetings
 from flows.stages.observe import Observations
 from flows.stages.people import People, Trace
 from flows.stages.plan import Windows
-from infra.case_store import CaseVault, table_from_bytes, table_to_bytes
+from infra.case_store import CaseVault
 from infra.local.traces import remember_fetched
-from tasks.artefacts.export import (
-    contacts_csv,
-    contacts_json,
-    gaps_csv,
-    gaps_json,
-    trajectory_geojson,
-)
+from tasks.artefacts.exports import PICTURES, make_exports
 from tasks.artefacts.provenance import provenance
-from tasks.artefacts.report import ReportData, render_report
+from tasks.artefacts.run_tables import RunTables
 
 # An export names this many artefacts in the audit log, and counts all.
 EXPORT_NAMED = 1_000
@@ -97,7 +87,7 @@ def publish(run: Run, result: Result) -> None:
     audit log has the run.
     """
     case = open_case(run.case_id, policy=run.policy)
-    artefacts = {name: data for name, data in make_artefacts(case, result).items() if data}
+    artefacts = make_exports(run_tables(case, result))
     written = [_write(case.vault, run, name, data) for name, data in sorted(artefacts.items())]
     written += [_listed(case.vault, run, name) for name in result.pictures]
     manifest = RunManifest(
@@ -135,15 +125,10 @@ def counts(result: Result) -> dict[str, int]:
     }
 
 
-def make_artefacts(case: OpenCase, result: Result) -> dict[str, bytes]:
-    """Everything written for a person or another system, by name."""
+def run_tables(case: OpenCase, result: Result) -> RunTables:
+    """What the run's exports are made from, loaded."""
     vault = case.vault
     run = result.run
-    contacts = load(vault, result.contacts)
-    gaps = load(vault, result.gaps)
-    found = load(vault, result.trace.trajectory)
-    encounters = load(vault, result.meetings.encounters)
-    sightings = load(vault, result.people.sightings)
     record = provenance(
         run=run.model_dump(exclude={"salt"}),
         segments=load(vault, result.scanned.segments),
@@ -153,17 +138,17 @@ def make_artefacts(case: OpenCase, result: Result) -> dict[str, bytes]:
         counts=counts(result),
         stats=read_stats(vault, run),
     )
-    data = ReportData(
+    return RunTables(
         request=case.request,
         site=case.site,
         policy=case.policy,
         run_id=run.run_id,
         created_utc=now_utc(),
-        trajectory=found,
-        sightings=sightings,
-        encounters=encounters,
-        contacts=contacts,
-        gaps=gaps,
+        trajectory=load(vault, result.trace.trajectory),
+        sightings=load(vault, result.people.sightings),
+        encounters=load(vault, result.meetings.encounters),
+        contacts=load(vault, result.contacts),
+        gaps=load(vault, result.gaps),
         windows=load(vault, result.windows.windows),
         pictures={
             name: vault.get(object_key.picture(run.case_id, run.run_id, name))
@@ -172,20 +157,6 @@ def make_artefacts(case: OpenCase, result: Result) -> dict[str, bytes]:
         },
         provenance=record,
     )
-    return {
-        "contacts.parquet": table_to_bytes(contacts, CONTACTS),
-        "contacts.csv": contacts_csv(contacts),
-        "contacts.json": contacts_json(contacts),
-        "encounters.parquet": table_to_bytes(encounters, ENCOUNTERS),
-        "sightings.parquet": table_to_bytes(sightings, SIGHTINGS),
-        "trajectory.parquet": table_to_bytes(found, TRAJECTORY),
-        "trajectory.geojson": trajectory_geojson(found, case.site),
-        "gaps.csv": gaps_csv(gaps),
-        "gaps.json": gaps_json(gaps),
-        "gaps.parquet": table_to_bytes(gaps, GAPS),
-        "provenance.json": record,
-        "report.html": render_report(data).encode(),
-    }
 
 
 def _write(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:
@@ -196,7 +167,7 @@ def _write(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:
 def _listed(vault: CaseVault, run: Run, name: str) -> Artefact:
     data = vault.get(object_key.picture(run.case_id, run.run_id, name))
     return Artefact(
-        name=f"pictures/{name}", size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
+        name=f"{PICTURES}{name}", size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
     )
 
 

@@ -27,15 +27,8 @@ from flows.runtime.open_case import open_case
 from flows.stages.claim import last_run
 from flows.stages.publish import load_manifest
 from infra.settings import Settings
+from tasks.artefacts.exports import REPORT, media_type
 
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".json": "application/json",
-    ".geojson": "application/geo+json",
-    ".csv": "text/csv; charset=utf-8",
-    ".jpg": "image/jpeg",
-    ".mp4": "video/mp4",
-}
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -108,7 +101,7 @@ def read_artefact(path: str) -> tuple[bytes, str]:
     """
     parts = path.strip("/").split("/", 3)
     if len(parts) != 4 or parts[1] != "runs":
-        raise NotFound("expected /CASE/runs/RUN/report.html")
+        raise NotFound(f"expected /CASE/runs/RUN/{REPORT}")
     case_id, _, run_id, name = parts
     case = open_case(case_id)
     last = last_run(case.vault)
@@ -117,9 +110,9 @@ def read_artefact(path: str) -> tuple[bytes, str]:
     run = last.model_copy(update={"run_id": run_id})
     if name not in {artefact.name for artefact in load_manifest(case.vault, run).artefacts}:
         raise NotFound(f"run {run_id} has no artefact of that name")
+    kind = media_type(name)
     audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))
-    data = case.vault.get(object_key.run(case_id, run_id, name))
-    return data, _TYPES.get(Path(name).suffix, "application/octet-stream")
+    return case.vault.get(object_key.run(case_id, run_id, name)), kind
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -11,7 +11,10 @@ import yaml
 from typer.testing import CliRunner
 
 from data_contracts.tables.contracts import ALL, BY_NAME
+from docs.write_tables import DOCS as DOCS_FOLDER
+from docs.write_tables import TABLES, written
 from flows.cli.main import app
+from tasks.artefacts.exports import EXPORTS
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -70,6 +73,21 @@ def test_commands_of_the_docs_exist() -> None:
     for command in sorted(shown):
         result = runner.invoke(app, [*command.split(), "--help"])
         assert result.exit_code == 0, command
+
+
+@pytest.mark.parametrize(("page", "name"), sorted(TABLES))
+def test_tables_made_from_the_code_are_up_to_date(page: str, name: str) -> None:
+    """What `make docs` would write is what stands there."""
+    text = (DOCS_FOLDER / page).read_text()
+    assert written(text, name, TABLES[page, name]()) == text, "run make docs"
+
+
+def test_artefacts_are_named_in_one_list() -> None:
+    """No module but the table spells the name of an export, so none can be forgotten."""
+    names = re.compile(rf"\b({'|'.join(re.escape(e.name) for e in EXPORTS)})(?![\w.])")
+    home = ROOT / "tasks" / "artefacts" / "exports.py"
+    code = [p for room in ("flows", "tasks", "infra") for p in (ROOT / room).rglob("*.py")]
+    assert [p for p in code if p != home and names.search(p.read_text())] == []
 
 
 def test_make_targets_of_the_readme_exist() -> None:

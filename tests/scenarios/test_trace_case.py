@@ -33,6 +33,7 @@ from flows.stages.claim import last_run
 from flows.viewer.server import ensure_password
 from infra.case_store import CaseVault
 from infra.stack_record import read_record
+from tasks.artefacts.exports import EXPORTS
 from tasks.audit.chain import verify
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -81,16 +82,7 @@ def test_artefacts_are_whole_and_only_with_the_manifest(
     env, _, vault, run = traced
     folder = publish.fetch(vault, run, tmp_path / "out")
     names = {p.name for p in folder.rglob("*") if p.is_file()}
-    assert {
-        "contacts.parquet",
-        "contacts.csv",
-        "contacts.json",
-        "trajectory.geojson",
-        "encounters.parquet",
-        "gaps.json",
-        "report.html",
-        "provenance.json",
-    } <= names
+    assert {export.name for export in EXPORTS} <= names
     report = (folder / "report.html").read_text()
     assert "http://" not in report.replace("http://www.w3.org", "")
     assert "C-01" in report

@@ -15,7 +15,7 @@ from data_contracts.camera import read_site_file
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.policies import load_policy
 from data_contracts.tables.contracts import GAPS, PERSONS, SIGHTINGS, TRAJECTORY, WINDOWS
-from tasks.artefacts.report import ReportData
+from tasks.artefacts.run_tables import RunTables
 from tasks.exposure.assess import assess
 from tasks.exposure.meet import meet
 
@@ -77,7 +77,7 @@ def sightings(boxes: pd.DataFrame) -> pd.DataFrame:
     return SIGHTINGS.shape([{**r, "sighting_id": f"S-{i + 1:02d}"} for i, r in enumerate(rows)])
 
 
-def report_data(pictures: dict[str, bytes] | None = None) -> ReportData:
+def report_data(pictures: dict[str, bytes] | None = None) -> RunTables:
     """A report's data for the demo case, as a perfect run would have it."""
     everybody = persons()
     own = everybody[everybody["person_id"] == "S"]
@@ -120,7 +120,7 @@ def report_data(pictures: dict[str, bytes] | None = None) -> ReportData:
         "detail": "the file is cut short",
         "advice": "upload it again, then run the case again",
     }
-    return ReportData(
+    return RunTables(
         request=request,
         site=read_site_file(DEMO / "cameras.geojson"),
         policy=policy,

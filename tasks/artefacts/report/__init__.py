@@ -4,6 +4,6 @@ It loads nothing (a strict Content-Security-Policy says so to the browser), runs
 be printed.
 """
 
-from tasks.artefacts.report.page import ReportData, render_report
+from tasks.artefacts.report.page import render_report
 
-__all__ = ["ReportData", "render_report"]
+__all__ = ["render_report"]

@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from data_contracts.camera import Camera, Site
-from tasks.artefacts.export import stays, stretches
+from tasks.artefacts.formats import stays, stretches
 from tasks.artefacts.report.svg import element, points
 from tasks.artefacts.report.words import Clock, duration
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -15,57 +14,25 @@ import pandas as pd
 from markupsafe import Markup
 
 from data_contracts.camera import Site
-from data_contracts.case import CaseRequest
 from data_contracts.policy import Policy
 from data_contracts.time import Interval, merge
-from tasks.artefacts.export import stays
+from tasks.artefacts.formats import stays
 from tasks.artefacts.report import words
 from tasks.artefacts.report.floor_plan import draw_plan
 from tasks.artefacts.report.timeline import draw_timelines
 from tasks.artefacts.report.words import Clock, duration, masks, number_of, percent
+from tasks.artefacts.run_tables import RunTables
 
 # A still is some 100 KB: a page of more of them is slow to open; the others lie beside the report.
 _MAX_STILLS = 80
 _MAX_GAPS = 300
 
-# What lies beside the report and who it is for.
-_BESIDE = (
-    ("contacts.csv, .json, .parquet", "the contacts, for other systems"),
-    ("encounters.parquet", "everybody near the subject, before the policy"),
-    ("trajectory.geojson, .parquet", "where the subject was, WGS 84"),
-    ("sightings.parquet", "where the subject was seen"),
-    ("gaps.csv, .json", "what was not looked at"),
-    ("pictures/", "stills and clips; everybody but the subject is hidden"),
-    ("provenance.json", "what this was made from: inputs, models, settings, versions"),
-)
 
+def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> str:
+    """The whole page as one HTML text that loads nothing and runs no script.
 
-@dataclass(frozen=True)
-class ReportData:
-    """Everything that a report shows.
-
-    Tables follow the contracts TRAJECTORY, SIGHTINGS, ENCOUNTERS, CONTACTS, GAPS and WINDOWS.
-    `pictures`: JPEG bytes by file name, `S-01.jpg` for a sighting and `C-01.jpg` for a contact.
-    `provenance`: the JSON of tasks.artefacts.provenance.
+    `beside`: names of what lies beside the page, and what it is.
     """
-
-    request: CaseRequest
-    site: Site
-    policy: Policy
-    run_id: str
-    created_utc: datetime
-    trajectory: pd.DataFrame
-    sightings: pd.DataFrame
-    encounters: pd.DataFrame
-    contacts: pd.DataFrame
-    gaps: pd.DataFrame
-    windows: pd.DataFrame
-    pictures: dict[str, bytes] = field(default_factory=dict)
-    provenance: bytes = b"{}"
-
-
-def render_report(data: ReportData) -> str:
-    """The whole page as one HTML text that loads nothing and runs no script."""
     clock = Clock(data.site)
     sightings = data.sightings[data.sightings["review"] != "rejected"].sort_values("start_utc")
     contacts = data.contacts[data.contacts["review"] != "rejected"].sort_values("start_utc")
@@ -90,7 +57,7 @@ def render_report(data: ReportData) -> str:
         plan=draw_plan(data.site, data.trajectory, contacts, clock),
         timelines=draw_timelines(data.request, data.windows, sightings, contacts, data.gaps, clock),
         provenance={"models": {}, "inputs": [], "software": {}} | json.loads(data.provenance),
-        beside=_BESIDE,
+        beside=beside,
     )
 
 
@@ -107,7 +74,7 @@ def _template() -> jinja2.Template:
     return environment.from_string(text)
 
 
-def _summary(sightings: pd.DataFrame, contacts: pd.DataFrame, data: ReportData) -> list[str]:
+def _summary(sightings: pd.DataFrame, contacts: pd.DataFrame, data: RunTables) -> list[str]:
     """The result in a few sentences, the most important first."""
     sure = sightings[sightings["band"] == "high"]
     asked = int((sightings["band"] == "question").sum())

@@ -19,8 +19,9 @@ from data_contracts.tables.contracts import (
     TRAJECTORY,
     WINDOWS,
 )
-from tasks.artefacts.report import ReportData, render_report
+from tasks.artefacts.report import render_report
 from tasks.artefacts.report.words import duration, number_of, percent
+from tasks.artefacts.run_tables import RunTables
 
 PICTURES = {name: b"\xff\xd8jpeg" for name in ("S-01.jpg", "S-02.jpg", "C-01.jpg")}
 
@@ -49,18 +50,18 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def data() -> ReportData:
+def data() -> RunTables:
     """The demo case as a perfect run would have it."""
     return report_data(PICTURES)
 
 
 @pytest.fixture(scope="module")
-def html(data: ReportData) -> str:
+def html(data: RunTables) -> str:
     """Its report."""
     return render_report(data)
 
 
-def empty(data: ReportData) -> ReportData:
+def empty(data: RunTables) -> RunTables:
     """The same case when nothing was found."""
     tables = {
         "contacts": CONTACTS,
@@ -108,7 +109,7 @@ def test_says_what_happened_in_words(html: str) -> None:
     assert "A person decides." in text
 
 
-def test_shows_each_row(data: ReportData, html: str) -> None:
+def test_shows_each_row(data: RunTables, html: str) -> None:
     """Every contact, sighting and gap is there with its numbers, in local time with UTC beside
     it.
     """
@@ -133,7 +134,7 @@ def test_questions_are_asked(html: str) -> None:
     assert all("Is this the subject?" not in body for band, body in figures if band == "high")
 
 
-def test_rejected_rows_are_left_out(data: ReportData) -> None:
+def test_rejected_rows_are_left_out(data: RunTables) -> None:
     """What reviewers rejected is in no table, drawing or picture."""
     contacts = data.contacts.assign(review="rejected")
     html = render_report(replace(data, contacts=contacts))
@@ -152,7 +153,7 @@ def test_pictures_are_inside_with_alternatives(html: str) -> None:
     assert all(len(i["alt"] or "") > 20 for i in images)
 
 
-def test_nothing_found_is_a_report_too(data: ReportData) -> None:
+def test_nothing_found_is_a_report_too(data: RunTables) -> None:
     """A run that found nothing gives a page that says so, with what was not looked at."""
     text = " ".join(Page(render_report(empty(data))).text.split())
     assert "No contacts under the policy" in text
@@ -160,7 +161,7 @@ def test_nothing_found_is_a_report_too(data: ReportData) -> None:
     assert "The subject was not found on the footage that was looked at." in text
 
 
-def test_text_of_tables_is_escaped(data: ReportData) -> None:
+def test_text_of_tables_is_escaped(data: RunTables) -> None:
     """Markup in places, details or names is shown as text, in HTML and in SVG."""
     evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
     visit = data.request.itinerary[0].model_copy(update={"place": evil})
@@ -174,7 +175,7 @@ def test_text_of_tables_is_escaped(data: ReportData) -> None:
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
 
 
-def test_not_seen_is_not_called_not_looked_at(data: ReportData) -> None:
+def test_not_seen_is_not_called_not_looked_at(data: RunTables) -> None:
     """Footage that was searched in vain is counted apart from footage that could not be
     searched.
     """
@@ -186,7 +187,7 @@ def test_not_seen_is_not_called_not_looked_at(data: ReportData) -> None:
     )
 
 
-def test_far_apart_sightings_get_their_own_timeline(data: ReportData) -> None:
+def test_far_apart_sightings_get_their_own_timeline(data: RunTables) -> None:
     """Seconds of a sighting stay visible on a day's timeline: each cluster has a closer look."""
     late = data.sightings.tail(1).assign(sighting_id="S-99", start_utc=at(7000), end_utc=at(7020))
     sightings = SIGHTINGS.shape([*data.sightings.to_dict("records"), *late.to_dict("records")])

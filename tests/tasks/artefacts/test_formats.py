@@ -12,7 +12,7 @@ import pytest
 
 from data_contracts.camera import Camera, Origin, Site
 from data_contracts.tables.contracts import CONTACTS, GAPS, TRAJECTORY
-from tasks.artefacts.export import (
+from tasks.artefacts.formats import (
     contacts_csv,
     contacts_json,
     gaps_csv,
