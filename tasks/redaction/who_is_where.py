@@ -139,11 +139,8 @@ def _tracked(
         }
         others = [r for k, r in now.items() if k > STRAYED]
         # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
-        others += [
-            r[:4]
-            for _, r in rows[1:]
-            if box_iou_batch(r[None, :4], rows[0][1][None, :4])[0, 0] < settings.match_iou
-        ]
+        own = _boxes([r[:4] for _, r in rows])
+        others += list(own[1:][box_iou_batch(own[1:], own[:1]).ravel() < settings.match_iou])
         track, box = rows[0] if rows else (0, None)
         face = bool(
             rows and (np.abs(proposed[track] - time.timestamp()) <= 0.5 / settings.clip_fps).any()

@@ -4,11 +4,12 @@ prism.
 
 from __future__ import annotations
 
-import heapq
 import math
 
 import numpy as np
 import shapely
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
@@ -33,30 +34,31 @@ class Reach:
         self.ids = list(self.index)
         self.places = np.array([_place(camera) for camera in site.cameras], dtype=object)
         self.edges = _edges(site, self.index, self.places)
+        self._graph = _sparse(self.edges)
         self.lonely = np.array(
             [i for i, found in enumerate(self.edges) if not found], dtype=np.int64
         )
 
     def times(self, sources: tuple[str, ...], limit_s: float) -> dict[str, float]:
-        """Seconds from the nearest of `sources` to every camera reachable within `limit_s`
-        (Dijkstra).
+        """Seconds from the nearest of `sources` to every camera reachable within
+        `limit_s`.
         """
         start = [self.index[s] for s in sources if s in self.index]
-        best = dict.fromkeys(start, 0.0)
-        queue = [(0.0, i) for i in start]
-        while queue:
-            t, i = heapq.heappop(queue)
-            if t > best[i]:
-                continue
-            for j, step in self.edges[i].items():
-                if t + step <= limit_s and t + step < best.get(j, math.inf):
-                    best[j] = t + step
-                    heapq.heappush(queue, (t + step, j))
+        best = self._by_neighbours(start, limit_s)
         by_line = self._straight(start, self._all_or_lonely(start))
         for j, seconds in by_line.items():
             if seconds <= limit_s:
                 best[j] = min(best.get(j, math.inf), seconds)
         return self._not_faster_than_straight(start, best, limit_s)
+
+    def _by_neighbours(self, start: list[int], limit_s: float) -> dict[int, float]:
+        """Seconds from the nearest of `start` over the neighbour graph, to cameras within
+        `limit_s`.
+        """
+        if not start:
+            return {}
+        times = dijkstra(self._graph, indices=start, min_only=True, limit=limit_s)
+        return {int(i): float(times[i]) for i in np.flatnonzero(np.isfinite(times))}
 
     def near(self, sources: tuple[str, ...], hops: int) -> set[str]:
         """Cameras within so many neighbours of `sources`, these included; cameras of unknown way
@@ -139,3 +141,11 @@ def _edges(site: Site, index: dict[str, int], places: np.ndarray) -> list[dict[i
             if p < q and not shapely.touches(places[areas[p]], places[areas[q]]):
                 join(areas[p], areas[q], 0.0)
     return edges
+
+
+def _sparse(edges: list[dict[int, float]]) -> csr_array:
+    """The neighbour graph as scipy takes it; a stored 0 is a way of 0 s, not a missing one."""
+    columns = [j for found in edges for j in found]
+    seconds = [s for found in edges for s in found.values()]
+    starts = np.cumsum([0, *map(len, edges)])
+    return csr_array((np.array(seconds, float), columns, starts), (len(edges), len(edges)))
