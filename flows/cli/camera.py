@@ -29,6 +29,7 @@ from tasks.calibration.clicks import Clicks, read_clicks
 from tasks.calibration.picture import coverage, draw
 from tasks.footage.segment import fitted
 from tasks.footage.video import frames, probe, sampling_interval
+from tasks.observe.follow import detect_people
 
 app = typer.Typer(
     help="Cameras: calibrate from clicked points, check calibrations.", no_args_is_help=True
@@ -284,7 +285,7 @@ def _heights(footage: list[Path], camera: Camera, person_height: float | None) -
 def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetime) -> pd.DataFrame:
     """DETECTIONS of a recording, without faces and positions."""
     data = read_file(path)
-    rows = []
+    rows: list[dict[str, Any]] = []
     interval = sampling_interval(probe(data).rate, _CHECK_FPS)
     for frame in progress(
         frames(data, start, interval),
@@ -293,18 +294,6 @@ def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetim
         transient=True,
         disable=not console.is_terminal,
     ):
-        people = detector.detect([fitted(frame.image, camera)])[0]
-        boxes = np.clip(
-            np.asarray(people.xyxy, float), 0, [camera.image_width, camera.image_height] * 2
-        )
-        for box, score in zip(boxes, people.score, strict=True):
-            rows.append(
-                {
-                    "camera_id": camera.camera_id,
-                    "t_utc": frame.t_utc,
-                    **dict(zip(("x0", "y0", "x1", "y1"), map(float, box), strict=True)),
-                    "score": float(score),
-                    "foot_hidden": False,
-                }
-            )
+        image = fitted(frame.image, camera)
+        rows += detect_people(camera, frame.t_utc, image, detector, None)
     return DETECTIONS.shape(rows)

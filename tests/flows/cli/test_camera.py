@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from data_contracts.camera import read_site_file
 from data_contracts.errors import BadInput, ModelUnavailable
 from flows.cli import camera as command
 from flows.cli.main import app
+from models.interface import Boxes
 from models.registry import load_person
 from tasks.ground.projection import Projection
 
@@ -237,3 +239,30 @@ def test_check_with_footage_measures_people(tmp_path, monkeypatch):
     result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", tmp_path / "c.geojson")
     assert result.exit_code == 1
     assert "looks further down" in result.output.replace("\n", " ")
+
+
+class SeesTwice:
+    """A detector that answers with two boxes, which overlap by 0.8, to the only person."""
+
+    def __init__(self):
+        self.frames = 0
+
+    def detect(self, frames):
+        """Boxes of someone who walks to and fro, 1 m a second."""
+        share = 0.5 - 0.5 * np.cos(self.frames / 8)
+        self.frames += 1
+        at = np.array([[3 + 7 * share, 3 + 3.5 * share]])
+        feet, head = (Projection(LOBBY).pixels(at, height)[0] for height in (0.0, 1.7))
+        half = 0.15 * (feet[1] - head[1])
+        box = np.array([feet[0] - half, head[1], feet[0] + half, feet[1]])
+        aside = np.array([0.22 * half, 0, 0.22 * half, 0])
+        boxes = np.array([box, box + aside], np.float32)
+        return [Boxes(boxes, np.array([0.9, 0.8], np.float32)) for _ in frames]
+
+
+def test_a_person_with_two_boxes_is_one_person(tmp_path, monkeypatch):
+    """The detector's doubles are dropped before tracking, as in a trace."""
+    monkeypatch.setattr(command, "load_person", lambda _: SeesTwice())
+    monkeypatch.setattr(command, "_CHECK_FPS", 2.0)
+    result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
+    assert re.search(r"\b1\s+tracks", result.output), result.output
