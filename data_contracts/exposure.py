@@ -7,6 +7,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from data_contracts.record import Record
+from data_contracts.time import CLOCK_S
 
 
 class ErrorModel(Record):
@@ -42,7 +43,7 @@ class MeetSettings(Record):
     near_probability: float = Field(default=0.5, gt=0, lt=1)
     join_gap_s: float = Field(default=2.0, ge=0)
     bridge_s: float = Field(default=5.0, ge=0)
-    default_step_s: float = Field(default=0.2, gt=0)
+    default_step_s: float = Field(default=CLOCK_S, gt=0)
     masked_p: float = Field(default=0.7, gt=0.5, lt=1)
     bare_p: float = Field(default=0.3, gt=0, lt=0.5)
     known_share: float = Field(default=0.1, ge=0, le=1)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 from pydantic import AfterValidator
 
 from data_contracts.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# The common clock: positions, footage that is followed and clips that are written have 5 instants a
+# second (docs/accuracy.md has what tracking loses at fewer).
+CLOCK_HZ = 5.0
+CLOCK_S = 1 / CLOCK_HZ
 
 
 def _utc(value: datetime) -> datetime:
@@ -76,6 +86,25 @@ def parse_utc(text: str, what: str = "time") -> datetime:
         raise BadInput(
             f"{what}: expected an ISO 8601 time with an offset, got {text[:60]!r}"
         ) from error
+
+
+def utc_of(value: pd.Timestamp) -> datetime:
+    """A table's time as a datetime."""
+    return value.to_pydatetime().astimezone(UTC)
+
+
+def intervals_of(rows: pd.DataFrame) -> list[Interval]:
+    """The stretches `start_utc` to `end_utc` of a table's rows."""
+    return [
+        Interval(utc_of(a), utc_of(b))
+        for a, b in zip(rows["start_utc"], rows["end_utc"], strict=True)
+    ]
+
+
+def seconds_of(times: pd.Series, origin: pd.Timestamp | None = None) -> NDArray[np.float64]:
+    """(n,) seconds from `origin`, or from the earliest of `times`, to each of them."""
+    start = times.min() if origin is None else origin
+    return cast("NDArray[np.float64]", (times - start).dt.total_seconds().to_numpy(float))
 
 
 def now_utc() -> datetime:

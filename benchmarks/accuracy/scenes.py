@@ -4,6 +4,7 @@ them.
 Positions only: nobody is drawn. Each scene has one subject (`P0`) and others who stand near it,
 queue with it, pass it or wander. The reported positions carry Gaussian errors that are correlated
 in time, with exactly the covariance that is reported beside them; how long the errors live differs
+from data_contracts.time import CLOCK_S
 from scene to scene (uniform over wide ranges), because a tracker's does too. Most of the variance
 is slow: persons are smoothed tracks, so that what is left of jitter is small beside foot points,
 hidden feet and calibration, which stay wrong as long as somebody stands.
@@ -18,9 +19,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.tables.contracts import PERSONS, TRAJECTORY
+from data_contracts.time import CLOCK_S
 
 Floats = NDArray[np.float64]
-STEP_S = 0.2
+STEP_S = CLOCK_S
 START = pd.Timestamp("2026-11-16T00:00:00Z")
 
 

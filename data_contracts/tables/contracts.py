@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data_contracts.gap import GAP_KINDS
 from data_contracts.tables.expect import (
     between,
     finite,
@@ -12,19 +13,6 @@ from data_contracts.tables.expect import (
     unique,
 )
 from data_contracts.tables.table import Column, TableContract
-
-GAP_KINDS = (
-    "not_authorised",
-    "not_infectious",
-    "not_covered",
-    "no_footage",
-    "unreadable",
-    "no_calibration",
-    "not_seen",
-    "not_reachable",
-    "low_quality",
-    "failed",
-)
 
 WINDOWS = TableContract(
     "windows",

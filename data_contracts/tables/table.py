@@ -8,6 +8,7 @@ column names, never values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,7 +63,7 @@ class TableContract:
         """A table of no rows with the right columns and dtypes."""
         return self.shape([])
 
-    def shape(self, rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
+    def shape(self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
         """Rows as a frame with this contract's columns, order and dtypes. Raises KeyError-free:
         extras are dropped.
         """

@@ -16,7 +16,7 @@ from rich.table import Table
 from data_contracts.camera import Camera, Origin, Site, read_site
 from data_contracts.errors import BadInput
 from data_contracts.tables.contracts import DETECTIONS
-from data_contracts.time import now_utc
+from data_contracts.time import CLOCK_HZ, now_utc
 from flows.cli.console import console, read_file, read_text, say, write_private, write_whole
 from flows.runtime.environment import model_settings
 from infra.settings import load_settings
@@ -38,7 +38,7 @@ app = typer.Typer(
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # Files apart in time, so that nobody is followed from one to the next.
 _APART = timedelta(days=1)
-_CHECK_FPS = 5.0
+_CHECK_FPS = CLOCK_HZ
 
 
 @app.command("calibrate")

@@ -12,8 +12,10 @@ import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageGone
+from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS, SEGMENTS
+from data_contracts.time import Interval
 from flows.runtime.environment import environment, models
 from flows.runtime.fan_out import each
 from flows.runtime.open_case import OpenCase, open_case
@@ -125,7 +127,7 @@ def _gather(
     run: Run,
     done: Callable[[int, int], None],
     segments: pd.DataFrame,
-) -> tuple[list[pd.DataFrame], list[dict[str, object]], list[dict[str, object]]]:
+) -> tuple[list[pd.DataFrame], list[dict[str, object]], list[GapRow]]:
     tables = []
     reports = []
     failed = []
@@ -150,22 +152,16 @@ def _until(job: Job, segments: pd.DataFrame) -> datetime:
     return later.min().to_pydatetime() if len(later) else job.start_utc
 
 
-def _failed_gap(job: Job, error: EncounterError, until: datetime) -> dict[str, object]:
-    row = {"camera_id": job.camera_id, "start_utc": job.start_utc, "end_utc": until}
+def _failed_gap(job: Job, error: EncounterError, until: datetime) -> GapRow:
+    span = Interval(job.start_utc, until)
     if isinstance(error, FootageGone):
-        return row | {
-            "kind": "no_footage",
-            "detail": (
-                f"the segment of {job.start_utc:%H:%M:%S} UTC was deleted in the store after it "
-                "was listed and before it was read"
-            ),
-            "advice": NO_FOOTAGE_ADVICE,
-        }
-    return row | {
-        "kind": "failed",
-        "detail": f"the segment could not be processed ({type(error).__name__})",
-        "advice": "see the worker's log, then run the case again: encounter case run",
-    }
+        detail = (
+            f"the segment of {job.start_utc:%H:%M:%S} UTC was deleted in the store after it was "
+            "listed and before it was read"
+        )
+        return gap_row("no_footage", job.camera_id, span, detail, NO_FOOTAGE_ADVICE)
+    detail = f"the segment could not be processed ({type(error).__name__})"
+    return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 
 
 def _frame(case: OpenCase, ref: TableRef) -> pd.DataFrame:

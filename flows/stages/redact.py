@@ -10,9 +10,10 @@ import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageGone
+from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS
-from data_contracts.time import Utc
+from data_contracts.time import Interval, Utc
 from flows.runtime.environment import Environment, environment, models
 from flows.runtime.fan_out import each
 from flows.runtime.open_case import OpenCase, open_case
@@ -71,7 +72,7 @@ def make_pictures(
     # The camera with the most pictures first: its worker finishes last.
     units.sort(key=lambda unit: len(unit.jobs), reverse=True)
     names: list[str] = []
-    gaps: list[dict[str, object]] = []
+    gaps: list[GapRow] = []
     allowed = StillAllowed(environment(), run.case_id)
     for unit, made in each(render_unit, units, lambda _done, _total: None, allowed):
         shown = [] if isinstance(made, EncounterError) else made
@@ -85,15 +86,10 @@ def make_pictures(
     )
 
 
-def _not_made(job: PictureJob, why: str) -> dict[str, object]:
-    return {
-        "kind": "failed",
-        "camera_id": job.camera_id,
-        "start_utc": job.start_utc,
-        "end_utc": job.end_utc,
-        "detail": f"picture and clip {job.name} could not be made ({why})",
-        "advice": "see the worker's log, then run the case again: encounter case run",
-    }
+def _not_made(job: PictureJob, why: str) -> GapRow:
+    span = Interval(job.start_utc, job.end_utc)
+    detail = f"picture and clip {job.name} could not be made ({why})"
+    return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 
 
 def _cameras(jobs: list[PictureJob]) -> list[str]:

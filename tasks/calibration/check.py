@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from data_contracts.camera import Camera
 from data_contracts.errors import BadInput
+from data_contracts.time import seconds_of
 from tasks.calibration.fit import POSITION_SD_M
 from tasks.ground.position import (
     BODY_HEIGHT_M,
@@ -114,7 +115,7 @@ def walkers(detections: pd.DataFrame, camera: Camera) -> Walkers:
     piece = pd.DataFrame(
         {
             "track": seen["track_id"],
-            "piece": (seen["t_utc"] - seen["t_utc"].min()).dt.total_seconds() // _PIECE_S,
+            "piece": seconds_of(seen["t_utc"]) // _PIECE_S,
             "height": ground.height_m,
             "distance": apart,
             "across": boxes[:, [0, 2]].mean(1) / camera.image_width - 0.5,

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from data_contracts.exposure import MeetSettings
 from data_contracts.policy import MaskRule, Policy, Tier
 from data_contracts.tables.contracts import CONTACTS
+from data_contracts.time import seconds_of
 from tasks.exposure.accumulate import largest
 from tasks.exposure.distance import distance_paths, probability_within
 from tasks.exposure.mask_rule import counted_by_masks, mask_state
-from tasks.exposure.meet import difference, seconds
+from tasks.exposure.meet import difference
 
 Floats = NDArray[np.float64]
 _INTERVAL = (0.05, 0.95)
@@ -110,7 +111,7 @@ def _strongest(person: pd.DataFrame, policy: Policy, settings: MeetSettings) -> 
     """The tier met with the largest probability; of equals the policy's first. None where no tier
     could be met.
     """
-    t = seconds(person)
+    t = seconds_of(person["t_utc"])
     dt = person["dt_s"].to_numpy(float)
     tiers = [tier for tier in policy.tiers if dt.sum() >= tier.min_duration_s]
     if not tiers:
@@ -195,7 +196,7 @@ def _counted_instants(person: pd.DataFrame, best: _Outcome, policy: Policy) -> p
     """
     likely = probability_within(*difference(person), best.tier.max_distance_m) * best.mask_share
     counted = likely >= (0.5 if likely.max() >= 0.5 else 0.5 * likely.max())
-    t = seconds(person)
+    t = seconds_of(person["t_utc"])
     dt = person["dt_s"].to_numpy(float)
     stretch = largest(counted[None, :], t, dt, policy.accumulate_over_s, policy.episode_gap_s)
     first = int(stretch.first[0])

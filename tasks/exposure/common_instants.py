@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.exposure import MeetSettings
+from data_contracts.time import seconds_of
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +36,8 @@ def instants_with(
     if subject.empty or person.empty:
         return pd.DataFrame()
     t0 = subject["t_utc"].iloc[0]
-    s = _seconds(subject, t0)
-    t = _seconds(person, t0)
+    s = seconds_of(subject["t_utc"], t0)
+    t = seconds_of(person["t_utc"], t0)
     step_s = _step(s, settings)
     left, right, weight, ok = _bracket(s, t, step_s)
     left = left[ok]
@@ -90,10 +91,6 @@ def _once(table: pd.DataFrame) -> pd.DataFrame:
     return (
         order.drop_duplicates("t_utc").drop(columns=["_hidden", "_spread"]).reset_index(drop=True)
     )
-
-
-def _seconds(table: pd.DataFrame, t0: pd.Timestamp) -> Floats:
-    return np.asarray((table["t_utc"] - t0).dt.total_seconds(), np.float64)
 
 
 def _step(t: Floats, settings: MeetSettings) -> float:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data_contracts.errors import BadInput
 from data_contracts.exposure import MeetSettings
 from data_contracts.tables.contracts import ENCOUNTER_POINTS, ENCOUNTERS
+from data_contracts.time import seconds_of
 from tasks.exposure.common_instants import instants_with
 from tasks.exposure.distance import distance_paths, probability_within
 from tasks.exposure.mask_rule import mask_state
@@ -72,12 +73,6 @@ def meet(
     return ENCOUNTER_POINTS.shape(all_points), ENCOUNTERS.shape(rows)
 
 
-def seconds(table: pd.DataFrame) -> Floats:
-    """Times of a table in seconds since its first row, (n,)."""
-    t = table["t_utc"]
-    return np.asarray((t - t.iloc[0]).dt.total_seconds(), np.float64)
-
-
 def difference(points: pd.DataFrame) -> tuple[Floats, Floats]:
     """Mean (n, 2) metres and covariance (n, 2, 2) square metres of person minus subject."""
     mean = points[["dx_m", "dy_m"]].to_numpy(float)
@@ -96,7 +91,7 @@ def _split(pair: pd.DataFrame, near_m: float, settings: MeetSettings) -> list[pd
     pair = pair[keep].assign(_near=p[keep] >= settings.near_probability)
     if not pair["_near"].any():
         return []
-    t = seconds(pair)
+    t = seconds_of(pair["t_utc"])
     near = pair["_near"].to_numpy()
     stretch = np.cumsum(np.diff(t, prepend=t[0]) > settings.join_gap_s)
     near_t = t[near]
@@ -145,7 +140,7 @@ def expected_seconds(points: pd.DataFrame, settings: MeetSettings) -> dict[str, 
     dt = points["dt_s"].to_numpy(float)
     rng = np.random.default_rng(settings.errors.seed)
     drawn: dict[float, list[Floats]] = {d: [] for d in _COLUMN}
-    for block in distance_paths(seconds(points), mean, cov, settings.errors, rng):
+    for block in distance_paths(seconds_of(points["t_utc"]), mean, cov, settings.errors, rng):
         for d in _COLUMN:
             drawn[d].append((block < d) @ dt)
     out: dict[str, float] = {}

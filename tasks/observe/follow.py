@@ -18,6 +18,7 @@ from data_contracts.errors import VideoUnreadable
 from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import DETECTIONS
+from data_contracts.time import CLOCK_HZ
 from models.geometry import best_of_each
 from tasks.consent.authorise import require
 from tasks.footage.segment import SegmentReport, fitted
@@ -42,7 +43,7 @@ class FollowSettings(Record):
     `face_score`: people less certain than this are tracked, but no face is looked for.
     """
 
-    fps: float = Field(default=5.0, gt=0)
+    fps: float = Field(default=CLOCK_HZ, gt=0)
     face_interval_s: float = Field(default=0.4, ge=0)
     face_score: float = Field(default=0.3, gt=0, lt=1)
 

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.time import CLOCK_S, seconds_of
 from tasks.ground.kalman import SPEED_SD_MPS, predict, smooth, with_lasting
 
 Array = NDArray[np.float64]
 
-# Positions every 200 ms: the rate at which the footage is followed.
-GRID_S = 0.2
 # Errors of one pose last a few seconds: so many seconds of common path count as one independent
 # look.
 _LOOK_S = 2.0
@@ -26,7 +25,7 @@ _GATE = 5.0
 
 @dataclass(frozen=True)
 class GroundPath:
-    """A path at whole `ticks` (n,) of GRID_S: `xy` (n, 2) m, `cov` (n, 2, 2) m², `seen` (n,) False
+    """A path at whole `ticks` (n,) of CLOCK_S: `xy` (n, 2) m, `cov` (n, 2, 2) m², `seen` (n,) False
     where bridged.
 
     `tracks` names the (camera, track) pairs that it is made of; `camera` is the first one's.
@@ -61,7 +60,7 @@ def path_of(rows: pd.DataFrame, origin: pd.Timestamp) -> GroundPath:
     from `origin`.
     """
     rows = rows.sort_values("t_utc")
-    at = (rows["t_utc"] - origin).dt.total_seconds().to_numpy(float) / GRID_S
+    at = seconds_of(rows["t_utc"], origin) / CLOCK_S
     ticks = np.arange(int(np.ceil(at[0] - 0.5)), int(np.floor(at[-1] + 0.5)) + 1)
     columns = rows[["x_m", "y_m", "cov_xx", "cov_xy", "cov_yy"]].to_numpy(float)
     v = np.stack([np.interp(ticks, at, column) for column in columns.T], 1)
@@ -108,7 +107,7 @@ def _bridged(path: GroundPath) -> GroundPath:
     seen = np.zeros(len(ticks), bool)
     at = path.ticks - path.start
     xy[at], cov[at], seen[at] = path.xy, path.cov, path.seen
-    state, spread = smooth((ticks * GRID_S).astype(np.float64), xy, cov)
+    state, spread = smooth((ticks * CLOCK_S).astype(np.float64), xy, cov)
     return GroundPath(
         path.camera, path.tracks, ticks, state[:, :2], with_lasting(spread[:, :2, :2], cov), seen
     )
@@ -124,7 +123,7 @@ def overlap_ratio(
     `density_per_m2`. Blocks of _LOOK_S count as independent looks.
     """
     common, ia, ib = np.intersect1d(a.ticks, b.ticks, assume_unique=True, return_indices=True)
-    if len(common) * GRID_S < min_common_s:
+    if len(common) * CLOCK_S < min_common_s:
         return 0.0, False
     gap = a.xy[ia] - b.xy[ib]
     cov = a.cov[ia] + b.cov[ib]
@@ -136,13 +135,13 @@ def overlap_ratio(
         - 0.5 * np.log(np.linalg.det(2 * np.pi * cov))
         - np.log(density_per_m2)
     )
-    blocks = common // max(1, round(_LOOK_S / GRID_S))
+    blocks = common // max(1, round(_LOOK_S / CLOCK_S))
     total = 0.0
     for block in np.unique(blocks):
         inside = blocks == block
         # A block that is cut short says less.
         total += max(_WORST, float(each[inside].mean())) * min(
-            1.0, 0.3 + inside.sum() * GRID_S / _LOOK_S
+            1.0, 0.3 + inside.sum() * CLOCK_S / _LOOK_S
         )
     return total, True
 
@@ -168,7 +167,7 @@ def _handovers(first: GroundPath, then: GroundPath, link_s: float) -> list[tuple
     """Rows (end of a run of `first`, start of a run of `then`) between which neither path has a
     position.
     """
-    reach = round(link_s / GRID_S)
+    reach = round(link_s / CLOCK_S)
     starts = np.r_[0, np.flatnonzero(np.diff(then.ticks) > 1) + 1]
     out = []
     for s in starts:
@@ -198,7 +197,7 @@ def _carried(
 ) -> float:
     state, spread = _end_state(first, stop, backwards=True)
     goal, doubt = _end_state(then, start, backwards=False)
-    gap_s = max(float(then.ticks[start] - first.ticks[stop]) * GRID_S, 0.0)
+    gap_s = max(float(then.ticks[start] - first.ticks[stop]) * CLOCK_S, 0.0)
     away = float(np.hypot(*(goal[:2] - state[:2])))
     sd = float(np.sqrt(np.trace(spread[:2, :2] + doubt[:2, :2])))
     if away > max_speed_mps * gap_s + 3 * sd:
@@ -221,14 +220,14 @@ def _end_state(
     """Position and velocity (4,) with covariance (4, 4) at a path's end, from a straight line
     through its last second.
     """
-    n = round(within_s / GRID_S)
+    n = round(within_s / CLOCK_S)
     rows = (
         np.arange(max(0, row - n), row + 1)
         if backwards
         else np.arange(row, min(len(path.ticks), row + n + 1))
     )
     rows = rows[np.abs(path.ticks[rows] - path.ticks[row]) <= n]
-    t = (path.ticks[rows] - path.ticks[row]) * GRID_S
+    t = (path.ticks[rows] - path.ticks[row]) * CLOCK_S
     position = path.cov[row]
     if len(rows) < 3:
         state = np.r_[path.xy[row], 0.0, 0.0]
@@ -237,7 +236,7 @@ def _end_state(
         slope = np.polyfit(t, path.xy[rows], 1)[0]
         state = np.r_[path.xy[row], slope]
         # Jitter that smoothing leaves (a few cm over a second), and people who brake or start.
-        speed_var = 0.15**2 + 0.25 * float(np.trace(position)) / 2 / max(np.ptp(t), GRID_S) ** 2
+        speed_var = 0.15**2 + 0.25 * float(np.trace(position)) / 2 / max(np.ptp(t), CLOCK_S) ** 2
     spread = np.zeros((4, 4))
     spread[:2, :2], spread[2:, 2:] = position, np.eye(2) * speed_var
     return state, spread

@@ -20,7 +20,8 @@ from pydantic import Field
 from data_contracts.camera import Site
 from data_contracts.record import Record
 from data_contracts.tables.contracts import MEMBERS, PERSONS
-from tasks.people.ground_path import GRID_S, GroundPath, fuse, link_ratio, overlap_ratio, path_of
+from data_contracts.time import CLOCK_S
+from tasks.people.ground_path import GroundPath, fuse, link_ratio, overlap_ratio, path_of
 from tasks.people.mask_over_time import mask_over_time
 
 Array = NDArray[np.float64]
@@ -69,7 +70,7 @@ def join(
     persons = []
     members = []
     for name, group in zip(names, groups, strict=True):
-        if max(p.end - p.start for p in group) < settings.min_person_s / GRID_S:
+        if max(p.end - p.start for p in group) < settings.min_person_s / CLOCK_S:
             continue
         persons.append(_person(name, group, placed, origin))
         members += [
@@ -102,7 +103,7 @@ class _Clusters:
         order = sorted(self._fused, key=lambda i: self._fused[i].start)
         for a, i in enumerate(order):
             for j in order[a + 1 :]:
-                if self._fused[j].start > self._fused[i].end + settings.link_s / GRID_S:
+                if self._fused[j].start > self._fused[i].end + settings.link_s / CLOCK_S:
                     break
                 self._rate(i, j)
 
@@ -148,7 +149,7 @@ class _Clusters:
         del self._fused[j]
         self._forget(i)
         self._forget(j)
-        reach = self._settings.link_s / GRID_S
+        reach = self._settings.link_s / CLOCK_S
         for k, path in self._fused.items():
             if (
                 k != i
@@ -209,7 +210,7 @@ class _Clusters:
 
 def _exclusions(paths: list[GroundPath], settings: JoinSettings) -> dict[int, int]:
     """For each track the bit set of those that its camera saw at the same time."""
-    limit = settings.same_camera_overlap_s / GRID_S
+    limit = settings.same_camera_overlap_s / CLOCK_S
     out = dict.fromkeys(range(len(paths)), 0)
     for i, p in enumerate(paths):
         for j in range(i):
@@ -247,7 +248,7 @@ def _person(
             cameras.setdefault(int(k), set()).add(p.camera)
     keys = {key for p in group for key in p.tracks}
     own = placed[[key in keys for key in zip(placed["camera_id"], placed["track_id"], strict=True)]]
-    t_utc = origin + pd.to_timedelta(path.ticks * GRID_S, unit="s").round("ms")
+    t_utc = origin + pd.to_timedelta(path.ticks * CLOCK_S, unit="s").round("ms")
     return pd.DataFrame(
         {
             "person_id": name,
@@ -257,7 +258,7 @@ def _person(
             "cov_xx": path.cov[:, 0, 0],
             "cov_xy": path.cov[:, 0, 1],
             "cov_yy": path.cov[:, 1, 1],
-            "mask_p": mask_over_time(own, origin, (path.ticks * GRID_S).astype(np.float64)),
+            "mask_p": mask_over_time(own, origin, (path.ticks * CLOCK_S).astype(np.float64)),
             "seen": [seen_by[int(k)] > 0 for k in path.ticks],
             "cameras": [",".join(sorted(cameras.get(int(k), set()))) for k in path.ticks],
         }

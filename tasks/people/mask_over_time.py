@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.time import seconds_of
+
 Array = NDArray[np.float64]
 
 # One change in ten minutes, an assumption: people change it once or twice in a visit, if at all.
@@ -35,7 +37,7 @@ def mask_over_time(rows: pd.DataFrame, origin: pd.Timestamp, at_s: Array) -> Arr
     looks = rows[rows["mask_p"].notna()]
     if looks.empty or not len(at_s):
         return np.full(len(at_s), np.nan)
-    t = (looks["t_utc"] - origin).dt.total_seconds().to_numpy(float)
+    t = seconds_of(looks["t_utc"], origin)
     p = np.clip(looks["mask_p"].to_numpy(float), 1e-6, 1 - 1e-6)
     bins, index = np.unique(np.floor(t / _LOOK_S), return_inverse=True)
     logit = np.log(p / (1 - p))

@@ -20,6 +20,7 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
+from data_contracts.time import seconds_of
 from tasks.consent.authorise import require
 
 Array = NDArray[np.float64]
@@ -109,7 +110,7 @@ def _evidence(looks: pd.DataFrame, settings: SightSettings) -> float:
     p = np.clip(looks["subject_p"].to_numpy(float, na_value=np.nan), 1e-4, 1 - 1e-4)
     against = _against(looks, settings)
     each = np.where(np.isnan(p), against, np.log(p / (1 - p)))
-    at = (looks["t_utc"] - looks["t_utc"].min()).dt.total_seconds().to_numpy(float)
+    at = seconds_of(looks["t_utc"])
     _, index = np.unique(np.floor(at / settings.look_s), return_inverse=True)
     pooled = np.bincount(index, each) / np.bincount(index)
     # Looks that say next to nothing do not count as looks (Kish's effective number).

@@ -19,6 +19,7 @@ from pydantic import Field
 from data_contracts.camera import Camera
 from data_contracts.record import Record
 from data_contracts.tables.contracts import TRACKS
+from data_contracts.time import CLOCK_S, seconds_of
 from tasks.ground.position import (
     BODY_HEIGHT_M,
     EDGE_SD_PX,
@@ -26,7 +27,7 @@ from tasks.ground.position import (
     Locator,
     hidden_by_others,
 )
-from tasks.people.track_position import bridged, placed, seconds
+from tasks.people.track_position import bridged, placed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -155,9 +156,9 @@ def _associate(
     own: pd.DataFrame, locator: Locator | None, settings: TrackSettings
 ) -> NDArray[np.intp]:
     """(n,) ByteTrack's number for each detection, -1 where none."""
-    at = seconds(own["t_utc"])
+    at = seconds_of(own["t_utc"])
     frames, index = np.unique(at, return_inverse=True)
-    step = float(np.median(np.diff(frames))) if len(frames) > 1 else 0.2
+    step = float(np.median(np.diff(frames))) if len(frames) > 1 else CLOCK_S
     similarity = GroundIoU(locator, settings.doubtful_similarity)
     tracker = ByteTrackTracker(
         lost_track_buffer=round(30 * settings.lost_s),

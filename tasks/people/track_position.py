@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.time import CLOCK_S, seconds_of
 from tasks.ground.kalman import smooth, with_lasting
 from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M, Ground, Locator
 
@@ -15,18 +16,13 @@ Array = NDArray[np.float64]
 _BOX = ["x0", "y0", "x1", "y1"]
 
 
-def seconds(times: pd.Series) -> Array:
-    """Seconds since the first of `times`, (n,)."""
-    return (times - times.min()).dt.total_seconds().to_numpy(float)
-
-
 def bridged(part: pd.DataFrame, bridge_s: float) -> pd.DataFrame:
     """Rows for missing frames inside gaps up to `bridge_s`: boxes interpolated, score 0, no
     face.
     """
-    at = seconds(part["t_utc"])
+    at = seconds_of(part["t_utc"])
     steps = np.diff(at)
-    step = float(np.median(steps)) if len(steps) else 0.2
+    step = float(np.median(steps)) if len(steps) else CLOCK_S
     filled = [part.assign(measured=True)]
     for i in np.flatnonzero((steps > 1.5 * step) & (steps <= bridge_s)):
         n = max(1, round(steps[i] / step) - 1)
@@ -40,12 +36,10 @@ def bridged(part: pd.DataFrame, bridge_s: float) -> pd.DataFrame:
         new["t_utc"] = before["t_utc"] + pd.to_timedelta(
             np.round(share * steps[i] * 1e6), unit="us"
         )
-        new["camera_id"], new["score"], new["hidden_share"], new["measured"] = (
-            before["camera_id"],
-            0.0,
-            1.0,
-            False,
-        )
+        new["camera_id"] = before["camera_id"]
+        new["score"] = 0.0
+        new["hidden_share"] = 1.0
+        new["measured"] = False
         filled.append(new)
     return (
         pd.concat(filled, ignore_index=True)
@@ -67,7 +61,7 @@ def placed(part: pd.DataFrame, locator: Locator | None) -> pd.DataFrame:
     hidden = part["hidden_share"].to_numpy(float)
     height, height_sd = body_height(locator.locate(boxes, hidden_share=hidden).height_m[measured])
     ground = locator.locate(boxes, height, height_sd, hidden)
-    at = seconds(part["t_utc"])
+    at = seconds_of(part["t_utc"])
     xy, cov = _measurements(at, ground, measured)
     out = part.assign(foot_hidden=ground.foot_hidden | ~measured)
     if not np.isfinite(xy).all(1).any():

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from data_contracts.case import Visit
+from data_contracts.gap import GapRow, gap_row
 from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS, TRAJECTORY
-from data_contracts.time import Interval, merge, subtract
+from data_contracts.time import CLOCK_S, Interval, merge, seconds_of, subtract, utc_of
 
 Array = NDArray[np.float64]
 
@@ -86,7 +88,7 @@ def trajectory(
 
 def _long_bridge(own: pd.DataFrame, settings: TrajectorySettings) -> NDArray[np.bool_]:
     """(n,) rows inside a stretch without being seen that is longer than `bridge_s`."""
-    at = _seconds(own)
+    at = seconds_of(own["t_utc"])
     seen = own["seen"].to_numpy(bool)
     out = np.zeros(len(own), bool)
     run = np.cumsum(np.diff(np.r_[True, seen]) != 0)
@@ -105,7 +107,7 @@ def episodes(found: pd.DataFrame, settings: TrajectorySettings | None = None) ->
     if found.empty:
         return []
     found = found.sort_values("t_utc").reset_index(drop=True)
-    at = _seconds(found)
+    at = seconds_of(found["t_utc"])
     xy = found[["x_m", "y_m"]].to_numpy(float)
     breaks = np.flatnonzero(np.diff(at) > settings.gap_s) + 1
     out: list[Episode] = []
@@ -175,48 +177,22 @@ def not_seen_gaps(
     was not seen at all.
     """
     settings = settings or TrajectorySettings()
-    times = found["t_utc"].sort_values()
-    rows = []
-    for before, after in zip(times.iloc[:-1], times.iloc[1:], strict=True):
-        if (after - before).total_seconds() > settings.gap_s:
-            rows.append(
-                _gap(
-                    before.to_pydatetime(),
-                    after.to_pydatetime(),
-                    "between two sightings the subject was not seen",
-                )
-            )
-    seen = merge(
-        [
-            Interval(t.to_pydatetime(), (t + pd.Timedelta(seconds=0.2)).to_pydatetime())
-            for t in times
-        ],
-        settings.gap_s,
-    )
+    times = [utc_of(t) for t in found["t_utc"].sort_values()]
+    rows = [
+        _not_seen(Interval(before, after), "between two sightings the subject was not seen")
+        for before, after in pairwise(times)
+        if (after - before).total_seconds() > settings.gap_s
+    ]
+    instant = timedelta(seconds=CLOCK_S)
+    seen = merge([Interval(t, t + instant) for t in times], settings.gap_s)
     for visit in itinerary:
         span = Interval(visit.from_utc, visit.to_utc)
         if subtract(span, seen) == [span]:
-            rows.append(
-                _gap(
-                    visit.from_utc,
-                    visit.to_utc,
-                    f"not seen during the claimed visit to {visit.place}",
-                )
-            )
-    rows.sort(key=lambda row: str(row["start_utc"]))
+            rows.append(_not_seen(span, f"not seen during the claimed visit to {visit.place}"))
+    rows.sort(key=lambda row: row["start_utc"])
     return GAPS.shape(rows)
 
 
-def _gap(start_utc: datetime, end_utc: datetime, detail: str) -> dict[str, object]:
-    return {
-        "kind": "not_seen",
-        "camera_id": "",
-        "start_utc": start_utc,
-        "end_utc": end_utc,
-        "detail": detail,
-        "advice": "ask the subject about this time, or add footage of cameras nearby",
-    }
-
-
-def _seconds(table: pd.DataFrame) -> Array:
-    return (table["t_utc"] - table["t_utc"].iloc[0]).dt.total_seconds().to_numpy(float)
+def _not_seen(span: Interval, detail: str) -> GapRow:
+    advice = "ask the subject about this time, or add footage of cameras nearby"
+    return gap_row("not_seen", "", span, detail, advice)

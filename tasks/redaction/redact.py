@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from data_contracts.record import Record
+from data_contracts.time import CLOCK_HZ
 from tasks.redaction.background import Background, Image, Mask, box_mask
 from tasks.redaction.mosaic import MIN_CELL_PX, Levels, Mosaic, level_of, level_of_head, whole_cells
 
@@ -70,7 +71,7 @@ class RedactSettings(Record):
         default=24, ge=0, description="differing specks smaller than this area are noise"
     )
     clip_s: float = Field(default=6.0, gt=0, le=6.0, description="longest clip")
-    clip_fps: float = Field(default=5.0, gt=0, le=30, description="frames a second of clips")
+    clip_fps: float = Field(default=CLOCK_HZ, gt=0, le=30, description="frames a second of clips")
     background_frames: int = Field(
         default=25, ge=5, le=60, description="frames that the empty scene is built from"
     )

@@ -11,10 +11,11 @@ import pandas as pd
 
 from data_contracts.camera import Site
 from data_contracts.case import CaseRequest, Visit
+from data_contracts.gap import GapRow, gap_row
 from data_contracts.policy import Policy, SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS
-from data_contracts.time import Interval, Utc
+from data_contracts.time import Interval, Utc, utc_of
 
 # A face turned away this long between two looks is still the same presence in one view; what lies
 # between is followed densely afterwards anyway.
@@ -94,14 +95,14 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
             cameras = tuple(site.by_id)
             how = "no camera is named like the place: all cameras"
             gaps.append(
-                _gap(
+                _place_gap(
                     visit,
                     f'no camera is named like "{visit.place}": all {len(cameras)} are looked at',
                 )
             )
         if unknown:
             gaps.append(
-                _gap(
+                _place_gap(
                     visit,
                     "the itinerary names cameras that the site does not have: "
                     f"{', '.join(unknown)}",
@@ -147,8 +148,8 @@ def sighting_anchors(
     )
     anchors: list[Anchor] = []
     for camera, start, end, p in rows.itertuples(index=False):
-        first = _aware(start)
-        last = _aware(end)
+        first = utc_of(start)
+        last = utc_of(end)
         before = anchors[-1] if anchors and anchors[-1].camera_ids == (camera,) else None
         if before is not None and (first - before.to_utc).total_seconds() <= within_s:
             joined = {
@@ -187,19 +188,9 @@ def infectious_window(request: CaseRequest, policy: Policy) -> Interval:
     )
 
 
-def _aware(value: pd.Timestamp) -> datetime:
-    return value.to_pydatetime().astimezone(UTC)
-
-
-def _gap(visit: Visit, detail: str) -> dict[str, object]:
-    return {
-        "kind": "not_covered",
-        "camera_id": "",
-        "start_utc": visit.from_utc,
-        "end_utc": visit.to_utc,
-        "detail": detail,
-        "advice": "name the cameras of this place in the itinerary's cameras column",
-    }
+def _place_gap(visit: Visit, detail: str) -> GapRow:
+    advice = "name the cameras of this place in the itinerary's cameras column"
+    return gap_row("not_covered", "", Interval(visit.from_utc, visit.to_utc), detail, advice)
 
 
 def _words(text: str) -> set[str]:

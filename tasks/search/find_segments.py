@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import pandas as pd
 
 from data_contracts.camera import Site
+from data_contracts.gap import GapRow, gap_row
 from data_contracts.object_key import hour_prefixes, read_segment
 from data_contracts.tables.contracts import GAPS, SEGMENTS
-from data_contracts.time import Interval, merge, subtract
+from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 
 # Keys are `<hour>/<minute>.<second>`: a recorder of that layout starts a new file at least every
 # hour.
@@ -121,10 +122,7 @@ def coverage_gaps(
     gaps = []
     for camera_id, stretches in _stretches(windows).items():
         rows = by_camera.get(camera_id, reports.iloc[:0])
-        decoded = [
-            Interval(_utc(a), _utc(b))
-            for a, b in zip(rows["start_utc"], rows["end_utc"], strict=True)
-        ]
+        decoded = intervals_of(rows)
         # A camera's only segment, unreadable: it is taken to be as long as the other cameras'
         # segments.
         usual_s = _usual_s(rows) or max(others, default=LONGEST_SEGMENT_S)
@@ -145,16 +143,10 @@ def uncalibrated_gaps(windows: pd.DataFrame, site: Site) -> pd.DataFrame:
         camera = site.by_id.get(camera_id)
         if camera is None or camera.homography is not None:
             continue
-        row = {
-            "kind": "no_calibration",
-            "camera_id": camera_id,
-            "detail": (
-                "nobody is placed on the ground: "
-                f"{camera.calibration_fault or 'the camera file has no homography'}"
-            ),
-            "advice": "calibrate it (encounter camera calibrate) and run the case again",
-        }
-        gaps += [{**row, "start_utc": s.start_utc, "end_utc": s.end_utc} for s in stretches]
+        why = camera.calibration_fault or "the camera file has no homography"
+        detail = f"nobody is placed on the ground: {why}"
+        advice = "calibrate it (encounter camera calibrate) and run the case again"
+        gaps += [gap_row("no_calibration", camera_id, s, detail, advice) for s in stretches]
     return GAPS.shape(gaps)
 
 
@@ -164,7 +156,7 @@ def _stretches(windows: pd.DataFrame) -> dict[str, list[Interval]]:
     for camera, start, end in zip(
         windows["camera_id"], windows["start_utc"], windows["end_utc"], strict=True
     ):
-        out.setdefault(str(camera), []).append(Interval(_utc(start), _utc(end)))
+        out.setdefault(str(camera), []).append(Interval(utc_of(start), utc_of(end)))
     return {camera: merge(out[camera]) for camera in sorted(out)}
 
 
@@ -190,9 +182,9 @@ def _should_have_filled(rows: pd.DataFrame, usual_s: float) -> list[tuple[Interv
     It should have lasted until the next segment, but no longer than segments usually do, so that a
     missing segment behind it is not put down to it.
     """
-    starts = sorted(_utc(t) for t in rows["start_utc"])
+    starts = sorted(utc_of(t) for t in rows["start_utc"])
     out = []
-    for start in sorted(_utc(t) for t in rows.loc[rows["fault"] != "", "start_utc"]):
+    for start in sorted(utc_of(t) for t in rows.loc[rows["fault"] != "", "start_utc"]):
         at = bisect.bisect_right(starts, start)
         ends = [starts[at]] if at < len(starts) else []
         out.append((Interval(start, min([*ends, start + timedelta(seconds=usual_s)])), start))
@@ -203,7 +195,7 @@ def _usual_s(rows: pd.DataFrame) -> float | None:
     """The median time from one segment's start to the next, else of what was decoded; None where
     neither is known.
     """
-    starts = sorted(_utc(t) for t in rows["start_utc"])
+    starts = sorted(utc_of(t) for t in rows["start_utc"])
     known = sorted((b - a).total_seconds() for a, b in itertools.pairwise(starts))
     known = known or sorted(
         s for s in (rows["end_utc"] - rows["start_utc"]).dt.total_seconds() if s > 0
@@ -213,7 +205,7 @@ def _usual_s(rows: pd.DataFrame) -> float | None:
 
 def _explained(
     camera_id: str, hole: Interval, broken: list[tuple[Interval, datetime]], shortest_s: float
-) -> list[dict[str, Any]]:
+) -> list[GapRow]:
     """A hole as rows: the parts of unreadable segments, joined where they touch, and what is
     left.
     """
@@ -229,7 +221,7 @@ def _explained(
         names = ", ".join(f"{start:%H:%M:%S}" for start in starts)
         which = "the segment of" if len(starts) == 1 else "the segments of"
         rows.append(
-            _gap(
+            gap_row(
                 "unreadable",
                 camera_id,
                 whole,
@@ -240,11 +232,11 @@ def _explained(
     for rest in subtract(hole, unreadable):
         if rest.seconds > shortest_s:
             detail = f"no footage was recorded or kept for {rest.seconds:.0f} s"
-            rows.append(_gap("no_footage", camera_id, rest, detail, NO_FOOTAGE_ADVICE))
+            rows.append(gap_row("no_footage", camera_id, rest, detail, NO_FOOTAGE_ADVICE))
     return sorted(rows, key=lambda row: row["start_utc"])
 
 
-def _strange(camera_id: str, prefix: str, keys: list[str]) -> dict[str, Any]:
+def _strange(camera_id: str, prefix: str, keys: list[str]) -> GapRow:
     hour = datetime.strptime(prefix.split("/", 1)[1], "%Y-%m-%d/%H/").replace(tzinfo=UTC)
     names = ", ".join(sorted(key.removeprefix(prefix) for key in keys)[:3])
     detail = (
@@ -252,25 +244,10 @@ def _strange(camera_id: str, prefix: str, keys: list[str]) -> dict[str, Any]:
         f"read: {names}"
     )
     whole = Interval(hour, hour + timedelta(hours=1))
-    return _gap(
+    return gap_row(
         "unreadable",
         camera_id,
         whole,
         detail,
         "rename them to <minute>.<second>.mp4 of their start in UTC",
     )
-
-
-def _gap(kind: str, camera_id: str, part: Interval, detail: str, advice: str) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "camera_id": camera_id,
-        "start_utc": part.start_utc,
-        "end_utc": part.end_utc,
-        "detail": detail,
-        "advice": advice,
-    }
-
-
-def _utc(value: pd.Timestamp) -> datetime:
-    return value.to_pydatetime().astimezone(UTC)

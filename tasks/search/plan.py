@@ -15,16 +15,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Site
+from data_contracts.gap import gap_row
 from data_contracts.policy import Policy
 from data_contracts.tables.contracts import GAPS, WINDOWS
-from data_contracts.time import Interval, merge, subtract
+from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 from tasks.consent.authorise import require
 from tasks.search.anchor import Anchor, claimed_anchors, infectious_window, sighting_anchors
 from tasks.search.walking_time import Reach, walking_seconds
@@ -100,7 +101,7 @@ def follow_windows(
     wishes = []
     for camera_id, rows in seen.groupby("camera_id", sort=True):
         own = str(camera_id)
-        stretches = [Interval(a - pad, b + pad) for a, b in _intervals(rows)]
+        stretches = [Interval(a - pad, b + pad) for a, b in intervals_of(rows)]
         for other in sorted({own, *reach.times((own,), pad_s)}):
             reason = (
                 f"seen on {own}"
@@ -115,10 +116,10 @@ def follow_windows(
 
 def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """The parts of `new` that `old` does not cover, as windows of their own (contract WINDOWS)."""
-    known = {camera: list(_intervals(rows)) for camera, rows in old.groupby("camera_id")}
+    known = {camera: list(intervals_of(rows)) for camera, rows in old.groupby("camera_id")}
     rows = []
     for row in new.to_dict("records"):
-        whole = Interval(_utc(row["start_utc"]), _utc(row["end_utc"]))
+        whole = Interval(utc_of(row["start_utc"]), utc_of(row["end_utc"]))
         rows += [
             _window({str(k): v for k, v in row.items()}, part)
             for part in subtract(whole, known.get(row["camera_id"], []))
@@ -238,26 +239,18 @@ def _allowed(
     gaps = []
     for wish in _merged(wishes):
         if wish.camera_id not in site.by_id:
-            gaps.append(
-                _gap(
-                    "not_covered",
-                    wish,
-                    wish.interval,
-                    "the site has no such camera",
-                    "check its id",
-                )
-            )
+            gaps.append(gap_row("not_covered", wish.camera_id, wish.interval, *_NO_SUCH_CAMERA))
             continue
         if not case.allows_camera(wish.camera_id):
-            gaps.append(_gap("not_authorised", wish, wish.interval, *_NO_CAMERA))
+            gaps.append(gap_row("not_authorised", wish.camera_id, wish.interval, *_NO_CAMERA))
             continue
         for part in subtract(wish.interval, [case.span]):
-            gaps.append(_gap("not_authorised", wish, part, *_NO_TIME))
+            gaps.append(gap_row("not_authorised", wish.camera_id, part, *_NO_TIME))
         inside = wish.interval.intersect(case.span)
         if inside is None:
             continue
         for part in subtract(inside, [infectious]):
-            gaps.append(_gap("not_infectious", wish, part, *_NOT_INFECTIOUS))
+            gaps.append(gap_row("not_infectious", wish.camera_id, part, *_NOT_INFECTIOUS))
         if (kept := inside.intersect(infectious)) is not None:
             row = {
                 "camera_id": wish.camera_id,
@@ -270,6 +263,7 @@ def _allowed(
     return Plan(WINDOWS.shape(windows), GAPS.shape(gaps))
 
 
+_NO_SUCH_CAMERA = ("the site has no such camera", "check its id")
 _NO_CAMERA = (
     "consent and approval do not both name this camera",
     "ask for a wider consent if this place matters",
@@ -317,24 +311,3 @@ def _window(row: dict[str, Any], part: Interval) -> dict[str, Any]:
     )
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return {**row, "window_id": f"W-{digest}", "start_utc": part.start_utc, "end_utc": part.end_utc}
-
-
-def _gap(kind: str, wish: Wish, part: Interval, detail: str, advice: str) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "camera_id": wish.camera_id,
-        "start_utc": part.start_utc,
-        "end_utc": part.end_utc,
-        "detail": detail,
-        "advice": advice,
-    }
-
-
-def _intervals(rows: pd.DataFrame) -> list[Interval]:
-    return [
-        Interval(_utc(a), _utc(b)) for a, b in zip(rows["start_utc"], rows["end_utc"], strict=True)
-    ]
-
-
-def _utc(value: pd.Timestamp) -> datetime:
-    return value.to_pydatetime().astimezone(UTC)
