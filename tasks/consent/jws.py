@@ -48,28 +48,44 @@ def read_public_keys(text: str | bytes) -> tuple[PublicKey, ...]:
     return keys
 
 
-def verify_signed(token: str, typ: str, keys: Iterable[PublicKey]) -> dict[str, Any]:
-    """The payload of a JWS whose type and signature were checked. Raises NotAuthorised with what is
-    wrong.
+def key_id_of(token: str, typ: str) -> str:
+    """The id of the key that a JWS says it was signed with; its header must be that of `typ`.
+    Raises NotAuthorised.
     """
     try:
         header = jws.extract_compact(token.encode()).headers()
     except (JoseError, ValueError, TypeError, RecursionError):
         raise NotAuthorised("not a JWS in compact form") from None
-    if set(header) != {"alg", "typ", "kid"} or header["alg"] != ALGORITHM or header["typ"] != typ:
-        raise NotAuthorised(f"the header must be alg {ALGORITHM}, kid and typ {typ}")
-    key = next((k for k in keys if k.key_id == header["kid"]), None)
+    if header.get("alg") != ALGORITHM:
+        raise NotAuthorised(f"signed with another algorithm than {ALGORITHM}, or not at all")
+    if set(header) != {"alg", "typ", "kid"} or header["typ"] != typ:
+        raise NotAuthorised(f"the header must be alg, kid and typ {typ}")
+    return str(header["kid"])
+
+
+def signed_payload(token: str, public_jwk: Mapping[str, str]) -> bytes:
+    """What a JWS signs, its signature checked with this key alone. Raises NotAuthorised."""
+    try:
+        key = ed25519_key(public_jwk)
+        return jws.deserialize_compact(token.encode(), key, algorithms=[ALGORITHM]).payload or b""
+    except (JoseError, ValueError, TypeError, RecursionError):
+        raise NotAuthorised("the signature does not match (altered, or another key)") from None
+
+
+def verify_signed(token: str, typ: str, keys: Iterable[PublicKey]) -> dict[str, Any]:
+    """The payload of a JWS whose type and signature were checked. Raises NotAuthorised with what is
+    wrong.
+    """
+    key_id = key_id_of(token, typ)
+    key = next((k for k in keys if k.key_id == key_id), None)
     if key is None:
         raise NotAuthorised("signed by a key that was not given")
     try:
-        payload = jws.deserialize_compact(
-            token.encode(), ed25519_key(key.public_jwk), algorithms=[ALGORITHM]
-        ).payload
-        value = json.loads(payload or b"")
-    except (JoseError, ValueError, TypeError, RecursionError):
-        raise NotAuthorised("the signature does not match") from None
+        value = json.loads(signed_payload(token, key.public_jwk))
+    except (ValueError, RecursionError):
+        raise NotAuthorised("what was signed is not JSON") from None
     if not isinstance(value, dict):
-        raise NotAuthorised("the payload is no JSON object")
+        raise NotAuthorised("what was signed is not a JSON object")
     return value
 
 
