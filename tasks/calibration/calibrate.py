@@ -21,8 +21,9 @@ from data_contracts.camera import Camera
 from data_contracts.errors import BadInput
 from tasks.calibration.clicks import LEAST_POINTS, Clicks, check
 from tasks.calibration.fit import GAIN, POSITION_SD_M, Fit, fit_model
-from tasks.calibration.pinhole import FreePlane, Lens, Pinhole, focal_of
+from tasks.calibration.pinhole import FreePlane, Lens, Pinhole
 from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M
+from tasks.ground.projection import focal_of
 
 Array = NDArray[np.float64]
 

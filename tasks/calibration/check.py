@@ -32,7 +32,7 @@ from tasks.ground.position import (
     Locator,
     hidden_by_others,
 )
-from tasks.ground.projection import Projection
+from tasks.ground.projection import Projection, centre_of
 from tasks.people.track import TrackSettings, track
 
 Array = NDArray[np.float64]
@@ -274,10 +274,7 @@ def position_of(camera: Camera) -> Array | None:
     where they do not tell.
     """
     view = Projection(Camera(**{**camera.model_dump(), "position_local_m": None}))
-    if view.vertical is None:
-        return None
-    centre = np.linalg.svd(np.c_[view.to_image[:, :2], view.vertical, view.to_image[:, 2]])[2][-1]
-    return centre[:3] / centre[3] if abs(centre[3]) > 1e-12 else None
+    return None if view.vertical is None else centre_of(view.to_image, view.vertical)
 
 
 def check_record(camera: Camera) -> tuple[str, ...]:

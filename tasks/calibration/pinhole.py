@@ -148,20 +148,6 @@ def _focal(theta: Array) -> float:
     return float(np.exp(np.clip(theta[0], 3.0, 12.0)))
 
 
-def focal_of(to_image: Array, cx: float, cy: float, aspect: float = 1.0) -> float | None:
-    """Focal length (px) from one plane's homography; None where it does not tell (a plane seen
-    head-on).
-    """
-    g = np.array([[1, 0, -cx], [0, 1 / aspect, -cy / aspect], [0, 0, 1.0]]) @ to_image
-    a = g[:, 0]
-    b = g[:, 1]
-    top = np.array([-(a[0] * b[0] + a[1] * b[1]), b[0] ** 2 + b[1] ** 2 - a[0] ** 2 - a[1] ** 2])
-    below = np.array([a[2] * b[2], a[2] ** 2 - b[2] ** 2])
-    weight = float(below @ below)
-    square = float(top @ below) / weight if weight > 0 else -1.0
-    return float(np.sqrt(square)) if square > 0 else None
-
-
 def _pose(matrix: Array, to_image: Array) -> tuple[Array, Array]:
     """Rotation (3, 3) and position (3,) m of a camera; z is negative where the ground is
     mirrored.

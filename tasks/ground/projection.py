@@ -128,12 +128,13 @@ def _vertical(to_image: Array, camera: Camera, foot: Array) -> Array | None:
         return -(to_image @ np.array([x, y, 1.0])) / z
     matrix = _intrinsics(camera)
     if matrix is None:
-        focal = _focal(to_image, camera.image_width / 2, camera.image_height / 2)
-        if focal is None:
+        cx = camera.image_width / 2
+        cy = camera.image_height / 2
+        focal = focal_of(to_image, cx, cy)
+        # No camera here sees more than 157 or less than 3 degrees.
+        if focal is None or not 0.2 * cx < focal < 40 * cx:
             return None
-        matrix = np.array(
-            [[focal, 0, camera.image_width / 2], [0, focal, camera.image_height / 2], [0, 0, 1.0]]
-        )
+        matrix = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1.0]])
     r = np.linalg.solve(matrix, to_image)
     scale = np.sqrt(np.linalg.norm(r[:, 0]) * np.linalg.norm(r[:, 1]))
     column = matrix @ (np.cross(r[:, 0], r[:, 1]) / scale)
@@ -143,20 +144,20 @@ def _vertical(to_image: Array, camera: Camera, foot: Array) -> Array | None:
     return column if raised[1] / raised[2] < base[1] / base[2] else -column
 
 
-def _focal(to_image: Array, cx: float, cy: float) -> float | None:
-    """Focal length from one plane's homography (Zhang, PAMI 2000, eq. 3-4, zero skew and known
-    principal point).
+def focal_of(to_image: Array, cx: float, cy: float, aspect: float = 1.0) -> float | None:
+    """Focal length (px) from one plane's homography to the picture, principal point known and no
+    skew; None where it does not tell (a plane seen head-on).
+
+    Zhang, PAMI 2000, eq. 3-4, least squares of both.
     """
-    g = np.array([[1, 0, -cx], [0, 1, -cy], [0, 0, 1.0]]) @ to_image
+    g = np.array([[1, 0, -cx], [0, 1 / aspect, -cy / aspect], [0, 0, 1.0]]) @ to_image
     a = g[:, 0]
     b = g[:, 1]
-    numerators = np.array(
-        [-(a[0] * b[0] + a[1] * b[1]), b[0] ** 2 + b[1] ** 2 - a[0] ** 2 - a[1] ** 2]
-    )
-    denominators = np.array([a[2] * b[2], a[2] ** 2 - b[2] ** 2])
-    weight = float(denominators @ denominators)
-    square = float(numerators @ denominators) / weight if weight > 0 else -1.0
-    return float(np.sqrt(square)) if 0.2 * cx < np.sqrt(max(square, 0.0)) < 40 * cx else None
+    top = np.array([-(a[0] * b[0] + a[1] * b[1]), b[0] ** 2 + b[1] ** 2 - a[0] ** 2 - a[1] ** 2])
+    below = np.array([a[2] * b[2], a[2] ** 2 - b[2] ** 2])
+    weight = float(below @ below)
+    square = float(top @ below) / weight if weight > 0 else -1.0
+    return float(np.sqrt(square)) if square > 0 else None
 
 
 def _intrinsics(camera: Camera) -> Array | None:
@@ -175,11 +176,17 @@ def _lens(camera: Camera) -> tuple[Array, Array] | None:
     return matrix, np.asarray(camera.distortion, float)
 
 
+def centre_of(to_image: Array, vertical: Array) -> Array | None:
+    """The camera's position (3,) m, which is what the projection takes to no pixel; None where it
+    is at infinity.
+    """
+    centre = np.linalg.svd(np.c_[to_image[:, :2], vertical, to_image[:, 2]])[2][-1]
+    return centre[:3] / centre[3] if abs(centre[3]) > 1e-12 else None
+
+
 def _camera_xy(to_image: Array, vertical: Array | None, camera: Camera) -> Array | None:
-    """The point below the camera: given, or the null vector of the projection."""
+    """The point below the camera: given, or as the projection has it."""
     if camera.position_local_m is not None:
         return np.asarray(camera.position_local_m[:2], float)
-    if vertical is None:
-        return None
-    centre = np.linalg.svd(np.c_[to_image[:, :2], vertical, to_image[:, 2]])[2][-1]
-    return centre[:2] / centre[3] if abs(centre[3]) > 1e-12 else None
+    centre = None if vertical is None else centre_of(to_image, vertical)
+    return None if centre is None else centre[:2]
