@@ -104,9 +104,12 @@ def test_one_camera_two_people_never_one():
         "p": (1.6, straight((2, 3), (7, 5), 0.0, 0.8)),
         "q": (1.8, straight((2.3, 3.5), (7.3, 5.5), 0.0, 0.8)),
     }
-    _, _, members, _ = joined(walkers, 7)
-    for _, own in members.groupby("person_id"):
-        assert own["camera_id"].is_unique or len(own) <= 2
+    tracks, _, members, who = joined(walkers, 7)
+    assert sorted(map(sorted, names_of(members, who).values())) == [["p"], ["q"]]
+    seen = tracks.merge(members, on=["camera_id", "track_id"])
+    at_once = seen.groupby(["person_id", "camera_id", "t_utc"])["track_id"].nunique()
+    assert len(at_once)
+    assert (at_once == 1).all()
 
 
 def test_names_mean_nothing():
