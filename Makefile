@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export GX_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup models demo test check lint types imports guards docs lock clean
+.PHONY: softhsm setup models demo test check lint types imports guards docs lock clean
 
 setup: $(VENV)/.ready
 
@@ -23,6 +23,12 @@ models: setup
 
 demo: setup
 	@$(BIN)/encounter demo
+
+# A software token for the tests of master keys in hardware; they are skipped, and say so, where it is missing.
+softhsm:
+	@test -e /usr/lib/softhsm/libsofthsm2.so || { test "$$(id -u)" = 0 && apt-get install -y -qq softhsm2 >/dev/null 2>&1; } \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq softhsm2 >/dev/null 2>&1; } \
+	|| echo "softhsm2 is not installed: tests of master keys in hardware are skipped"
 
 test: setup models
 	$(BIN)/python -m pytest
@@ -46,7 +52,7 @@ docs: setup
 	$(BIN)/python -m docs.write_tables
 
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev pyproject.toml --custom-compile-command "make lock" -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev --extra pkcs11 pyproject.toml --custom-compile-command "make lock" -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .encounter out

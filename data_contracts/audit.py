@@ -31,7 +31,7 @@ Action = Literal[
     "withdraw",
     "delete-started",  # the case's key is destroyed, its objects are about to go
     "delete",
-    "configure",  # trusted keys or cameras of the site were replaced
+    "configure",  # trusted keys, cameras or the master key were replaced
     "checkpoint",
 ]
 Outcome = Literal["success", "refused", "failed"]

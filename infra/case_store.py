@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pandas as pd
 from cryptography.hazmat.primitives import hashes
@@ -23,12 +26,14 @@ from data_contracts.object_key import CASES
 from data_contracts.tables.parquet import table_from_bytes, table_to_bytes
 from data_contracts.tables.table import TableContract
 from data_contracts.time import now_utc
-from infra.crypto import KEY_BYTES, MasterKey, new_data_key, seal, unseal
+from infra.crypto import KEY_BYTES, new_data_key, seal, unseal
+from infra.master_keys import MasterKey, MasterKeys
 from infra.store import ObjectInfo, ObjectStore
 
 _KEY_FORMAT = "encounter-case-key"
 _KEY_VERSION = 1
 _SEALED_TYPE = "application/vnd.encounter.sealed"
+_JSON = "application/json"
 
 
 class CaseVault:
@@ -39,11 +44,19 @@ class CaseVault:
     StoreError.
     """
 
-    def __init__(self, store: ObjectStore, case_id: str, data_key: bytes, key_etag: str) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        case_id: str,
+        data_key: bytes,
+        key_etag: str,
+        read_again: Callable[[], OpenedKey],
+    ) -> None:
         self.store = store
         self.case_id = case_id
         self._data_key = data_key
         self._key_etag = key_etag
+        self._read_again = read_again
 
     def __repr__(self) -> str:
         return f"CaseVault({self.case_id})"
@@ -116,17 +129,33 @@ class CaseVault:
         except NotFound:
             raise _no_key(self.case_id) from None
         if etag != self._key_etag:
+            self._wrapped_anew()
+
+    def _wrapped_anew(self) -> None:
+        """The key's record has changed: the same key under another master key, or another key."""
+        found = self._read_again()
+        if not hmac.compare_digest(found.data_key, self._data_key):
             raise KeyMissing(
                 f"case {self.case_id} has another key than when it was opened: open it again"
             )
+        self._key_etag = found.etag
+
+
+class OpenedKey(NamedTuple):
+    """A case's key, the ETag of its record, the master key that wraps it, and the record."""
+
+    data_key: bytes
+    etag: str
+    master_key_id: str
+    record: dict[str, Any]
 
 
 class CaseStore:
-    """Makes, opens and destroys the keys of cases."""
+    """Makes, opens, wraps anew and destroys the keys of cases."""
 
-    def __init__(self, store: ObjectStore, master: MasterKey) -> None:
+    def __init__(self, store: ObjectStore, keys: MasterKeys) -> None:
         self.store = store
-        self.master = master
+        self.keys = keys
 
     def create_key(self, case_id: str) -> CaseVault:
         """Make the case's key where it has none (of two callers at once one's key wins) and open
@@ -136,29 +165,67 @@ class CaseStore:
             raise BadInput(
                 f"case id {case_id!r}: expected 3 to 40 capital letters, digits and hyphens"
             )
-        record = {
+        data_key = new_data_key()
+        base = {
             "format": _KEY_FORMAT,
             "version": _KEY_VERSION,
             "case_id": case_id,
-            "master_key_id": self.master.key_id,
             "created_utc": now_utc().isoformat(),
-            "wrapped": base64.b64encode(self.master.wrap(new_data_key(), case_id)).decode(),
         }
-        data = json.dumps(record, indent=1).encode()
-        self.store.put_if_absent(CASES, object_key.wrapped_key(case_id), data, "application/json")
+        master = self.keys.newest()
+        data = _key_record(base, data_key, master)
+        key = object_key.wrapped_key(case_id)
+        made = self.store.put_if_absent(CASES, key, data, _JSON)
+        newest = self.keys.newest()
+        if made and newest.key_id != master.key_id:
+            # A rotation began in between and may have listed the cases before this one was there.
+            etag = self.store.stat(CASES, key).etag
+            self.store.replace(CASES, key, _key_record(base, data_key, newest), etag, _JSON)
         return self.open(case_id)
 
     def open(self, case_id: str) -> CaseVault:
-        """Open a case. Raises KeyMissing where it has no key (any more) or the master key is
-        another.
+        """Open a case. Raises KeyMissing where it has no key (any more) or its master key is not
+        here.
         """
+        found = self._open_key(case_id)
+        return CaseVault(
+            self.store, case_id, found.data_key, found.etag, lambda: self._open_key(case_id)
+        )
+
+    def wrap_anew(self, case_id: str) -> bool:
+        """Wrap the case's key with the newest master key; whether it was under another.
+
+        A key that is destroyed meanwhile stays destroyed, and a vault that is open stays open.
+        Raises KeyMissing where the key cannot be unwrapped.
+        """
+        found = self._open_key(case_id)
+        newest = self.keys.newest()
+        if found.master_key_id == newest.key_id:
+            return False
+        data = _key_record(found.record, found.data_key, newest)
+        key = object_key.wrapped_key(case_id)
+        return self.store.replace(CASES, key, data, found.etag, _JSON)
+
+    def master_key_id(self, case_id: str) -> str | None:
+        """The id of the master key that wraps the case's key; None where the case has none. Raises
+        KeyMissing where the record is damaged.
+        """
+        try:
+            data = self.store.get(CASES, object_key.wrapped_key(case_id))
+        except NotFound:
+            return None
+        return str(_read_key_record(case_id, data)["master_key_id"])
+
+    def _open_key(self, case_id: str) -> OpenedKey:
         key = object_key.wrapped_key(case_id)
         try:
             etag = self.store.stat(CASES, key).etag
             data = self.store.get(CASES, key)
         except NotFound:
             raise _no_key(case_id) from None
-        return CaseVault(self.store, case_id, self._unwrap(case_id, data), etag)
+        record = _read_key_record(case_id, data)
+        master_key_id = str(record["master_key_id"])
+        return OpenedKey(self._unwrap(case_id, record), etag, master_key_id, record)
 
     def has_key(self, case_id: str) -> bool:
         """Whether the case can be opened at all."""
@@ -174,28 +241,39 @@ class CaseStore:
         """The cases that have objects."""
         return [name for name in self.store.folders(CASES) if CASE_ID.match(name)]
 
-    def _unwrap(self, case_id: str, data: bytes) -> bytes:
-        try:
-            record = json.loads(data)
-            found = (record["format"], record["version"])
-            master_key_id = record["master_key_id"]
-            wrapped = base64.b64decode(record["wrapped"], validate=True)
-        except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+    def _unwrap(self, case_id: str, record: dict[str, Any]) -> bytes:
+        master_key_id = str(record["master_key_id"])
+        master = self.keys.find(master_key_id)
+        if master is None:
             raise KeyMissing(
-                f"the key record of case {case_id} is damaged: restore it from a backup"
-            ) from None
-        if found != (_KEY_FORMAT, _KEY_VERSION):
-            raise KeyMissing(
-                f"the key record of case {case_id} is of format {str(found)[:80]}: update this "
-                "program"
-            )
-        if master_key_id != self.master.key_id:
-            raise KeyMissing(
-                f"case {case_id} was sealed under master key {str(master_key_id)[:16]}, this "
-                f"process has {self.master.key_id}: "
+                f"case {case_id} was sealed under master key {master_key_id[:16]}, this "
+                f"process has {self.keys.newest().key_id}: "
                 "use the home or the key the case was made with"
             )
-        return self.master.unwrap(wrapped, case_id)
+        return master.unwrap(base64.b64decode(record["wrapped"]), case_id)
+
+
+def _key_record(base: dict[str, Any], data_key: bytes, master: MasterKey) -> bytes:
+    wrapped = base64.b64encode(master.wrap(data_key, base["case_id"])).decode()
+    record = base | {"master_key_id": master.key_id, "wrapped": wrapped}
+    return json.dumps(record, indent=1).encode()
+
+
+def _read_key_record(case_id: str, data: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+        found = (record["format"], record["version"])
+        record["master_key_id"]
+        base64.b64decode(record["wrapped"], validate=True)
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+        raise KeyMissing(
+            f"the key record of case {case_id} is damaged: restore it from a backup"
+        ) from None
+    if found != (_KEY_FORMAT, _KEY_VERSION):
+        raise KeyMissing(
+            f"the key record of case {case_id} is of format {str(found)[:80]}: update this program"
+        )
+    return {**record, "case_id": case_id}
 
 
 def _no_key(case_id: str) -> KeyMissing:

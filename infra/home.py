@@ -67,6 +67,11 @@ class Home:
         return self.keys / "master.key"
 
     @property
+    def pkcs11_pin_file(self) -> Path:
+        """The PIN of a token that keeps the master key (mode 0600)."""
+        return self.keys / "pkcs11.pin"
+
+    @property
     def signing_key_file(self) -> Path:
         """The installation's signing key (mode 0600) unless settings name another file."""
         return self.keys / "installation.jwk"

@@ -33,8 +33,9 @@ PREFIX = "ENCOUNTER_"
 CONFIG_VARIABLE = "ENCOUNTER_CONFIG"
 HOME_VARIABLE = "ENCOUNTER_HOME"
 MASTER_KEY_VARIABLE = "ENCOUNTER_MASTER_KEY"
+PKCS11_PIN_VARIABLE = "ENCOUNTER_PKCS11_PIN"
 # Variables with our prefix that are read elsewhere and are no settings.
-_OTHER_VARIABLES = {CONFIG_VARIABLE, MASTER_KEY_VARIABLE}
+_OTHER_VARIABLES = {CONFIG_VARIABLE, MASTER_KEY_VARIABLE, PKCS11_PIN_VARIABLE}
 _DEFAULT_HOME = "./.encounter"
 
 
@@ -92,11 +93,23 @@ class DaskSettings(Record):
     memory_limit: str = Field(default="auto", pattern=r"^(auto|\d+(\.\d+)?\s?(MB|MiB|GB|GiB)|0)$")
 
 
+class Pkcs11Settings(Record):
+    """A token that keeps the master key: a hardware security module, or a key service that speaks
+    PKCS#11.
+    """
+
+    module: Path = Path("/usr/lib/softhsm/libsofthsm2.so")
+    token: str = Field(default="encounter", min_length=1, max_length=32)
+    label: str = Field(default="encounter-master", min_length=1, max_length=64)
+    pin_file: Path | None = None
+
+
 class KeySettings(Record):
     """Where the master key comes from, and where the installation's signing key lies."""
 
-    source: Literal["file", "env"] = "file"
+    source: Literal["file", "env", "pkcs11"] = "file"
     file: Path | None = None
+    pkcs11: Pkcs11Settings = Pkcs11Settings()
     signing_file: Path | None = None
 
 
@@ -179,6 +192,11 @@ class Settings(BaseSettings):
         return self.keys.file or self.paths.master_key_file
 
     @property
+    def pkcs11_pin_file(self) -> Path:
+        """Where the PIN of the token that keeps the master key is."""
+        return self.keys.pkcs11.pin_file or self.paths.pkcs11_pin_file
+
+    @property
     def signing_key_file(self) -> Path:
         """Where the installation's signing key is, or would be."""
         return self.keys.signing_file or self.paths.signing_key_file
@@ -193,7 +211,7 @@ class Settings(BaseSettings):
                 "home": True,
                 "stack": True,
                 "s3": {"access_key", "secret_key"},
-                "keys": {"file", "signing_file"},
+                "keys": {"file", "signing_file", "pkcs11"},
                 "models": {"dir", "pack"},
                 "dask": {"scheduler"},
                 "prefect": {"api_url"},

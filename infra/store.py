@@ -199,6 +199,19 @@ class ObjectStore:
             return False
         return True
 
+    def replace(
+        self, bucket: str, key: str, data: bytes, etag: str, content_type: str = _BYTES
+    ) -> bool:
+        """Write an object in the place of the one with this ETag (`If-Match`); False where another
+        is there, or none any more.
+        """
+        headers = {"If-Match": f'"{etag.strip(chr(34))}"', "Content-Type": content_type}
+        try:
+            self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
+        except (Exists, NotFound):
+            return False
+        return True
+
     def get(
         self, bucket: str, key: str, offset: int = 0, length: int = 0, version_id: str | None = None
     ) -> bytes:

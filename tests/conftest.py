@@ -6,20 +6,22 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from soft_token import PIN, TOKEN, make_token
 
 from flows.viewer.server import command
 from infra.case_store import CaseStore, CaseVault
-from infra.crypto import load_master_key
+from infra.key_source import load_master_keys
 from infra.local import stack as stack_module
 from infra.local.stack import StackInfo
 from infra.settings import PREFIX, Settings, load_settings
 from infra.store import ObjectStore
 
 _case_numbers = itertools.count(1)
+_labels = itertools.count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,7 +65,7 @@ def store(settings: Settings) -> ObjectStore:
 @pytest.fixture(scope="session")
 def case_store(store: ObjectStore, settings: Settings) -> CaseStore:
     """Makes and opens cases in the shared store."""
-    return CaseStore(store, load_master_key(settings))
+    return CaseStore(store, load_master_keys(settings))
 
 
 @pytest.fixture
@@ -78,3 +80,27 @@ def stack(store_info: StackInfo) -> StackInfo:
     store.
     """
     return stack_module.up(store_info.settings, viewer=command)
+
+
+@pytest.fixture(scope="session")
+def token(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One software token for all tests: the library reads its configuration once a process."""
+    make_token(tmp_path_factory.mktemp("softhsm"))
+
+
+@pytest.fixture
+def token_settings(token: None, tmp_path: Path) -> Callable[..., Settings]:
+    """Settings of a home whose master key is in the token, under a label of its own."""
+    label = f"test-{next(_labels)}"
+
+    def make(pin: str = PIN, **changes: object) -> Settings:
+        settings = load_settings(
+            home=tmp_path,
+            keys={"source": "pkcs11", "pkcs11": {"token": TOKEN, "label": label, **changes}},
+        )
+        settings.pkcs11_pin_file.parent.mkdir(exist_ok=True)
+        settings.pkcs11_pin_file.write_text(pin + "\n")
+        settings.pkcs11_pin_file.chmod(0o600)
+        return settings
+
+    return make

@@ -10,7 +10,19 @@ from pathlib import Path
 import typer
 
 from data_contracts.errors import EncounterError
-from flows.cli import audit, camera, cases, demo, ingest, keys, models, receipts, stack, tokens
+from flows.cli import (
+    audit,
+    camera,
+    cases,
+    demo,
+    ingest,
+    keys,
+    master_keys,
+    models,
+    receipts,
+    stack,
+    tokens,
+)
 from flows.cli.console import fail
 from flows.runtime.audit import acting, this_user
 
@@ -32,6 +44,8 @@ app.command("ingest")(ingest.ingest)
 app.add_typer(cases.app, name="case")
 app.add_typer(camera.app, name="camera")
 app.add_typer(models.app, name="models")
+keys.app.command("master")(master_keys.show)
+keys.app.command("rotate-master")(master_keys.rotate)
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.site_app, name="site")
 app.add_typer(audit.app, name="audit")

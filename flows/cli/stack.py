@@ -14,7 +14,7 @@ from flows.cli.console import console, say
 from flows.runtime.environment import environment
 from flows.runtime.prefect_api import use_server
 from flows.viewer.server import command, password_file
-from infra.crypto import ensure_master_key
+from infra.key_source import ensure_master_keys
 from infra.local import stack as local
 from infra.local.prefect_server import prefect_command
 from infra.settings import Settings, load_settings
@@ -29,7 +29,7 @@ def start(data: Path | None = None) -> Settings:
     deployments with them.
     """
     settings = load_settings()
-    ensure_master_key(settings)
+    ensure_master_keys(settings)
     with console.status("starting the local stack") as status:
         info = local.up(
             settings, data_dir=data, on_progress=lambda text: status.update(text), viewer=command

@@ -11,7 +11,7 @@ from data_contracts.camera import Site, read_site
 from data_contracts.errors import BadInput, NotFound
 from infra.audit_log import AuditLog, open_audit_log
 from infra.case_store import CaseStore
-from infra.crypto import load_master_key
+from infra.key_source import load_master_keys
 from infra.settings import Settings, load_settings
 from infra.store import ObjectStore
 from models.registry import Models, ModelSettings
@@ -37,7 +37,7 @@ def environment() -> Environment:
     return Environment(
         settings,
         store,
-        CaseStore(store, load_master_key(settings)),
+        CaseStore(store, load_master_keys(settings)),
         open_audit_log(store, settings),
     )
 

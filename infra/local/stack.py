@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from data_contracts.errors import StackError
-from infra.crypto import ensure_master_key
+from infra.key_source import ensure_master_keys
 from infra.local import dask_server, prefect_server, process, viewer_server, weed
 from infra.local.prefect_server import SERVER, WORKER, prefect_command, prefect_environment
 from infra.settings import Settings, load_settings
@@ -72,7 +72,7 @@ def up(
     """
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(settings):
-        ensure_master_key(settings)
+        ensure_master_keys(settings)
         ensure_signing_key(settings)
         starter = _Starter(settings, on_progress)
         try:

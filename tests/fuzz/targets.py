@@ -28,8 +28,9 @@ from data_contracts.case import CASE_ID, CaseRequest, Visit
 from data_contracts.errors import EncounterError, KeyMissing, NotAuthorised
 from data_contracts.object_key import read_segment, segment
 from data_contracts.tables.contracts import WINDOWS
-from infra.case_store import CaseStore
-from infra.crypto import LocalMasterKey, new_data_key, seal, unseal
+from infra.case_store import CaseStore, _read_key_record
+from infra.crypto import new_data_key, seal, unseal
+from infra.master_keys import HeldKeys, LocalMasterKey
 from tasks.consent.authorise import authorise
 from tasks.consent.grant_token import (
     ALGORITHM,
@@ -517,7 +518,8 @@ _RECORD = {
 
 def check_key_record(data: bytes) -> Ended:
     """A case's key record, which lies in the store in clear, gives the key or is refused."""
-    return refused_or(lambda: CaseStore(None, _MASTER)._unwrap("K-2026-0042", data))  # type: ignore[arg-type]
+    store = CaseStore(None, HeldKeys(_MASTER))  # type: ignore[arg-type]
+    return refused_or(lambda: store._unwrap("K-2026-0042", _read_key_record("K-2026-0042", data)))
 
 
 def _as_bytes(value: Any) -> bytes:

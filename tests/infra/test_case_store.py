@@ -14,7 +14,8 @@ from data_contracts.object_key import CASES
 from data_contracts.tables import contracts
 from data_contracts.tables.table import TableContract
 from infra.case_store import CaseStore, CaseVault
-from infra.crypto import LocalMasterKey, new_data_key
+from infra.crypto import new_data_key
+from infra.master_keys import HeldKeys, LocalMasterKey
 from infra.store import ObjectStore
 
 pytestmark = pytest.mark.stack
@@ -136,7 +137,7 @@ def test_create_is_idempotent(vault: CaseVault, case_store: CaseStore) -> None:
 
 def test_another_master_key(vault: CaseVault, store: ObjectStore) -> None:
     """Opening under another master key says which key is needed."""
-    other = CaseStore(store, LocalMasterKey(new_data_key()))
+    other = CaseStore(store, HeldKeys(LocalMasterKey(new_data_key())))
     with pytest.raises(KeyMissing, match="was sealed under master key"):
         other.open(vault.case_id)
 

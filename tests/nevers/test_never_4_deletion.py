@@ -31,8 +31,8 @@ from flows.purge_expired import papers_of
 from flows.runtime.environment import Environment, environment
 from flows.stages.publish import load_manifest
 from infra.case_store import CaseStore
-from infra.crypto import LocalMasterKey
 from infra.local.weed import compact
+from infra.master_keys import HeldKeys, LocalMasterKey
 from infra.settings import HOME_VARIABLE, Settings
 from infra.stack_record import read_record
 from infra.store import ObjectStore
@@ -187,7 +187,9 @@ def test_another_master_key_ends_no_case_before_its_time(env: Environment) -> No
     ends such a case.
     """
     case_id = filled_case(env).case_id
-    stranger = dataclasses.replace(env, cases=CaseStore(env.store, LocalMasterKey(bytes(32))))
+    stranger = dataclasses.replace(
+        env, cases=CaseStore(env.store, HeldKeys(LocalMasterKey(bytes(32))))
+    )
     papers = papers_of(stranger, case_id)
     assert papers.has_key
     assert plan_purge([papers], now_utc(), 28) == []

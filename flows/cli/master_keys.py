@@ -1,0 +1,62 @@
+"""`encounter keys master` and `encounter keys rotate-master`."""
+
+from __future__ import annotations
+
+import typer
+from rich.table import Table
+
+from flows.cases.rotate_master import Rotation, holdings, rotate_master
+from flows.cli.console import console, say
+from flows.runtime.environment import environment
+
+
+def show() -> None:
+    """The master keys of this installation and how many cases lie under each."""
+    env = environment()
+    found = holdings(env.cases)
+    table = Table("master key", "", "cases")
+    for number, key in enumerate(env.cases.keys.read()):
+        role = "wraps" if number == 0 else "old, being rotated away"
+        table.add_row(key.key_id, role, str(found.cases.pop(key.key_id, 0)))
+    for key_id, cases in sorted(found.cases.items()):
+        table.add_row(key_id[:32], "not here", str(cases))
+    console.print(table)
+    _tell_unreadable(found.unreadable)
+
+
+def rotate() -> None:
+    """Make a new master key, wrap every case's key with it, and destroy the old one.
+
+    Cases go on meanwhile. If it is stopped, run it again: it goes on where it was.
+    """
+    env = environment()
+    done = rotate_master(env)
+    say(f"{done.wrapped_anew} keys of cases are wrapped anew by master key {done.key_id}")
+    for key_id in done.destroyed:
+        say(f"old master key {key_id} is destroyed; a listing showed no case under it")
+    if done.destroyed:
+        say("back up the new master key and every case-key.json: older backups open nothing now")
+    _tell_unreadable(done.unreadable)
+    if done.kept:
+        _tell_kept(done, env.cases.keys.by_hand)
+        raise typer.Exit(0 if env.cases.keys.by_hand and not any(done.kept.values()) else 1)
+
+
+def _tell_unreadable(cases: tuple[str, ...]) -> None:
+    if cases:
+        say(
+            f"the key record of {len(cases)} cases is damaged ({', '.join(cases[:5])}): restore "
+            "case-key.json from a backup, or end them with `encounter case purge`, then run "
+            "`encounter keys rotate-master` again"
+        )
+
+
+def _tell_kept(done: Rotation, by_hand: bool) -> None:
+    for key_id, cases in done.kept.items():
+        if by_hand and not cases and not done.unreadable:
+            say(
+                f"nothing is wrapped under {key_id} any more: take it out of ENCOUNTER_MASTER_KEY "
+                "of every process and destroy it where it is kept"
+            )
+        else:
+            say(f"old master key {key_id} is kept, {cases} cases lie under it: run this again")
