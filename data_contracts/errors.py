@@ -1,8 +1,18 @@
 """One error root. Every error says what was expected, what came and what to do; every error
 survives pickling.
+
+What an error does to a run is a property of its class, `effect`:
+
+- `gap`: a lasting fault of one input. The rest goes on, and the result has a row in its gaps.
+- `retry`: a fault that may pass. It is tried again; what does not pass ends the run.
+- `stop`: a fault of the system or of the authorisation. The run ends at once.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Effect = Literal["gap", "retry", "stop"]
 
 
 class EncounterError(Exception):
@@ -11,6 +21,8 @@ class EncounterError(Exception):
     Subclasses take exactly one message, so that pickling (Dask sends errors between processes)
     keeps them whole.
     """
+
+    effect: ClassVar[Effect] = "gap"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -35,11 +47,14 @@ class NotAuthorised(EncounterError):
     audit log.
     """
 
+    effect: ClassVar[Effect] = "stop"
     audited: bool = False
 
 
 class AuditBroken(EncounterError):
     """The audit log was changed, cut off or forged."""
+
+    effect: ClassVar[Effect] = "stop"
 
 
 class ContractViolation(EncounterError):
@@ -49,19 +64,27 @@ class ContractViolation(EncounterError):
 class StoreError(EncounterError):
     """The object store cannot be reached, refuses the credentials or lacks a bucket."""
 
+    effect: ClassVar[Effect] = "retry"
+
 
 class NotFound(StoreError):
     """The object asked for does not exist."""
 
+    effect: ClassVar[Effect] = "stop"
+
 
 class KeyMissing(EncounterError):
     """A key is missing or destroyed: what it sealed cannot be read any more."""
+
+    effect: ClassVar[Effect] = "stop"
 
 
 class ModelUnavailable(EncounterError):
     """A model file is missing, does not match its digest or needs a licence that was not
     accepted.
     """
+
+    effect: ClassVar[Effect] = "stop"
 
 
 class VideoUnreadable(EncounterError):
@@ -77,6 +100,25 @@ class FootageGone(EncounterError):
 class StackError(EncounterError):
     """The local stack (object store, Prefect server, worker) cannot be started or stopped."""
 
+    effect: ClassVar[Effect] = "retry"
+
+
+class WorkerLost(StackError):
+    """One piece of work ended its worker again and again, or gave what cannot travel."""
+
+    effect: ClassVar[Effect] = "gap"
+
 
 class CaseStopped(EncounterError):
     """The case was withdrawn, expired or closed while it was being worked on."""
+
+    effect: ClassVar[Effect] = "stop"
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again can help: faults that may pass, and errors that are not this
+    project's.
+    """
+    if isinstance(error, EncounterError):
+        return error.effect == "retry"
+    return isinstance(error, Exception)

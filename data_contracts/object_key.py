@@ -113,6 +113,11 @@ def claim(case_id: str) -> str:
     return case(case_id, "claim.json")
 
 
+def template(case_id: str) -> str:
+    """The subject's template, one a case: each run builds it anew in the same place."""
+    return case(case_id, "template.bin")
+
+
 def reference(case_id: str, name: str) -> str:
     """A reference picture of the subject."""
     return case(case_id, "reference", name)

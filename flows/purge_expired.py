@@ -16,7 +16,7 @@ from flows.cases.old_pictures import delete_old_pictures
 from flows.runtime.audit import acting, service
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import read_request
-from flows.runtime.stage import plain
+from flows.runtime.prefect_task import plain
 from infra.local import store_index, weed
 from tasks.ending.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 

@@ -12,7 +12,7 @@ from flows.runtime.audit import acting, service
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import runs_of, start_trace
-from flows.runtime.stage import plain
+from flows.runtime.prefect_task import plain
 from flows.stages.claim import read_claim
 
 # A case whose runs died is started again this often; then a person must look (its last run says why

@@ -13,17 +13,17 @@ from flows.runtime.audit import acting, service
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case, stopping_when_unauthorised
 from flows.runtime.prefect_api import runs_of, start_trace
-from flows.runtime.stage import plain, stage
+from flows.runtime.prefect_task import plain, task_of
 from flows.stages import claim, exposure, publish
 from flows.stages.claim import last_run
 from flows.stages.operators import show
 from flows.stages.redact import carry_pictures
 
 load_published = plain("load published run", publish.load_published)
-assess_contacts = stage("assess", exposure.assess_contacts)
+assess_contacts = task_of(exposure.assess_contacts)
 new_run = plain("new run", claim.next_run)
-carry = plain("carry pictures over", carry_pictures)
-publish_run = stage("report and publish", publish.publish)
+carry = task_of(carry_pictures)
+publish_run = plain("report and publish", publish.publish)
 tell_operators = plain("tell the operators", show)
 
 
@@ -33,8 +33,14 @@ def reassess(case_id: str, policy: str) -> str:
     """
     before = load_published(case_id)
     run = new_run(before.run, policy)
-    contacts = assess_contacts(run, before.meetings)
-    pictures = carry(before.run, before.contacts, run, contacts)
+    contacts = assess_contacts(run, **before.meetings.tables)
+    pictures = carry(
+        run,
+        pictures=before.pictures["pictures"],
+        before=before.contacts["contacts"],
+        now=contacts["contacts"],
+        from_run=before.run.run_id,
+    )
     result = before.model_copy(update={"run": run, "contacts": contacts, "pictures": pictures})
     publish_run(run, result)
     tell_operators(result)

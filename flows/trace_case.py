@@ -6,15 +6,14 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
+from data_contracts.run import Outcome, Run, StageResult, only, so_far
 from flows.runtime.audit import acting, service
-from flows.runtime.environment import environment, models
 from flows.runtime.fan_out import fan_out
 from flows.runtime.open_case import stopping_when_unauthorised
-from flows.runtime.results import Run
-from flows.runtime.stage import plain, stage
-from flows.stages import claim, exposure, observe, people, plan, publish
+from flows.runtime.prefect_task import plain, task_of
+from flows.stages import claim, exposure, observe, people, plan, publish, redact, template
 from flows.stages.operators import progress, show
-from flows.stages.redact import make_pictures
+from flows.stages.plan import is_open, next_round, sighted
 
 
 def _begin(case_id: str, again: bool) -> Run | None:
@@ -22,40 +21,19 @@ def _begin(case_id: str, again: bool) -> Run | None:
     return claim.begin(case_id, str(flow_run.id or ""), again)
 
 
-def _template(run: Run) -> str:
-    """The subject's template, under the case's key."""
-    return claim.make_template(run, models(environment()))
-
-
-def _scan(
-    run: Run, windows: plan.Windows, template: str, before: observe.Observations | None
-) -> observe.Observations:
-    """Key frames of fresh windows."""
-    return observe.look("scan", run, windows.fresh, template, before, progress("scan", run.case_id))
-
-
-def _dense(
-    run: Run, windows: plan.Windows, template: str, before: observe.Observations | None
-) -> observe.Observations:
-    """Everyone, frame by frame, around sightings."""
-    return observe.look(
-        "follow", run, windows.fresh, template, before, progress("follow", run.case_id)
-    )
-
-
 begin_case = plain("authorise and claim", _begin)
-build_template = stage("build template", _template)
-scan = stage("scan footage", _scan)
-follow = stage("follow around sightings", _dense)
-plan_search = stage("plan search", plan.plan_search)
-plan_follow = stage("plan following", plan.plan_follow)
-find_people = stage("track, join, sight", people.find_people)
-trace_subject = stage("trajectory", people.trace_subject)
-find_encounters = stage("encounters", exposure.find_encounters)
-assess_contacts = stage("assess", exposure.assess_contacts)
-collect_gaps = stage("collect gaps", exposure.collect_gaps)
-redact_pictures = stage("redact pictures", make_pictures)
-publish_run = stage("report and publish", publish.publish)
+build_template = task_of(template.make_template)
+plan_search = task_of(plan.plan_search)
+scan = task_of(observe.scan_footage)
+plan_follow = task_of(plan.plan_follow)
+follow = task_of(observe.follow_sightings)
+find_people = task_of(people.find_people)
+trace_subject = task_of(people.trace_subject)
+find_encounters = task_of(exposure.find_encounters)
+assess_contacts = task_of(exposure.assess_contacts)
+redact_pictures = task_of(redact.make_pictures)
+collect_gaps = task_of(exposure.collect_gaps)
+publish_run = plain("report and publish", publish.publish)
 tell_operators = plain("tell the operators", show)
 
 
@@ -71,17 +49,23 @@ def trace_case(case_id: str, again: bool = False) -> State | str:
 
 
 def _trace(run: Run) -> str:
-    template = build_template(run)
+    subject = build_template(run).digest
     scanned = followed = found = dense = None
-    windows = plan_search(run)
-    while scanned is None or windows.open:
-        scanned = scan(run, windows, template, scanned)
-        dense = plan_follow(run, scanned, found, dense)
-        while followed is None or dense.open:
-            followed = follow(run, dense, template, followed)
-            found = find_people(run, followed)
-            dense = plan_follow(run, scanned, found, dense)
-        windows = plan_search(run, windows, scanned, found)
+    windows = plan_search(run, **next_round(None))
+    while scanned is None or is_open(windows):
+        told = progress("scan", run.case_id)
+        fresh = windows["fresh"]
+        scanned = scan(run, windows=fresh, template=subject, progress=told, **so_far(scanned))
+        dense = plan_follow(run, **next_round(dense), **sighted(scanned, found))
+        while followed is None or is_open(dense):
+            told = progress("follow", run.case_id)
+            fresh = dense["fresh"]
+            followed = follow(
+                run, windows=fresh, template=subject, progress=told, **so_far(followed)
+            )
+            found = find_people(run, detections=followed["detections"])
+            dense = plan_follow(run, **next_round(dense), **sighted(scanned, found))
+        windows = plan_search(run, **next_round(windows), **sighted(scanned, found))
     assert followed is not None
     assert found is not None
     return _conclude(run, windows, scanned, followed, found)
@@ -89,17 +73,34 @@ def _trace(run: Run) -> str:
 
 def _conclude(
     run: Run,
-    windows: plan.Windows,
-    scanned: observe.Observations,
-    followed: observe.Observations,
-    found: people.People,
+    windows: StageResult,
+    scanned: StageResult,
+    followed: StageResult,
+    found: StageResult,
 ) -> str:
-    trace = trace_subject(run, found)
-    meetings = find_encounters(run, found, trace)
-    contacts = assess_contacts(run, meetings)
-    pictures = redact_pictures(run, followed, found, meetings, contacts)
-    gaps = collect_gaps(run, windows, scanned, followed, trace, pictures.gaps)
-    result = publish.Result(
+    people = found.tables
+    trace = trace_subject(run, **only(people, "persons", "members", "sightings"))
+    way = trace["trajectory"]
+    meetings = find_encounters(run, **only(people, "persons", "members"), trajectory=way)
+    contacts = assess_contacts(run, **meetings.tables)
+    pictures = redact_pictures(
+        run,
+        reports=followed["reports"],
+        points=meetings["points"],
+        contacts=contacts["contacts"],
+        **people,
+    )
+    gaps = collect_gaps(
+        run,
+        windows=windows["windows"],
+        reports=scanned["reports"],
+        planned=windows["gaps"],
+        scanned=scanned["gaps"],
+        followed=followed["gaps"],
+        trace=trace["gaps"],
+        pictures=pictures["gaps"],
+    )
+    result = Outcome(
         run=run,
         windows=windows,
         scanned=scanned,
@@ -109,7 +110,7 @@ def _conclude(
         meetings=meetings,
         contacts=contacts,
         gaps=gaps,
-        pictures=pictures.names,
+        pictures=pictures,
     )
     publish_run(run, result)
     tell_operators(result)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker
 
-from data_contracts.errors import EncounterError, NotFound, StackError, StoreError
+from data_contracts.errors import EncounterError, StackError, WorkerLost, may_pass
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ def map_unordered(
 ) -> Iterator[tuple[I, R | EncounterError]]:
     """Run `function(item)` in the workers; yield (item, result) or (item, error) as they finish.
 
-    A StoreError other than NotFound is a passing fault and tried again in the worker, `retries`
-    times. An item that kills its worker again and again yields a StackError, an exception that is
-    none of ours an EncounterError that names it. `go_on` is called every few seconds, also while
+    A fault that may pass (`data_contracts.errors`) is tried again in the worker, `retries` times.
+    An item that kills its worker again and again yields a WorkerLost, an exception of another
+    library an EncounterError that names it. `go_on` is called every few seconds, also while
     nothing finishes, and may raise to stop. What is unfinished when the caller stops is cancelled.
     Raises StackError when no worker is left.
     """
@@ -88,14 +88,10 @@ class _Attempt:
                 failure = error.bare()
             except Exception as error:  # noqa: BLE001 - an error of the program must not stop the other items
                 failure = _unexpected(item, error)
-            if attempt == self.retries or not _passing(failure):
+            if attempt == self.retries or not may_pass(failure):
                 break
             time.sleep(_RETRY_WAIT_S * 2**attempt)
         raise failure
-
-
-def _passing(error: EncounterError) -> bool:
-    return isinstance(error, StoreError) and not isinstance(error, NotFound)
 
 
 def _unexpected(item: object, error: BaseException) -> EncounterError:
@@ -145,12 +141,12 @@ def _outcome(future: Future, item: object) -> Any:
     if isinstance(error, EncounterError):
         return error
     if isinstance(error, KilledWorker):
-        return StackError(
+        return WorkerLost(
             f"{one_line(item)}: killed its worker again and again (out of memory, or a crash in "
             "native code)"
         )
     # Dask puts what it could not pickle into the message: only the type is passed on.
-    return StackError(f"{one_line(item)}: the worker failed: {type(error).__name__}")
+    return WorkerLost(f"{one_line(item)}: the worker failed: {type(error).__name__}")
 
 
 def one_line(value: object) -> str:

@@ -71,8 +71,8 @@ class ModelSettings(Record):
 
 @dataclass(frozen=True)
 class Models:
-    """Loaded models. `digests` maps each model's name to the SHA-256 of its file: goes into every
-    artefact.
+    """Loaded models. `digests` maps each model's name to the SHA-256 of its file, `runtimes` to the
+    runtime and precision that run it: both go into every artefact.
     """
 
     person: PersonDetector
@@ -81,6 +81,7 @@ class Models:
     mask: MaskClassifier
     calibration: LogisticCalibration
     digests: dict[str, str] = field(default_factory=dict)
+    runtimes: dict[str, str] = field(default_factory=dict)
     appearance: AppearanceEmbedder | None = None
 
     def embed_and_mask(
@@ -116,6 +117,7 @@ class _Loader:
         self.settings = settings
         self.manifest = manifest
         self.digests: dict[str, str] = {}
+        self.runtimes: dict[str, str] = {}
         self.cuda = settings.runtime == "onnxruntime-cuda"
 
     def load(self) -> Models:
@@ -141,7 +143,7 @@ class _Loader:
             appearance=self._appearance(),
         )
         return replace(
-            loaded, digests=dict(self.digests)
+            loaded, digests=dict(self.digests), runtimes=dict(self.runtimes)
         )  # complete only now: each load notes its own
 
     def _name(self, role: Role) -> str:
@@ -191,6 +193,7 @@ class _Loader:
             pack = (self.settings.pack or Path()).expanduser()
             file = find_in_pack(folder / pack, entry.pack_task, entry.pack, entry.pack_advice)
         self.digests[name] = sha256(file.path)
+        self.runtimes[name] = f"{'onnxruntime-cuda' if self.cuda else 'onnxruntime'} f32"
         weights = file.path.with_suffix(".bin") if file.path.suffix == OPENVINO_FILE else None
         for beside in (file.manifest, weights):
             if beside is not None and beside.is_file():
@@ -200,7 +203,9 @@ class _Loader:
     def _session(self, name: str, shape: tuple[int, ...], tolerance: float) -> Session:
         given = _input(name, self.manifest.entry(name))
         probe = Probe(shape, given.mean[1], given.std[1], tolerance)
-        return session(self._file(name), self.settings.runtime, self.settings.threads, probe)
+        made = session(self._file(name), self.settings.runtime, self.settings.threads, probe)
+        self.runtimes[name] = made.described
+        return made
 
     def person(self) -> PersonDetector:
         name = self._name("person")

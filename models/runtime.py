@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.errors import ModelUnavailable
+from models.runtime_choice import chosen_once
 
 RuntimeName = Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"]
 Array = NDArray[Any]
@@ -80,6 +81,11 @@ class Session:
         else:
             self._engine = _Ort(path, threads, cuda=runtime == "onnxruntime-cuda")
 
+    @property
+    def described(self) -> str:
+        """The runtime and the precision it computes in: both tell on the last digits."""
+        return f"{self.runtime} {self._engine.precision}"
+
     def run_all(
         self, items: Sequence[Any], prepare: Callable[[Any], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
@@ -130,6 +136,8 @@ def ort_providers(cuda: bool) -> list[str]:
 
 
 class _Ort:
+    precision = "f32"
+
     def __init__(self, path: Path, threads: int, cuda: bool) -> None:
         self._session = ort_session(path, threads, cuda)
         first = self._session.get_inputs()[0]
@@ -156,6 +164,9 @@ class _OpenVino:
             "NUM_STREAMS": "1",
         }
         self._core.read_model(path)  # fail at load, not at the first frame
+        # bfloat16 where the processor can.
+        hint = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT")
+        self.precision = str(hint.get_type_name())
 
     def run(self, batch: NDArray[np.float32]) -> list[Array]:
         request = self._compiled.get(batch.shape)
@@ -211,7 +222,7 @@ def session(
     try:
         if runtime != "auto":
             return Session(path, runtime, threads)
-        return _faster(path, threads, probe)
+        return Session(path, _chosen(path, threads, probe), threads)
     except ModelUnavailable:
         raise
     except Exception as error:
@@ -220,16 +231,22 @@ def session(
         ) from error
 
 
-def _faster(path: Path, threads: int, probe: Probe | None) -> Session:
-    reference = Session(path, "onnxruntime", threads)
+def _chosen(path: Path, threads: int, probe: Probe | None) -> RuntimeName:
+    """What `auto` stands for: measured once on this machine."""
     if probe is None:
-        return reference
+        return "onnxruntime"
+    name = chosen_once(path, f"{threads} {probe}", lambda: _faster(path, threads, probe))
+    return "openvino" if name == "openvino" else "onnxruntime"
+
+
+def _faster(path: Path, threads: int, probe: Probe) -> str:
+    reference = Session(path, "onnxruntime", threads)
     other = Session(path, "openvino", threads)
     batch = probe.batch()
     if not _agree(reference.run(batch), other.run(batch), probe.tolerance):
-        return reference
+        return "onnxruntime"
     own, others = _seconds((reference, other), batch)
-    return other if others < _WORTH_IT * own else reference
+    return "openvino" if others < _WORTH_IT * own else "onnxruntime"
 
 
 def _seconds(candidates: Sequence[Session], probe: NDArray[np.float32]) -> list[float]:

@@ -113,8 +113,9 @@ def trace(env, case_id, subject, policy, out):
     from flows.cli.waiting import wait_for
     from flows.runtime.open_case import open_case
     from flows.runtime.results import load
+    from flows.runtime.stats import read_stats
     from flows.stages import publish
-    from flows.stages.claim import last_run, read_stats
+    from flows.stages.claim import last_run
 
     signed = papers(
         env, case_id, subject.itinerary, subject.references, policy, "benchmark on synthetic people"
@@ -131,7 +132,7 @@ def trace(env, case_id, subject, policy, out):
         c.name: publish.read_table(vault, done, c)
         for c in (CONTACTS, ENCOUNTERS, SIGHTINGS, TRAJECTORY, GAPS)
     }
-    points = load(vault, publish.load_manifest(vault, done).result.meetings.points)
+    points = load(vault, publish.load_manifest(vault, done).result.meetings["points"])
     return RunTables(encounter_points=points, policy=policy, **tables), stage_times(
         read_stats(vault, done)
     )
@@ -141,9 +142,8 @@ def stage_times(stats: list[dict]) -> dict[str, dict[str, float]]:
     """Wall and CPU seconds by stage; for stages that read video also per camera-hour of footage."""
     out: dict[str, dict[str, float]] = {}
     for row in stats:
-        stage = out.setdefault(
-            str(row["stage"]), {"wall_s": 0.0, "cpu_s": 0.0, "video_s": 0.0, "units": 0}
-        )
+        name = f"{row['stage']}{' (workers)' if row.get('unit') else ''}"
+        stage = out.setdefault(name, {"wall_s": 0.0, "cpu_s": 0.0, "video_s": 0.0, "units": 0})
         for key in ("wall_s", "cpu_s", "video_s"):
             stage[key] += float(row.get(key, 0.0))
         stage["units"] += 1

@@ -357,6 +357,18 @@ GAPS = TableContract(
     (one_of("kind", *GAP_KINDS), ordered("end_utc", "start_utc")),
 )
 
+PICTURES = TableContract(
+    "pictures",
+    1,
+    (
+        Column("name", "text", "file name below the run's pictures"),
+        Column("camera_id", "text", "camera that took it"),
+        Column("size_bytes", "int", "size before encryption", "byte"),
+        Column("sha256", "text", "digest before encryption"),
+    ),
+    (unique("name"), between("size_bytes", 1, None), matches("sha256", "^[0-9a-f]{64}$")),
+)
+
 ALL = (
     WINDOWS,
     SEGMENTS,
@@ -372,5 +384,6 @@ ALL = (
     ENCOUNTERS,
     CONTACTS,
     GAPS,
+    PICTURES,
 )
 BY_NAME = {contract.name: contract for contract in ALL}

@@ -15,7 +15,7 @@ from data_contracts.errors import BadInput, EncounterError, NotFound
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
 from flows.stages.claim import last_run
-from flows.stages.publish import RunManifest, counts, load_manifest
+from flows.stages.publish import RunManifest, load_manifest
 from infra.case_store import CaseVault
 from tasks.ending.purge import claimed_scopes
 
@@ -39,7 +39,7 @@ def case_facts(env: Environment, case_id: str) -> CaseFacts:
         claims=len(request.itinerary),
         scopes=scopes,
         runs=len(runs),
-        results=counts(manifest.result) if manifest else {},
+        results=manifest.result.counts() if manifest else {},
         artefacts=len(manifest.artefacts) if manifest else 0,
     )
 

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from data_contracts.case import CaseRequest
 from data_contracts.errors import BadInput
 from data_contracts.policies import load_policy
+from data_contracts.run import Run
 from data_contracts.tables.contracts import CONTACTS
 from data_contracts.time import now_utc, parse_utc
 from flows.cases.filing import Papers, file_case, filed_cases
@@ -22,7 +23,6 @@ from flows.runtime.audit import audit
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import runs_of, start_reassessment, start_trace, use_server
-from flows.runtime.results import Run
 from flows.stages import publish
 from flows.stages.claim import last_run, read_claim
 from infra.case_store import CaseVault

@@ -8,21 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from data_contracts.errors import (
-    CaseStopped,
-    EncounterError,
-    KeyMissing,
-    ModelUnavailable,
-    NotAuthorised,
-    StoreError,
-)
-from flows.runtime.environment import environment
-from flows.runtime.segment_job import warm_up
+from data_contracts.errors import EncounterError
+from flows.runtime.environment import environment, models
 from infra import dask_cluster
-
-# Faults of the system, or of the authorisation: they stop the run. Anything else is a fault of one
-# input.
-STOPPING = (NotAuthorised, CaseStopped, KeyMissing, StoreError, ModelUnavailable)
 
 _current: list[Any] = []
 
@@ -38,6 +26,11 @@ def fan_out() -> Iterator[None]:
             _current.pop()
 
 
+def warm_up() -> None:
+    """Load the models in a worker before its first unit."""
+    models(environment())
+
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -51,14 +44,27 @@ def each(
     """Run `work` on each job in the workers; yield (job, result or error) as they finish.
 
     `done(finished, total)` is told after each; `allowed()` is asked every few seconds, also while
-    nothing finishes. Raises the first STOPPING error, and what `allowed` raises: then what is
-    unfinished is cancelled.
+    nothing finishes. Raises what `allowed` raises, and the first error that is not a fault of its
+    input alone (`data_contracts.errors`): then what is unfinished is cancelled.
     """
     if not jobs:
         return
     results = dask_cluster.map_unordered(_current[-1], work, jobs, go_on=allowed)
     for count, (job, result) in enumerate(results, start=1):
         done(count, len(jobs))
-        if isinstance(result, STOPPING):
+        if isinstance(result, EncounterError) and result.effect != "gap":
             raise result
         yield job, result
+
+
+def in_order(
+    work: Callable[[J], R],
+    jobs: Sequence[J],
+    done: Callable[[int, int], None],
+    allowed: Callable[[], None],
+) -> list[tuple[J, R | EncounterError]]:
+    """As `each`, all at once and in the order of the jobs, so that the same work gives the same
+    tables.
+    """
+    found = {id(job): result for job, result in each(work, jobs, done, allowed)}
+    return [(job, found[id(job)]) for job in jobs]

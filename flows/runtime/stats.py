@@ -1,65 +1,61 @@
-"""Counts and times by stage, written beside the run as it goes; no personal data."""
+"""Counts, times and what decided the result, by stage, written beside the run; no personal data."""
 
 from __future__ import annotations
 
-import functools
 import json
-import time
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from data_contracts import object_key
+from data_contracts.run import Run, StageResult
 from data_contracts.time import now_utc
-from flows.runtime.environment import environment
-from flows.runtime.results import Run, UnitRef
 from infra.case_store import CaseVault
 
-P = ParamSpec("P")
-T = TypeVar("T")
+# What of a stage's digest is written into the provenance: the rest is there already or is personal
+# (a run's salt, the parameters).
+_TOLD = ("settings", "models", "runtimes", "contracts")
 
 
-def _put(vault: CaseVault, run: Run, name: str, row: dict[str, object]) -> None:
-    vault.put(
-        object_key.run(run.case_id, run.run_id, "stats", f"{name}.json"), json.dumps(row).encode()
-    )
+def write_stat(
+    vault: CaseVault,
+    run: Run,
+    stage: str,
+    result: StageResult,
+    costs: Mapping[str, float],
+    decided: Mapping[str, Any],
+) -> None:
+    """Write down what a stage cost in the flow's own process, what it made and what decided it."""
+    told = {name: decided[name] for name in _TOLD if decided.get(name)}
+    row = {
+        "stage": stage,
+        **costs,
+        "unit": False,
+        "rows": sum(result.counts().values()),
+        "digest": result.digest,
+        "decided": told,
+    }
+    _put(vault, run, f"stage-{now_utc():%H%M%S%f}-{stage.replace(' ', '-')}", row)
 
 
-def add_stat(vault: CaseVault, run: Run, stage: str, unit: UnitRef) -> None:
-    """Write down what one unit cost. Idempotent: the unit's digest names it."""
+def write_unit_stat(vault: CaseVault, run: Run, stage: str, unit: StageResult) -> None:
+    """Write down what one unit cost in a worker. Idempotent: the unit's digest names it."""
     row = {
         "stage": stage,
         "wall_s": unit.wall_s,
         "cpu_s": unit.cpu_s,
         "video_s": unit.video_s,
-        "rows": unit.rows,
+        "rows": sum(unit.counts().values()),
+        "unit": True,
     }
-    _put(vault, run, f"unit-{stage}-{unit.digest}", {**row, "unit": True})
+    _put(vault, run, f"unit-{stage}-{unit.digest}", row)
 
 
-def recorded(stage: str, function: Callable[P, T]) -> Callable[P, T]:
-    """A stage (its first argument is the run) that writes down how long it took in the flow's own
-    process.
-    """
+def read_stats(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
+    """Counts and times that the run's stages wrote down."""
+    prefix = object_key.run(run.case_id, run.run_id, "stats")
+    return [json.loads(vault.get(item.key)) for item in vault.list(prefix + "/")]
 
-    @functools.wraps(function)
-    def timed(*args: P.args, **kwargs: P.kwargs) -> T:
-        wall = time.perf_counter()
-        cpu = time.process_time()
-        result = function(*args, **kwargs)
-        row = {
-            "stage": stage,
-            "wall_s": time.perf_counter() - wall,
-            "cpu_s": time.process_time() - cpu,
-            "unit": False,
-        }
-        run = args[0]
-        assert isinstance(run, Run)
-        _put(
-            environment().cases.open(run.case_id),
-            run,
-            f"stage-{now_utc():%H%M%S%f}-{stage.replace(' ', '-')}",
-            row,
-        )
-        return result
 
-    return timed
+def _put(vault: CaseVault, run: Run, name: str, row: Mapping[str, Any]) -> None:
+    key = object_key.run(run.case_id, run.run_id, "stats", f"{name}.json")
+    vault.put(key, json.dumps(row).encode())

@@ -4,22 +4,18 @@ once.
 
 from __future__ import annotations
 
-import json
 import secrets
 from typing import Literal
 
 from data_contracts import object_key
 from data_contracts.record import Record
+from data_contracts.run import Run
 from data_contracts.time import Utc, now_utc
 from flows.runtime.audit import audit
 from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.prefect_api import flow_run_is_active
-from flows.runtime.results import Run, digest
-from flows.runtime.segment_job import secret_of
 from infra.case_store import CaseVault
-from models.registry import Models
-from tasks.observe.template import build_template, to_bytes
 
 
 class Claim(Record):
@@ -135,40 +131,3 @@ def mark_published(vault: CaseVault, run: Run) -> None:
     if claim is not None:
         done = {"state": "published", "run_id": run.run_id, "salt": run.salt, "policy": run.policy}
         _write(vault, claim.model_copy(update=done))
-
-
-def make_template(run: Run, models: Models) -> str:
-    """Build the subject's template and store it under the case's key; returns a digest of what it
-    was built from.
-
-    Every run builds it anew, under a new secret, in the place of the one before. Similarities do
-    not depend on the secret, so what was found with an earlier template stays good.
-    """
-    case = open_case(run.case_id, policy=run.policy)
-    pictures = {
-        name: case.vault.get(object_key.reference(run.case_id, name))
-        for name in case.request.reference_images
-    }
-    key = digest(
-        pictures={n: digest(bytes=p.hex()) for n, p in pictures.items()}, models=models.digests
-    )
-    made = build_template(case.authorised, pictures, models, secret_of(case))
-    path = object_key.stage(run.case_id, "template", key, "bin")
-    case.vault.put(path, to_bytes(made))
-    _revoke_others(case.vault, path)
-    return key
-
-
-def _revoke_others(vault: CaseVault, present: str) -> None:
-    """Delete a case's templates of other pictures or models: what a run no longer uses may not lie
-    there.
-    """
-    for item in vault.list(f"{object_key.stage_folder(vault.case_id, 'template')}/"):
-        if item.key != present:
-            vault.store.remove_all_versions(object_key.CASES, item.key)
-
-
-def read_stats(vault: CaseVault, run: Run) -> list[dict[str, object]]:
-    """Counts and times that the run's stages wrote down."""
-    prefix = object_key.run(run.case_id, run.run_id, "stats")
-    return [json.loads(vault.get(item.key)) for item in vault.list(prefix + "/")]

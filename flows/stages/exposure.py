@@ -2,109 +2,70 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from data_contracts.exposure import MeetSettings
-from data_contracts.record import Record
-from data_contracts.tables.contracts import CONTACTS, ENCOUNTER_POINTS, ENCOUNTERS, GAPS
-from flows.runtime.open_case import OpenCase, open_case
-from flows.runtime.results import Run, TableRef, digest, load, once, save
-from flows.stages.observe import Observations
-from flows.stages.people import People, Trace, the_subject
-from flows.stages.plan import Windows
+from data_contracts.tables.contracts import (
+    CONTACTS,
+    ENCOUNTER_POINTS,
+    ENCOUNTERS,
+    GAPS,
+    MEMBERS,
+    PERSONS,
+    SEGMENT_REPORTS,
+    TRAJECTORY,
+    WINDOWS,
+)
+from flows.runtime.stage import Work, stage
 from tasks.exposure.assess import assess
 from tasks.exposure.meet import meet
+from tasks.people.trajectory import subject_ids
 from tasks.search.find_segments import coverage_gaps, uncalibrated_gaps
 
-
-class Meetings(Record):
-    """Encounters between the subject and anonymous persons: all that an exposure policy needs."""
-
-    points: TableRef
-    encounters: TableRef
+# What each earlier stage could not do: the stages' own tables of gaps.
+_GAPS_OF = ("planned", "scanned", "followed", "trace", "pictures")
 
 
-def find_encounters(run: Run, people: People, trace: Trace) -> Meetings:
+@stage(
+    "encounters",
+    takes={"persons": PERSONS, "members": MEMBERS, "trajectory": TRAJECTORY},
+    makes={"points": ENCOUNTER_POINTS, "encounters": ENCOUNTERS},
+    settings=lambda case: (MeetSettings(), case.policy.search),
+)
+def find_encounters(
+    work: Work, persons: pd.DataFrame, members: pd.DataFrame, trajectory: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Encounters on the ground plane, each distance a distribution."""
-    case = open_case(run.case_id, policy=run.policy)
-    refs = once(
-        case.vault,
-        "meet",
-        {
-            "people": people.persons.digest,
-            "trajectory": trace.trajectory.digest,
-            "settings": MeetSettings().model_dump(),
-        },
-        (ENCOUNTER_POINTS, ENCOUNTERS),
-        lambda: meet(
-            load(case.vault, trace.trajectory),
-            load(case.vault, people.persons),
-            the_subject(case, people),
-        ),
-    )
-    return Meetings(points=refs[0], encounters=refs[1])
+    subject = subject_ids(members, work.case.policy.search)
+    return meet(trajectory, persons, subject, settings=work[MeetSettings])
 
 
-def assess_contacts(run: Run, meetings: Meetings) -> TableRef:
+@stage(
+    "assess",
+    takes={"points": ENCOUNTER_POINTS, "encounters": ENCOUNTERS},
+    makes={"contacts": CONTACTS},
+    settings=lambda case: (MeetSettings(), case.policy),
+)
+def assess_contacts(work: Work, points: pd.DataFrame, encounters: pd.DataFrame) -> pd.DataFrame:
     """Contacts by the run's policy, from stored encounters alone."""
-    case = open_case(run.case_id, policy=run.policy)
-    policy = case.policy
-    (contacts,) = once(
-        case.vault,
-        "assess",
-        {
-            "encounters": meetings.points.digest,
-            "policy": policy.model_dump(mode="json"),
-            "salt": run.salt,
-        },
-        (CONTACTS,),
-        lambda: (
-            assess(
-                load(case.vault, meetings.points),
-                load(case.vault, meetings.encounters),
-                policy,
-                np.random.default_rng(int(run.salt, 16)),
-            ),
-        ),
-    )
-    return contacts
+    return assess(points, encounters, work.case.policy, work.rng(), work[MeetSettings])
 
 
+@stage(
+    "collect gaps",
+    takes={"windows": WINDOWS, "reports": SEGMENT_REPORTS, **dict.fromkeys(_GAPS_OF, GAPS)},
+    makes={"gaps": GAPS},
+)
 def collect_gaps(
-    run: Run,
-    search: Windows,
-    scanned: Observations,
-    followed: Observations,
-    trace: Trace,
-    not_pictured: TableRef,
-) -> TableRef:
+    work: Work, windows: pd.DataFrame, reports: pd.DataFrame, **gaps_of: pd.DataFrame
+) -> pd.DataFrame:
     """Everything that could not be looked at, one row a stretch."""
-    case = open_case(run.case_id, policy=run.policy)
     frames = [
-        load(case.vault, search.gaps),
-        _uncovered(case, search.windows, scanned),
-        uncalibrated_gaps(load(case.vault, search.windows), case.site),
-        load(case.vault, scanned.gaps),
-        load(case.vault, followed.gaps),
-        load(case.vault, trace.gaps),
-        load(case.vault, not_pictured),
+        gaps_of["planned"],
+        coverage_gaps(windows, reports),
+        uncalibrated_gaps(windows, work.case.site),
+        *(gaps_of[name] for name in _GAPS_OF[1:]),
     ]
     gaps = pd.concat([f for f in frames if len(f)] or [GAPS.empty()], ignore_index=True)
-    gaps = gaps.drop_duplicates(["kind", "camera_id", "start_utc", "end_utc"]).sort_values(
-        ["start_utc", "camera_id"]
-    )
-    made_of = (
-        search.gaps,
-        scanned.reports,
-        scanned.gaps,
-        followed.gaps,
-        trace.gaps,
-        not_pictured,
-    )
-    refs = [r.digest for r in made_of]
-    return save(case.vault, "gaps", digest(refs=refs, run=run.run_id), gaps, GAPS)
-
-
-def _uncovered(case: OpenCase, windows: TableRef, scanned: Observations) -> pd.DataFrame:
-    return coverage_gaps(load(case.vault, windows), load(case.vault, scanned.reports))
+    gaps = gaps.drop_duplicates(["kind", "camera_id", "start_utc", "end_utc"])
+    return gaps.sort_values(["start_utc", "camera_id"])

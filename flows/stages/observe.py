@@ -1,148 +1,120 @@
-"""Looking at footage: find the segments of fresh windows, fan the units out, gather their
-tables.
+"""Looking at footage: find the segments of fresh windows, fan the units out, gather what they
+found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, timedelta
-from importlib import metadata
+from typing import Any
 
 import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageGone
 from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
-from data_contracts.record import Record
-from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS, SEGMENTS
+from data_contracts.run import ObservationKind, SegmentJob
+from data_contracts.tables.contracts import (
+    CANDIDATES,
+    DETECTIONS,
+    GAPS,
+    SEGMENT_REPORTS,
+    SEGMENTS,
+    WINDOWS,
+)
+from data_contracts.tables.table import TableContract
 from data_contracts.time import Interval
-from flows.runtime.environment import environment, models
-from flows.runtime.fan_out import each
-from flows.runtime.open_case import OpenCase, open_case
-from flows.runtime.results import Run, TableRef, digest, load, save
-from flows.runtime.segment_job import CONTRACTS, Job, ObservationKind, read_unit, run_unit
-from flows.runtime.stats import add_stat
-from flows.runtime.still_allowed import StillAllowed
+from flows.runtime.fan_out import in_order
+from flows.runtime.results import load
+from flows.runtime.segment_job import UNITS, run_unit
+from flows.runtime.stage import Stage, Work, stage
+from flows.runtime.stats import write_unit_stat
 from tasks.search.find_segments import LONGEST_SEGMENT_S, NO_FOOTAGE_ADVICE, segments_for
 
-
-class Observations(Record):
-    """Everything looked at so far in one way (scan or follow)."""
-
-    kind: ObservationKind
-    table: TableRef
-    reports: TableRef
-    segments: TableRef
-    gaps: TableRef
+Progress = Callable[[int, int], None]
+# What was found by looking is handed on from round to round: each round adds to it.
+_SO_FAR = {"reports": SEGMENT_REPORTS, "segments": SEGMENTS, "gaps": GAPS}
 
 
-def look(
-    kind: ObservationKind,
-    run: Run,
-    windows: TableRef,
-    template: str,
-    before: Observations | None,
-    done: Callable[[int, int], None],
-) -> Observations:
-    """Look at the segments of `windows` that were not looked at before; returns all looks so
-    far.
+def observation(name: str, kind: ObservationKind, output: str, contract: TableContract) -> Stage:
+    """The stage that looks at the segments of `windows` that were not looked at before, in one of
+    two ways.
+
+    It takes what was seen so far and makes all that was seen by now.
     """
-    case = open_case(run.case_id, policy=run.policy)
-    segments, gaps = _find(case, load(case.vault, windows))
-    known = _frame(case, before.segments) if before else SEGMENTS.empty()
-    fresh = segments[~segments["key"].isin(set(known["key"]))]
-    inputs = _inputs(case, kind)
-    jobs = [_job(kind, run, template, inputs, row) for row in fresh.to_dict("records")]
-    tables, reports, failed = _gather(case, kind, jobs, run, done, segments)
-    merged = {
-        CONTRACTS[kind].name: _join(_frame(case, before.table) if before else None, tables),
-        SEGMENT_REPORTS.name: _join(
-            _frame(case, before.reports) if before else None, [SEGMENT_REPORTS.shape(reports)]
-        ),
-        SEGMENTS.name: _join(known, [fresh]),
-        GAPS.name: _join(
-            _frame(case, before.gaps) if before else None, [gaps, GAPS.shape(failed)]
-        ).drop_duplicates(),
-    }
-    key = digest(
-        kind=kind,
-        before=before and before.table.digest,
-        keys=sorted(j.digest for j in jobs),
-        run=run.run_id,
+    tables = {output: contract, **_SO_FAR}
+
+    @stage(
+        name,
+        takes={"windows": WINDOWS, **tables},
+        makes=tables,
+        settings=UNITS[kind].settings,
+        uses_models=True,
+        fresh=True,
     )
-    contracts = {c.name: c for c in (CONTRACTS[kind], SEGMENT_REPORTS, SEGMENTS, GAPS)}
-    refs = {
-        name: save(case.vault, f"{kind}-all", key, frame, contracts[name])
-        for name, frame in merged.items()
-    }
-    return Observations(
-        kind=kind,
-        table=refs[CONTRACTS[kind].name],
-        reports=refs[SEGMENT_REPORTS.name],
-        segments=refs[SEGMENTS.name],
-        gaps=refs[GAPS.name],
-    )
+    def observe(
+        work: Work,
+        windows: pd.DataFrame,
+        template: str,
+        progress: Progress | None = None,
+        **so_far: pd.DataFrame,
+    ) -> tuple[pd.DataFrame, ...]:
+        segments, gaps = segments_for(
+            windows, lambda at: work.env.store.list(object_key.FOOTAGE, at)
+        )
+        fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
+        jobs = [_job(kind, work, template, row) for row in fresh.to_dict("records")]
+        found, reports, failed = _gather(work, kind, output, jobs, segments, progress or _untold)
+        return (
+            _with(so_far[output], found),
+            _with(so_far["reports"], reports),
+            _with(so_far["segments"], [fresh]),
+            _with(so_far["gaps"], [gaps, GAPS.shape(failed)]).drop_duplicates(),
+        )
+
+    return observe
 
 
-def _find(case: OpenCase, windows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    store = environment().store
-    return segments_for(windows, lambda prefix: store.list(object_key.FOOTAGE, prefix))
-
-
-def _inputs(case: OpenCase, kind: ObservationKind) -> str:
-    """Digest of what decides a unit's result beside its segment and the template: another of these,
-    another result.
-    """
-    grants = (case.authorised.consent.token_id, case.authorised.approval.token_id)
-    return digest(
-        models=models(environment()).digests,
-        contract=CONTRACTS[kind].version,
-        search=case.policy.search.model_dump(),
-        grants=grants,
-        cameras=case.site.model_dump_json(),
-        version=metadata.version("encounter"),
-    )
+scan_footage = observation("scan footage", "scan", "candidates", CANDIDATES)
+follow_sightings = observation("follow around sightings", "follow", "detections", DETECTIONS)
 
 
 def _job(
-    kind: ObservationKind, run: Run, template: str, inputs: str, row: Mapping[Hashable, object]
-) -> Job:
-    return Job(
+    kind: ObservationKind, work: Work, template: str, row: Mapping[Hashable, Any]
+) -> SegmentJob:
+    return SegmentJob(
         kind=kind,
-        case_id=run.case_id,
-        policy=run.policy,
+        run=work.run,
         camera_id=str(row["camera_id"]),
         key=str(row["key"]),
         etag=str(row["etag"]),
-        start_utc=pd.Timestamp(str(row["start_utc"])).to_pydatetime(),
+        start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
         template=template,
-        inputs=inputs,
     )
 
 
 def _gather(
-    case: OpenCase,
+    work: Work,
     kind: ObservationKind,
-    jobs: list[Job],
-    run: Run,
-    done: Callable[[int, int], None],
+    output: str,
+    jobs: list[SegmentJob],
     segments: pd.DataFrame,
-) -> tuple[list[pd.DataFrame], list[dict[str, object]], list[GapRow]]:
-    tables = []
-    reports = []
-    failed = []
-    for job, result in each(run_unit, jobs, done, StillAllowed(environment(), run.case_id)):
+    progress: Progress,
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame], list[GapRow]]:
+    found: list[pd.DataFrame] = []
+    reports: list[pd.DataFrame] = []
+    failed: list[GapRow] = []
+    for job, result in in_order(run_unit, jobs, progress, work.allowed):
         if isinstance(result, EncounterError):
             failed.append(_failed_gap(job, result, _until(job, segments)))
             continue
-        looked = read_unit(case, job)
-        tables.append(looked.table)
-        reports.append(looked.report)
-        add_stat(case.vault, run, f"{kind} (workers)", result)
-    return tables, reports, failed
+        found.append(load(work.vault, result[output]))
+        reports.append(load(work.vault, result["reports"]))
+        write_unit_stat(work.vault, work.run, kind, result)
+    return found, reports, failed
 
 
-def _until(job: Job, segments: pd.DataFrame) -> datetime:
+def _until(job: SegmentJob, segments: pd.DataFrame) -> datetime:
     """When the camera's next listed segment starts; the segment's own start where none follows:
     how long it was cannot be known.
     """
@@ -152,7 +124,7 @@ def _until(job: Job, segments: pd.DataFrame) -> datetime:
     return later.min().to_pydatetime() if len(later) else job.start_utc
 
 
-def _failed_gap(job: Job, error: EncounterError, until: datetime) -> GapRow:
+def _failed_gap(job: SegmentJob, error: EncounterError, until: datetime) -> GapRow:
     span = Interval(job.start_utc, until)
     if isinstance(error, FootageGone):
         detail = (
@@ -164,12 +136,10 @@ def _failed_gap(job: Job, error: EncounterError, until: datetime) -> GapRow:
     return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 
 
-def _frame(case: OpenCase, ref: TableRef) -> pd.DataFrame:
-    return load(case.vault, ref)
+def _with(so_far: pd.DataFrame, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    parts = [frame for frame in (so_far, *frames) if len(frame)]
+    return pd.concat(parts, ignore_index=True) if parts else so_far
 
 
-def _join(before: pd.DataFrame | None, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    parts = [f for f in ([before] if before is not None else []) + frames if len(f)]
-    if parts:
-        return pd.concat(parts, ignore_index=True)
-    return before if before is not None else (frames[0] if frames else pd.DataFrame())
+def _untold(_finished: int, _total: int) -> None:
+    """Nobody watches."""

@@ -17,10 +17,10 @@ from prefect.artifacts import (
 )
 
 from data_contracts.mention import artifact_keys
+from data_contracts.run import Outcome, Run
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
-from flows.runtime.results import Run, load
-from flows.stages.publish import Result, counts
+from flows.runtime.results import load
 from tasks.artefacts.exports import REPORT
 from tasks.artefacts.operator_summary import summary_markdown
 
@@ -47,16 +47,16 @@ def progress(stage: str, case_id: str) -> Callable[[int, int], None]:
     return done
 
 
-def show(result: Result) -> None:
+def show(result: Outcome) -> None:
     """Publish the run's summary, gap table and link."""
     run = result.run
-    gaps = result.gaps
+    gaps = result.gaps["gaps"]
     keys = artifact_keys(run.case_id)
     link = report_link(run)
     rows = load(open_case(run.case_id, policy=run.policy).vault, gaps)
     create_markdown_artifact(
         key=keys["summary"],
-        markdown=summary_markdown(counts(result), rows, link),
+        markdown=summary_markdown(result.counts(), rows, link),
         description=f"Case {run.case_id}, run {run.run_id}: counts and gaps",
     )
     create_table_artifact(

@@ -11,6 +11,7 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.errors import BadInput
 from data_contracts.record import Record
+from data_contracts.run import Outcome, Run
 from data_contracts.tables.contracts import (
     SEGMENTS,
     WINDOWS,
@@ -21,12 +22,9 @@ from data_contracts.time import Utc, now_utc
 from flows.runtime.audit import audit
 from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
-from flows.runtime.results import Run, TableRef, load
-from flows.stages.claim import last_run, mark_published, read_stats
-from flows.stages.exposure import Meetings
-from flows.stages.observe import Observations
-from flows.stages.people import People, Trace
-from flows.stages.plan import Windows
+from flows.runtime.results import load
+from flows.runtime.stats import read_stats
+from flows.stages.claim import last_run, mark_published
 from infra.case_store import CaseVault
 from infra.local.traces import remember_fetched
 from tasks.artefacts.exports import PICTURES, make_exports
@@ -35,21 +33,6 @@ from tasks.artefacts.run_tables import RunTables
 
 # An export names this many artefacts in the audit log, and counts all.
 EXPORT_NAMED = 1_000
-
-
-class Result(Record):
-    """References to everything that a run's artefacts are made from."""
-
-    run: Run
-    windows: Windows
-    scanned: Observations
-    followed: Observations
-    people: People
-    trace: Trace
-    meetings: Meetings
-    contacts: TableRef
-    gaps: TableRef
-    pictures: tuple[str, ...]
 
 
 class Artefact(Record):
@@ -69,7 +52,7 @@ class RunManifest(Record):
     policy: str
     created_utc: Utc
     artefacts: tuple[Artefact, ...]
-    result: Result
+    result: Outcome
 
 
 def manifest_key(run: Run) -> str:
@@ -82,14 +65,14 @@ def load_manifest(vault: CaseVault, run: Run) -> RunManifest:
     return RunManifest.model_validate_json(vault.get(manifest_key(run)))
 
 
-def publish(run: Run, result: Result) -> None:
+def publish(run: Run, result: Outcome) -> None:
     """Write the artefacts, then the manifest; close the claim. No artefact is visible before the
     audit log has the run.
     """
     case = open_case(run.case_id, policy=run.policy)
     artefacts = make_exports(run_tables(case, result))
     written = [_write(case.vault, run, name, data) for name, data in sorted(artefacts.items())]
-    written += [_listed(case.vault, run, name) for name in result.pictures]
+    written += _pictures(case.vault, result)
     manifest = RunManifest(
         run_id=run.run_id,
         policy=f"{case.policy.name}@{case.policy.version}",
@@ -104,38 +87,26 @@ def publish(run: Run, result: Result) -> None:
         run_id=run.run_id,
         policy=manifest.policy,
         models=dict(models(environment()).digests),
-        matched=tuple(load(case.vault, result.people.sightings)["sighting_id"]),
-        counts=counts(result),
+        matched=tuple(load(case.vault, result.people["sightings"])["sighting_id"]),
+        counts=result.counts(),
     )
     case.vault.put(manifest_key(run), manifest.model_dump_json(indent=1).encode())
     mark_published(case.vault, run)
 
 
-def counts(result: Result) -> dict[str, int]:
-    """What the operators see: numbers only."""
-    return {
-        "windows searched": result.windows.windows.rows,
-        "segments scanned": result.scanned.segments.rows,
-        "candidate frames": result.scanned.table.rows,
-        "segments followed": result.followed.segments.rows,
-        "sightings": result.people.sightings.rows,
-        "encounters": result.meetings.encounters.rows,
-        "contacts": result.contacts.rows,
-        "gaps": result.gaps.rows,
-    }
-
-
-def run_tables(case: OpenCase, result: Result) -> RunTables:
+def run_tables(case: OpenCase, result: Outcome) -> RunTables:
     """What the run's exports are made from, loaded."""
     vault = case.vault
     run = result.run
+    used = models(environment())
     record = provenance(
         run=run.model_dump(exclude={"salt"}),
-        segments=load(vault, result.scanned.segments),
+        segments=load(vault, result.scanned["segments"]),
         policy=case.policy,
         settings=environment().settings.public(),
-        model_digests=models(environment()).digests,
-        counts=counts(result),
+        model_digests=used.digests,
+        runtimes=used.runtimes,
+        counts=result.counts(),
         stats=read_stats(vault, run),
     )
     return RunTables(
@@ -144,15 +115,15 @@ def run_tables(case: OpenCase, result: Result) -> RunTables:
         policy=case.policy,
         run_id=run.run_id,
         created_utc=now_utc(),
-        trajectory=load(vault, result.trace.trajectory),
-        sightings=load(vault, result.people.sightings),
-        encounters=load(vault, result.meetings.encounters),
-        contacts=load(vault, result.contacts),
-        gaps=load(vault, result.gaps),
-        windows=load(vault, result.windows.windows),
+        trajectory=load(vault, result.trace["trajectory"]),
+        sightings=load(vault, result.people["sightings"]),
+        encounters=load(vault, result.meetings["encounters"]),
+        contacts=load(vault, result.contacts["contacts"]),
+        gaps=load(vault, result.gaps["gaps"]),
+        windows=load(vault, result.windows["windows"]),
         pictures={
             name: vault.get(object_key.picture(run.case_id, run.run_id, name))
-            for name in result.pictures
+            for name in load(vault, result.pictures["pictures"])["name"]
             if name.endswith(".jpg")
         },
         provenance=record,
@@ -164,11 +135,16 @@ def _write(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:
     return Artefact(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def _listed(vault: CaseVault, run: Run, name: str) -> Artefact:
-    data = vault.get(object_key.picture(run.case_id, run.run_id, name))
-    return Artefact(
-        name=f"{PICTURES}{name}", size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
-    )
+def _pictures(vault: CaseVault, result: Outcome) -> list[Artefact]:
+    """The pictures as artefacts: they were stored when they were made."""
+    return [
+        Artefact(
+            name=f"{PICTURES}{row['name']}",
+            size_bytes=int(row["size_bytes"]),
+            sha256=str(row["sha256"]),
+        )
+        for row in load(vault, result.pictures["pictures"]).to_dict("records")
+    ]
 
 
 def read_table(vault: CaseVault, run: Run, contract: TableContract) -> pd.DataFrame:
@@ -210,7 +186,7 @@ def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
     return folder
 
 
-def load_published(case_id: str) -> Result:
+def load_published(case_id: str) -> Outcome:
     """References of the case's last finished run. Raises BadInput where there is none."""
     case = open_case(case_id)
     run = last_run(case.vault)
@@ -219,11 +195,11 @@ def load_published(case_id: str) -> Result:
     return load_manifest(case.vault, run).result
 
 
-def segments_of(vault: CaseVault, result: Result) -> pd.DataFrame:
+def segments_of(vault: CaseVault, result: Outcome) -> pd.DataFrame:
     """The footage a run was made from."""
-    return SEGMENTS.shape(load(vault, result.scanned.segments))
+    return SEGMENTS.shape(load(vault, result.scanned["segments"]))
 
 
-def windows_of(vault: CaseVault, result: Result) -> pd.DataFrame:
+def windows_of(vault: CaseVault, result: Outcome) -> pd.DataFrame:
     """The windows a run searched."""
-    return WINDOWS.shape(load(vault, result.windows.windows))
+    return WINDOWS.shape(load(vault, result.windows["windows"]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
+import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,24 @@ from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageGone
 from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
 from data_contracts.record import Record
-from data_contracts.tables.contracts import GAPS
+from data_contracts.run import Run, StageResult, TableRef
+from data_contracts.tables.contracts import (
+    CONTACTS,
+    ENCOUNTER_POINTS,
+    GAPS,
+    MEMBERS,
+    PERSONS,
+    PICTURES,
+    SEGMENT_REPORTS,
+    SIGHTINGS,
+    TRACKS,
+)
 from data_contracts.time import Interval, Utc
-from flows.runtime.environment import Environment, environment, models
-from flows.runtime.fan_out import each
-from flows.runtime.open_case import OpenCase, open_case
-from flows.runtime.results import Run, TableRef, digest, load, save
-from flows.runtime.segment_job import read_footage
-from flows.runtime.still_allowed import StillAllowed, looking_only_while
-from flows.stages.exposure import Meetings
-from flows.stages.observe import Observations
-from flows.stages.people import People
+from flows.runtime.fan_out import in_order
+from flows.runtime.results import load
+from flows.runtime.segment_job import one_camera, read_footage
+from flows.runtime.stage import Work, stage
+from flows.runtime.stats import write_unit_stat
 from models.geometry import ONE_PERSON_OVERLAP, suppress
 from models.registry import Models
 from tasks.redaction.hidden_people import with_unseen
@@ -33,57 +41,128 @@ from tasks.redaction.render import Segment, background_of, render_picture
 # Segments read for a camera's empty scene: enough spread in time for people who stand still to have
 # left.
 BACKGROUND_SEGMENTS = 8
+# The tables by which one camera's pictures are made.
+_PEOPLE = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
 
 
 class PictureUnit(Record):
-    """All pictures of one camera."""
+    """All pictures of one camera, as they travel to a worker."""
 
     run: Run
     camera_id: str
     jobs: tuple[PictureJob, ...]
-    people: People
     segments: tuple[tuple[str, Utc], ...]
+    people: dict[str, TableRef]
 
 
-class Pictures(Record):
-    """Names of the pictures made, and a gap for each that could not be."""
-
-    names: tuple[str, ...]
-    gaps: TableRef
-
-
+@stage(
+    "redact pictures",
+    takes={
+        "reports": SEGMENT_REPORTS,
+        **_PEOPLE,
+        "points": ENCOUNTER_POINTS,
+        "contacts": CONTACTS,
+    },
+    makes={"pictures": PICTURES, "gaps": GAPS},
+    settings=lambda _case: (RedactSettings(),),
+    uses_models=True,
+    fresh=True,
+)
 def make_pictures(
-    run: Run, followed: Observations, people: People, meetings: Meetings, contacts: TableRef
-) -> Pictures:
+    work: Work,
+    reports: pd.DataFrame,
+    tracks: pd.DataFrame,
+    persons: pd.DataFrame,
+    members: pd.DataFrame,
+    sightings: pd.DataFrame,
+    points: pd.DataFrame,
+    contacts: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the run's pictures. One that cannot be made is a gap, never shown unredacted."""
-    case = open_case(run.case_id, policy=run.policy)
-    tracks = load(case.vault, people.tracks)
-    jobs = plan_pictures(
-        load(case.vault, people.sightings),
-        load(case.vault, contacts),
-        load(case.vault, meetings.points),
-        tracks,
-        load(case.vault, people.members),
-    )
+    jobs = plan_pictures(sightings, contacts, points, tracks, members)
+    people = {name: ref for name in _PEOPLE if (ref := work.refs[name]) is not None}
     units = [
-        _unit(run, camera, jobs, people, _segments(case, followed, camera))
-        for camera in _cameras(jobs)
+        PictureUnit(
+            run=work.run,
+            camera_id=camera,
+            jobs=tuple(job for job in jobs if job.camera_id == camera),
+            segments=_segments(reports, camera, jobs),
+            people=people,
+        )
+        for camera in sorted({job.camera_id for job in jobs})
     ]
     # The camera with the most pictures first: its worker finishes last.
     units.sort(key=lambda unit: len(unit.jobs), reverse=True)
-    names: list[str] = []
+    made = [PICTURES.empty()]
     gaps: list[GapRow] = []
-    allowed = StillAllowed(environment(), run.case_id)
-    for unit, made in each(render_unit, units, lambda _done, _total: None, allowed):
-        shown = [] if isinstance(made, EncounterError) else made
-        names += shown
-        why = type(made).__name__ if isinstance(made, EncounterError) else "no footage of it"
-        gaps += [_not_made(job, why) for job in unit.jobs if f"{job.name}.jpg" not in shown]
-    key = digest(run=run.run_id, names=sorted(names), gaps=gaps)
-    return Pictures(
-        names=tuple(sorted(names)),
-        gaps=save(case.vault, "picture-gaps", key, GAPS.shape(gaps), GAPS),
+    for unit, result in in_order(render_unit, units, lambda _done, _total: None, work.allowed):
+        if isinstance(result, EncounterError):
+            gaps += [_not_made(job, type(result).__name__) for job in unit.jobs]
+            continue
+        made.append(load(work.vault, result["pictures"]))
+        shown = set(made[-1]["name"])
+        lost = [job for job in unit.jobs if f"{job.name}.jpg" not in shown]
+        gaps += [_not_made(job, "no footage of it") for job in lost]
+        write_unit_stat(work.vault, work.run, "pictures", result)
+    return pd.concat(made, ignore_index=True).sort_values("name"), GAPS.shape(gaps)
+
+
+def render_unit(unit: PictureUnit) -> StageResult:
+    """Make and store one camera's pictures in a worker, unless they are there."""
+    return camera_pictures(
+        unit.run,
+        camera_id=unit.camera_id,
+        jobs=unit.jobs,
+        segments=unit.segments,
+        **unit.people,
     )
+
+
+@stage(
+    "pictures",
+    takes=_PEOPLE,
+    makes={"pictures": PICTURES},
+    settings=lambda _case: (RedactSettings(),),
+    uses_models=True,
+    unit=True,
+    decides=one_camera,
+)
+def camera_pictures(
+    work: Work,
+    tracks: pd.DataFrame,
+    persons: pd.DataFrame,
+    members: pd.DataFrame,
+    sightings: pd.DataFrame,
+    camera_id: str,
+    jobs: tuple[PictureJob, ...],
+    segments: tuple[tuple[str, Utc], ...],
+) -> pd.DataFrame:
+    """One camera's pictures: everyone but the subject hidden, also who only other cameras see."""
+    settings = work[RedactSettings]
+    camera = work.case.site.by_id[camera_id]
+    footage = list(_footage(work, segments))
+    sure = surely(sightings)
+    everybody = with_unseen(tracks, camera, persons, members, sure, settings)
+    seen = detectors(work.models, settings)
+    background = background_of(footage, camera, seen, settings, everybody)
+    rows = []
+    for job in jobs:
+        made = render_picture(job, camera, footage, everybody, background, seen, settings)
+        rows += [_stored(work, camera_id, name, data) for name, data in made.items()]
+    return PICTURES.shape(rows)
+
+
+def _stored(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, object]:
+    work.vault.put(object_key.picture(work.run.case_id, work.run.run_id, name), data)
+    digest = hashlib.sha256(data).hexdigest()
+    return {"name": name, "camera_id": camera_id, "size_bytes": len(data), "sha256": digest}
+
+
+def _footage(work: Work, segments: tuple[tuple[str, Utc], ...]) -> Iterator[Segment]:
+    """Starts and bytes of the segments that are still in the store."""
+    for key, start in segments:
+        with contextlib.suppress(FootageGone):
+            yield start, read_footage(work.env, key)
 
 
 def _not_made(job: PictureJob, why: str) -> GapRow:
@@ -92,91 +171,23 @@ def _not_made(job: PictureJob, why: str) -> GapRow:
     return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 
 
-def _cameras(jobs: list[PictureJob]) -> list[str]:
-    return sorted({job.camera_id for job in jobs})
-
-
-def _segments(case: OpenCase, followed: Observations, camera: str) -> pd.DataFrame:
-    reports = load(case.vault, followed.reports)
-    return reports[(reports["camera_id"] == camera) & (reports["n_frames"] > 0)].sort_values(
-        "start_utc"
-    )
-
-
-def _unit(
-    run: Run, camera: str, jobs: list[PictureJob], people: People, segments: pd.DataFrame
-) -> PictureUnit:
-    own = tuple(job for job in jobs if job.camera_id == camera)
-    needed = segments[
-        [any(s < j.end_utc and e > j.start_utc for j in own) for s, e in _spans(segments)]
-    ]
-    spread = segments.iloc[
-        np.unique(np.linspace(0, len(segments) - 1, BACKGROUND_SEGMENTS).astype(int))
-    ]
-    wanted = pd.concat([needed, spread]).drop_duplicates("key").sort_values("start_utc")
-    rows = tuple(
-        (str(k), pd.Timestamp(s).to_pydatetime())
-        for k, s in zip(wanted["key"], wanted["start_utc"], strict=True)
-    )
-    return PictureUnit(run=run, camera_id=camera, jobs=own, people=people, segments=rows)
-
-
-def _spans(segments: pd.DataFrame) -> list[tuple[datetime, datetime]]:
-    return list(zip(segments["start_utc"], segments["end_utc"], strict=True))
-
-
-def render_unit(unit: PictureUnit) -> list[str]:
-    """Make and store one camera's pictures in a worker; returns their names. What is stored already
-    is not made again.
+def _segments(
+    reports: pd.DataFrame, camera: str, jobs: list[PictureJob]
+) -> tuple[tuple[str, Utc], ...]:
+    """Keys and starts of a camera's segments in which its jobs lie, and of some spread over all for
+    the empty scene.
     """
-    env = environment()
-    case = open_case(unit.run.case_id, env, unit.run.policy)
-    missing = [job for job in unit.jobs if not case.vault.exists(_key(unit.run, f"{job.name}.jpg"))]
-    if missing:
-        _render(case, unit, missing)
-    names = [f"{job.name}.{kind}" for job in unit.jobs for kind in ("jpg", "mp4")]
-    return [name for name in names if case.vault.exists(_key(unit.run, name))]
-
-
-def _render(case: OpenCase, unit: PictureUnit, jobs: list[PictureJob]) -> None:
-    env = environment()
-    settings = RedactSettings()
-    allowed = StillAllowed(env, unit.run.case_id)
-    seen = detectors(looking_only_while(allowed, models(env)), settings)
-    segments = _footage(env, unit)
-    camera = case.site.by_id[unit.camera_id]
-    tracks = _everybody(case, unit, settings)
-    background = background_of(segments, camera, seen, settings, tracks)
-    for job in jobs:
-        made = render_picture(job, camera, segments, tracks, background, seen, settings)
-        # The still is written last: its presence says that the clip is there.
-        for name in sorted(made, reverse=True):
-            case.vault.put(_key(unit.run, name), made[name])
-
-
-def _footage(env: Environment, unit: PictureUnit) -> list[Segment]:
-    """Starts and bytes of the unit's segments that are still in the store."""
-    out = []
-    for key, start in unit.segments:
-        with contextlib.suppress(FootageGone):
-            out.append((start, read_footage(env, key)))
-    return out
-
-
-def _everybody(case: OpenCase, unit: PictureUnit, settings: RedactSettings) -> pd.DataFrame:
-    """Tracks of the unit's camera, and who other cameras place in its view."""
-    people = unit.people
-    tracks, persons, members, sightings = (
-        load(case.vault, ref)
-        for ref in (people.tracks, people.persons, people.members, people.sightings)
+    own = reports[(reports["camera_id"] == camera) & (reports["n_frames"] > 0)]
+    own = own.sort_values("start_utc")
+    wanted = [job for job in jobs if job.camera_id == camera]
+    spans = zip(own["start_utc"], own["end_utc"], strict=True)
+    needed = own[[any(s < j.end_utc and e > j.start_utc for j in wanted) for s, e in spans]]
+    at = np.unique(np.linspace(0, len(own) - 1, BACKGROUND_SEGMENTS).astype(int))
+    rows = pd.concat([needed, own.iloc[at]]).drop_duplicates("key").sort_values("start_utc")
+    return tuple(
+        (str(key), pd.Timestamp(start).to_pydatetime())
+        for key, start in zip(rows["key"], rows["start_utc"], strict=True)
     )
-    return with_unseen(
-        tracks, case.site.by_id[unit.camera_id], persons, members, surely(sightings), settings
-    )
-
-
-def _key(run: Run, name: str) -> str:
-    return object_key.picture(run.case_id, run.run_id, name)
 
 
 def detectors(loaded: Models, settings: RedactSettings) -> Detectors:
@@ -204,26 +215,31 @@ def detectors(loaded: Models, settings: RedactSettings) -> Detectors:
     return Detectors(people=people, faces=faces)  # type: ignore[arg-type]
 
 
+@stage(
+    "carry pictures over",
+    takes={"pictures": PICTURES, "before": CONTACTS, "now": CONTACTS},
+    makes={"pictures": PICTURES, "gaps": GAPS},
+    fresh=True,
+)
 def carry_pictures(
-    before: Run, old_contacts: TableRef, run: Run, new_contacts: TableRef
-) -> tuple[str, ...]:
+    work: Work,
+    pictures: pd.DataFrame,
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    from_run: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pictures of an earlier run for one under another policy: sightings as they are, contacts
     under their new numbers.
     """
-    case = open_case(run.case_id, policy=run.policy)
-    old = load(case.vault, old_contacts)
-    new = load(case.vault, new_contacts)
-    number = dict(zip(new["person_id"], new["contact_id"], strict=True))
-    renamed = {
-        c: number[p]
-        for p, c in zip(old["person_id"], old["contact_id"], strict=True)
-        if p in number
-    }
-    names = []
-    for item in case.vault.list(object_key.picture(before.case_id, before.run_id)):
-        stem, _, kind = item.key.rsplit("/", 1)[-1].partition(".")
+    number = dict(zip(now["person_id"], now["contact_id"], strict=True))
+    old = zip(before["person_id"], before["contact_id"], strict=True)
+    renamed = {contact: number[person] for person, contact in old if person in number}
+    rows = []
+    for row in pictures.to_dict("records"):
+        stem, _, kind = str(row["name"]).partition(".")
         target = stem if stem.startswith("S-") else renamed.get(stem)
-        if target is not None:
-            case.vault.put(_key(run, f"{target}.{kind}"), case.vault.get(item.key))
-            names.append(f"{target}.{kind}")
-    return tuple(sorted(names))
+        if target is None:
+            continue
+        data = work.vault.get(object_key.picture(work.run.case_id, from_run, str(row["name"])))
+        rows.append(_stored(work, str(row["camera_id"]), f"{target}.{kind}", data))
+    return PICTURES.shape(rows), GAPS.empty()

@@ -40,6 +40,7 @@ def provenance(
     policy: Policy,
     settings: Mapping[str, Any],
     model_digests: Mapping[str, str],
+    runtimes: Mapping[str, str],
     counts: Mapping[str, int],
     stats: Sequence[Mapping[str, Any]],
 ) -> bytes:
@@ -59,6 +60,8 @@ def provenance(
             for key, etag in sorted(zip(segments["key"], segments["etag"], strict=True))
         ],
         "models": dict(sorted(model_digests.items())),
+        "runtimes": dict(sorted(runtimes.items())),
+        "decided": decided(stats),
         "contracts": {c.name: c.version for c in contracts.ALL},
         "settings": dict(settings),
         "software": versions(),
@@ -79,6 +82,11 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def decided(stats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """By stage, what decided its last result: settings, models, runtimes, contract versions."""
+    return {str(row["stage"]): row["decided"] for row in stats if row.get("decided")}
 
 
 def stages(stats: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

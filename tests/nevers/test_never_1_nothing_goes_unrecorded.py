@@ -14,23 +14,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from stored_run import empty_outcome
 
 from data_contracts import object_key
 from data_contracts.audit import AuditEntry, AuditEvent, read_link
 from data_contracts.errors import NotAuthorised, StoreError
+from data_contracts.run import Run
 from flows.cases.filing import Papers, store_case
 from flows.cases.site_files import publish_site_file
 from flows.cases.throwaway import papers
 from flows.runtime.audit import Acting, acting, audit, failures_written, refusals_written, service
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
-from flows.runtime.results import Run, TableRef
 from flows.stages import claim, publish
 from flows.stages.claim import Claim
-from flows.stages.exposure import Meetings
-from flows.stages.observe import Observations
-from flows.stages.people import People, Trace
-from flows.stages.plan import Windows
 from flows.viewer import server
 from infra.audit_log import AuditLog
 from infra.dask_map import _Attempt
@@ -111,22 +108,7 @@ def finished(env: Environment, signed: Papers) -> Run:
     case_id = signed.request.case_id
     vault = env.cases.open(case_id)
     run = Run(case_id=case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="demo-short")
-    ref = TableRef(stage="s", digest="d", contract="gaps", version=1, rows=0)
-    looks = Observations(kind="scan", table=ref, reports=ref, segments=ref, gaps=ref)
-    people = People(tracks=ref, persons=ref, members=ref, sightings=ref)
-    trace = Trace(trajectory=ref, gaps=ref)
-    result = publish.Result(
-        run=run,
-        windows=Windows(round=0, windows=ref, fresh=ref, gaps=ref),
-        scanned=looks,
-        followed=looks,
-        people=people,
-        trace=trace,
-        meetings=Meetings(points=ref, encounters=ref),
-        contacts=ref,
-        gaps=ref,
-        pictures=(),
-    )
+    result = empty_outcome(run)
     artefact = publish._write(vault, run, "report.html", b"<html>report</html>")
     manifest = publish.RunManifest(
         run_id=run.run_id,

@@ -21,12 +21,13 @@ from data_contracts.camera import Origin, Site
 from data_contracts.errors import ContractViolation, NotAuthorised
 from data_contracts.policies import load_policy
 from data_contracts.policy import SearchSettings
+from data_contracts.run import Run
 from data_contracts.tables.contracts import ALL
 from flows.runtime.open_case import OpenCase
-from flows.runtime.results import Run
+from flows.runtime.stage import Work
 from flows.stages.claim import _new as new_claim
 from flows.stages.claim import _run as run_of
-from flows.stages.people import _people as find_in
+from flows.stages.people import find_people
 from models.registry import load
 from tasks.exposure.assess import assess
 from tasks.observe.face import find_faces
@@ -120,7 +121,8 @@ def followed() -> tuple[pd.DataFrame, Site]:
 def traced(case_id: str, run: Run, found: pd.DataFrame, place: Site) -> list[str]:
     """Names of the persons of one run of the flow's own stage, in order of time."""
     case = OpenCase(subject_case(case_id), None, place, load_policy("who"))
-    _, persons, members, _ = find_in(case, run, found)
+    work = Work(run, case, None, find_people.settings(case), {})
+    _, persons, members, _ = find_people.function(work, detections=found)
     assert set(members["person_id"]) == set(persons["person_id"])
     return list(persons.sort_values("t_utc")["person_id"].unique())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts import object_key
+from data_contracts.run import Run
 from flows.cases import deletion_steps
 from flows.cases.filing import Papers, file_case
 from flows.cases.throwaway import papers
@@ -22,7 +23,6 @@ from flows.cli.waiting import wait_for
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import use_server
-from flows.runtime.results import Run
 from flows.stages.claim import last_run
 from infra.case_store import CaseVault
 from infra.local.stack import StackInfo

@@ -21,13 +21,13 @@ import pytest
 from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.errors import NotAuthorised
+from data_contracts.run import Run
 from data_contracts.tables.contracts import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS
 from flows.cases.filing import Papers, store_case
 from flows.cli.waiting import wait_for
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import client, runs_of, start_reassessment
-from flows.runtime.results import Run
 from flows.stages import publish
 from flows.stages.claim import last_run
 from flows.viewer.server import ensure_password

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, KeyMissing
 from data_contracts.mention import mention
+from data_contracts.run import Run
 from flows import purge_expired
 from flows.cases.destroy import earlier_receipt
 from flows.cases.filing import Papers, file_case, store_case
@@ -30,7 +31,6 @@ from flows.cli.main import app
 from flows.cli.waiting import wait_for
 from flows.runtime.environment import Environment
 from flows.runtime.prefect_api import read_run
-from flows.runtime.results import Run
 from flows.runtime.still_allowed import CHECK_EVERY_S
 from infra import dask_cluster
 from infra.case_store import CaseVault

@@ -6,16 +6,14 @@ import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from stored_run import empty_outcome
+
 from data_contracts import object_key
 from data_contracts.case import CaseRequest, Visit
+from data_contracts.run import Run
 from data_contracts.time import now_utc
 from flows.runtime.environment import Environment
-from flows.runtime.results import Run, TableRef
-from flows.stages.exposure import Meetings
-from flows.stages.observe import Observations
-from flows.stages.people import People, Trace
-from flows.stages.plan import Windows
-from flows.stages.publish import Result, RunManifest, _write, manifest_key
+from flows.stages.publish import RunManifest, _write, manifest_key
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
 from infra.settings import Settings
@@ -80,20 +78,7 @@ def finished_run(
 ) -> tuple[Run, RunManifest]:
     """A run with these artefacts, published at that time."""
     run = Run(case_id=vault.case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="who")
-    ref = TableRef(stage="s", digest="d", contract="gaps", version=1, rows=0)
-    looks = Observations(kind="scan", table=ref, reports=ref, segments=ref, gaps=ref)
-    result = Result(
-        run=run,
-        windows=Windows(round=0, windows=ref, fresh=ref, gaps=ref),
-        scanned=looks,
-        followed=looks,
-        people=People(tracks=ref, persons=ref, members=ref, sightings=ref),
-        trace=Trace(trajectory=ref, gaps=ref),
-        meetings=Meetings(points=ref, encounters=ref),
-        contacts=ref,
-        gaps=ref,
-        pictures=(),
-    )
+    result = empty_outcome(run)
     artefacts = tuple(_write(vault, run, name, b"data") for name in names)
     manifest = RunManifest(
         run_id=run.run_id, policy="who@1", created_utc=created, artefacts=artefacts, result=result

@@ -10,11 +10,11 @@ import pytest
 from distributed import Client, LocalCluster
 
 from data_contracts import object_key
+from data_contracts.run import Run
 from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
 from flows.runtime import fan_out
 from flows.runtime.environment import Environment, environment
-from flows.runtime.results import Run
 from infra.settings import HOME_VARIABLE, Settings
 from tasks.search.itinerary import read_itinerary
 

@@ -6,32 +6,31 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from stored_run import store_table
 
+from data_contracts.run import Run, StageResult
 from data_contracts.tables.contracts import CANDIDATES
 from flows.runtime.open_case import open_case
-from flows.runtime.results import Run, load, save
+from flows.runtime.results import load
 from flows.stages import plan
-from flows.stages.observe import Observations
 
 pytestmark = pytest.mark.stack
 SEEN = datetime(2026, 11, 16, 0, 0, 10, tzinfo=UTC)
 
 
-def scanned(run: Run, *seconds: float) -> Observations:
+def scanned(run: Run, *seconds: float) -> StageResult:
     """A scan that found the subject at the entrance at these seconds after SEEN."""
     head = {"x0": 0.0, "y0": 0.0, "x1": 40.0, "y1": 50.0, "face_px": 30.0, "subject_p": 0.97}
     rows = [{"camera_id": "entrance", "t_utc": SEEN + timedelta(seconds=s)} | head for s in seconds]
-    vault = open_case(run.case_id).vault
-    ref = save(vault, "scan-all", f"at-{len(seconds)}", CANDIDATES.shape(rows), CANDIDATES)
-    return Observations(kind="scan", table=ref, reports=ref, segments=ref, gaps=ref)
+    ref = store_table(open_case(run.case_id).vault, CANDIDATES, rows, f"scan-{len(seconds)}")
+    return StageResult(stage="scan", digest="d", tables={"candidates": ref})
 
 
-def windows(run: Run, planned: plan.Windows) -> tuple[pd.DataFrame, pd.DataFrame]:
+def windows(run: Run, planned: StageResult) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All windows so far and the fresh ones, by their ids."""
     vault = open_case(run.case_id).vault
-    return tuple(
-        load(vault, ref).set_index("window_id") for ref in (planned.windows, planned.fresh)
-    )
+    both = (planned["windows"], planned["fresh"])
+    return tuple(load(vault, ref).set_index("window_id") for ref in both)
 
 
 @pytest.mark.parametrize("what", ["search", "follow"])
@@ -42,11 +41,11 @@ def test_windows_keep_their_names_from_round_to_round(run: Run, what: str) -> No
     early = scanned(run, 0)
     late = scanned(run, 0, 3600)
     if what == "search":
-        first = plan.plan_search(run)
-        second = plan.plan_search(run, first, late, None)
+        first = plan.plan_search(run, **plan.next_round(None))
+        second = plan.plan_search(run, **plan.next_round(first), **plan.sighted(late, None))
     else:
-        first = plan.plan_follow(run, early, None)
-        second = plan.plan_follow(run, late, None, first)
+        first = plan.plan_follow(run, **plan.next_round(None), **plan.sighted(early, None))
+        second = plan.plan_follow(run, **plan.next_round(first), **plan.sighted(late, None))
     known, fresh = windows(run, first)
     after, fresher = windows(run, second)
     assert len(known)

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pandas as pd
 import pytest
+from stored_run import store_table
 
 from data_contracts import object_key
-from data_contracts.tables.contracts import CONTACTS, GAPS, SIGHTINGS, TRACKS, WINDOWS
+from data_contracts.run import Run
+from data_contracts.tables.contracts import GAPS, MEMBERS, PERSONS, SIGHTINGS, TRACKS, WINDOWS
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
-from flows.runtime.results import Run, TableRef, load, save
+from flows.runtime.results import load
 from flows.stages import observe, redact
-from flows.stages.people import People
 from infra.store import ObjectInfo, ObjectStore
 from tasks.redaction.plan import PictureJob
 
@@ -30,11 +30,6 @@ def _rotated(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store lists two segments that are gone when they are read."""
     listed = [ObjectInfo(key, "etag", 1000, None, START) for key in GONE]
     monkeypatch.setattr(ObjectStore, "list", lambda *_: listed)
-
-
-def table(run: Run, name: str, contract, rows: list[dict[str, object]]) -> TableRef:
-    """A stored table of a run."""
-    return save(open_case(run.case_id).vault, name, "k", contract.shape(rows), contract)
 
 
 @pytest.mark.usefixtures("workers", "_rotated")
@@ -52,13 +47,14 @@ def test_a_segment_that_is_gone_is_a_gap(env: Environment, run: Run, kind: str) 
         "anchor": "visit-1",
         "round": 0,
     }
-    windows = table(run, "search-fresh", WINDOWS, [window])
-    looked = observe.look(kind, run, windows, "no template is read", None, lambda *_: None)
-    gaps = load(open_case(run.case_id).vault, looked.gaps).sort_values("start_utc")
+    vault = open_case(run.case_id).vault
+    look = observe.scan_footage if kind == "scan" else observe.follow_sightings
+    looked = look(run, windows=store_table(vault, WINDOWS, [window]), template="is not read")
+    gaps = load(vault, looked["gaps"]).sort_values("start_utc")
     assert list(gaps["kind"]) == ["no_footage"] * 2
     assert gaps["detail"].str.contains("deleted in the store after it was listed").all()
     assert list((gaps["end_utc"] - gaps["start_utc"]).dt.total_seconds()) == [30, 0]
-    assert looked.table.rows == looked.reports.rows == 0
+    assert looked.counts() | {"segments": 0, "gaps": 0} == dict.fromkeys(looked.counts(), 0)
 
 
 @pytest.mark.usefixtures("workers")
@@ -74,24 +70,16 @@ def test_pictures_of_footage_that_is_gone_are_gaps(
         still_utc=START,
         subject_tracks=(1,),
     )
-    empty = {c.name: table(run, "none", c, []) for c in (TRACKS, SIGHTINGS, CONTACTS)}
-    people = People(
-        tracks=empty["tracks"],
-        persons=empty["tracks"],
-        members=empty["tracks"],
-        sightings=empty["sightings"],
-    )
-    segments = pd.DataFrame(
-        {"key": GONE, "start_utc": [START, END], "end_utc": [END, END], "camera_id": "entrance"}
-    )
+    vault = open_case(run.case_id).vault
+    names = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
+    people = {name: store_table(vault, contract) for name, contract in names.items()}
+    segments = tuple((key, at) for key, at in zip(GONE, (START, END), strict=True))
     monkeypatch.setattr(redact, "plan_pictures", lambda *_: [job])
     monkeypatch.setattr(redact, "_segments", lambda *_: segments)
-    monkeypatch.setattr(redact, "_everybody", lambda *_: TRACKS.empty())
-    meetings = type("Meetings", (), {"points": empty["tracks"]})()
-    made = redact.make_pictures(run, None, people, meetings, empty["contacts"])  # type: ignore[arg-type]
-    assert made.names == ()
-    (gap,) = load(open_case(run.case_id).vault, made.gaps).to_dict("records")
+    made = redact.make_pictures(run, **people)
+    assert made["pictures"].rows == 0
+    (gap,) = load(vault, made["gaps"]).to_dict("records")
     assert (gap["kind"], gap["camera_id"]) == ("failed", "entrance")
     assert "S-01 could not be made" in gap["detail"]
-    assert made.gaps.contract == GAPS.name
+    assert made["gaps"].contract == GAPS.name
     assert not env.store.exists(object_key.FOOTAGE, GONE[0])

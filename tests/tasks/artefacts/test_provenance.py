@@ -26,6 +26,7 @@ def record() -> dict:
         policy=load_policy("who"),
         settings={"clip_fps": 5},
         model_digests={"nanodet": "95d8"},
+        runtimes={"nanodet": "openvino f32"},
         counts={"contacts": 2},
         stats=stats,
     )

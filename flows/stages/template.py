@@ -1,0 +1,42 @@
+"""The subject's template: built anew for each run, stored under the case's key."""
+
+from __future__ import annotations
+
+import hashlib
+
+from data_contracts import object_key
+from flows.runtime.open_case import OpenCase
+from flows.runtime.stage import Work, stage
+from flows.runtime.subject_template import secret_of
+from tasks.observe.template import build_template, to_bytes
+
+
+def _pictures(case: OpenCase) -> dict[str, bytes]:
+    """The reference pictures of the case, by name."""
+    case_id = case.request.case_id
+    names = case.request.reference_images
+    return {name: case.vault.get(object_key.reference(case_id, name)) for name in names}
+
+
+def _digests(case: OpenCase) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in _pictures(case).items()}
+
+
+@stage(
+    "build template",
+    makes={},
+    uses_models=True,
+    scope="case",
+    fresh=True,
+    decides=lambda case, _given: {"pictures": _digests(case)},
+)
+def make_template(work: Work) -> tuple[()]:
+    """Build the subject's template and store it; the stage's digest names what it was built from.
+
+    Every run builds it anew, under a new secret, in the place of the one before. Similarities do
+    not depend on the secret, so what was found with an earlier template stays good.
+    """
+    case = work.case
+    made = build_template(case.authorised, _pictures(case), work.models, secret_of(case))
+    work.vault.put(object_key.template(work.run.case_id), to_bytes(made))
+    return ()
