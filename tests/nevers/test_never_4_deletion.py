@@ -153,7 +153,7 @@ def test_sigkilled_it_finishes(env: Environment) -> None:
     case_id = filled_case(env).case_id
     program = (
         "import os, signal\n"
-        "from flows import destroy\n"
+        "from flows.cases import destroy\n"
         "kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "destroy.STEPS = (*destroy.STEPS[:3], kill)\n"
         f"destroy.destroy_case({case_id!r}, 'closed')\n"

@@ -252,7 +252,7 @@ def test_stop_takes_the_children_along(tmp_path: Path, parent_dies_first: bool) 
 def test_processes_survive_their_starter(tmp_path: Path) -> None:
     """What a command started runs on after the command has ended, and another command stops it."""
     code = (
-        "import sys; from infra.settings import load_settings; from infra import stack;"
+        "import sys; from infra.settings import load_settings; from infra.local import stack;"
         f"stack.up(load_settings(home={str(tmp_path)!r}), parts=('store',))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
