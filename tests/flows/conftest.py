@@ -18,7 +18,7 @@ from flows.runtime.environment import Environment, environment
 from infra.settings import HOME_VARIABLE, Settings
 from tasks.search.itinerary import read_itinerary
 
-DEMO = Path(__file__).parents[3] / "demo"
+DEMO = Path(__file__).parents[2] / "demo"
 _numbers = itertools.count(1)
 
 
