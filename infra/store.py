@@ -14,7 +14,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
@@ -362,14 +362,6 @@ class ObjectStore:
             if item.key.endswith("/") and item.key != folder:
                 self._remove_folder(bucket, item.key)
         self._do(bucket, folder, lambda name: self._client.remove_object(name, folder))
-
-    def presigned_get(
-        self, bucket: str, key: str, expires: timedelta = timedelta(minutes=15)
-    ) -> str:
-        """An address from which anyone can read this object until it expires."""
-        return self._do(
-            bucket, key, lambda name: self._client.presigned_get_object(name, key, expires=expires)
-        )
 
     def _walk(
         self, bucket: str, prefix: str, *, recursive: bool, versions: bool = False

@@ -111,38 +111,3 @@ class MaskClassifier(Protocol):
     def probability(self, images: Sequence[Image], landmarks: Sequence[Floats]) -> Floats:
         """(n,) probability of a mask; `landmarks[i]` (5, 2) px in `images[i]`."""
         ...
-
-
-@runtime_checkable
-class ScoreCalibration(Protocol):
-    """Turns a similarity into the probability that two faces belong to one person."""
-
-    @property
-    def prior(self) -> float:
-        """The share of same-person pairs that the probabilities assume."""
-        ...
-
-    @property
-    def min_face_px(self) -> float:
-        """Below this width `probability` is NaN: a face that small says nothing either way."""
-        ...
-
-    def probability(
-        self,
-        similarity: NDArray[np.floating],
-        face_px: NDArray[np.floating] | float,
-        masked: NDArray[np.bool_] | bool,
-    ) -> NDArray[np.float64]:
-        """(n,) probability, NaN where the face is too small; arguments broadcast."""
-        ...
-
-    def log_likelihood_ratio(
-        self,
-        similarity: NDArray[np.floating],
-        face_px: NDArray[np.floating] | float,
-        masked: NDArray[np.bool_] | bool,
-    ) -> NDArray[np.float64]:
-        """(n,) natural log of P(similarity | same) / P(similarity | different), 0 where the face is
-        too small.
-        """
-        ...

@@ -63,23 +63,6 @@ class LogisticCalibration(Record):
         p = np.where(m, _curve(self.masked, s, w), _curve(self.bare, s, w))
         return np.where(w >= self.min_face_px, p, np.nan)
 
-    def log_likelihood_ratio(
-        self,
-        similarity: _FloatArray,
-        face_px: _FloatArray | float,
-        masked: NDArray[np.bool_] | bool,
-    ) -> NDArray[np.float64]:
-        """log P(s | same) - log P(s | different): the probability's log odds less the prior's; 0
-        for small faces.
-        """
-        p = self.probability(similarity, face_px, masked)
-        known = np.where(np.isnan(p), self.prior, p)
-        return _logit(known) - _logit(np.asarray(self.prior))
-
-
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.log(p) - np.log1p(-p)
-
 
 def _curve(curve: Curve, s: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
     at = np.log2([k.face_px for k in curve.knots])

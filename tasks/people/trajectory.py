@@ -1,12 +1,9 @@
-"""The subject's trajectory from the persons that are probably the subject: positions, stays and
-moves, and gaps.
-"""
+"""The subject's trajectory from the persons that are probably the subject: positions and gaps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -25,31 +22,12 @@ Array = NDArray[np.float64]
 
 
 class TrajectorySettings(Record):
-    """`stay_m`, `stay_s`: a stay keeps within this radius for at least this long (a stop to talk or
-    to queue).
-
-    `gap_s`: shorter stretches without a position are no gap. `bridge_s`: bridged stretches longer
-    than this are left out.
+    """`gap_s`: a shorter stretch without a position is not a gap. `bridge_s`: a bridged stretch
+    longer than this is left out.
     """
 
-    stay_m: float = Field(default=0.6, gt=0)
-    stay_s: float = Field(default=5.0, gt=0)
     gap_s: float = Field(default=3.0, ge=0)
     bridge_s: float = Field(default=3.0, ge=0)
-
-
-@dataclass(frozen=True)
-class Episode:
-    """A stay or a move: `kind`, times, mean position for a stay (end position for a move) and path
-    length in m.
-    """
-
-    kind: str
-    start_utc: datetime
-    end_utc: datetime
-    x_m: float
-    y_m: float
-    length_m: float
 
 
 def subject_ids(members: pd.DataFrame, search: SearchSettings) -> set[str]:
@@ -96,78 +74,6 @@ def _long_bridge(own: pd.DataFrame, settings: TrajectorySettings) -> NDArray[np.
         rows = np.flatnonzero((run == k) & ~seen)
         out[rows] = at[rows[-1]] - at[rows[0]] > settings.bridge_s
     return out
-
-
-def episodes(found: pd.DataFrame, settings: TrajectorySettings | None = None) -> list[Episode]:
-    """Stays and moves of a trajectory in time order; a gap longer than `gap_s` ends an episode.
-
-    A stay grows while every position keeps within `stay_m` of the stay's median position.
-    """
-    settings = settings or TrajectorySettings()
-    if found.empty:
-        return []
-    found = found.sort_values("t_utc").reset_index(drop=True)
-    at = seconds_of(found["t_utc"])
-    xy = found[["x_m", "y_m"]].to_numpy(float)
-    breaks = np.flatnonzero(np.diff(at) > settings.gap_s) + 1
-    out: list[Episode] = []
-    for rows in np.split(np.arange(len(found)), breaks):
-        out += _split(found, at, xy, rows, settings)
-    return out
-
-
-def _split(
-    found: pd.DataFrame, at: Array, xy: Array, rows: NDArray[np.intp], settings: TrajectorySettings
-) -> list[Episode]:
-    out: list[Episode] = []
-    first = i = int(rows[0])
-    last = int(rows[-1])
-    while i <= last:
-        end = _stay_end(at, xy, i, last, settings)
-        if end is None:
-            i += 1
-            continue
-        if i > first:
-            out.append(_episode("move", found, xy, first, i))
-        out.append(_episode("stay", found, xy, i, end))
-        first = i = end + 1
-    if first < last:
-        out.append(_episode("move", found, xy, first, last))
-    return out
-
-
-def _stay_end(
-    at: Array, xy: Array, start: int, last: int, settings: TrajectorySettings
-) -> int | None:
-    """The last row of a stay that begins at `start`, or None where it is no stay."""
-    least = int(np.searchsorted(at, at[start] + settings.stay_s))
-    if least > last or not _still(xy[start : least + 1], settings.stay_m):
-        return None
-    end = least
-    while (
-        end < last
-        and np.hypot(*(xy[end + 1] - np.median(xy[start : end + 1], axis=0))) <= settings.stay_m
-    ):
-        end += 1
-    return end
-
-
-def _still(xy: Array, radius_m: float) -> bool:
-    return bool(np.hypot(*(xy - np.median(xy, axis=0)).T).max() <= radius_m)
-
-
-def _episode(kind: str, found: pd.DataFrame, xy: Array, start: int, end: int) -> Episode:
-    steps = np.hypot(*np.diff(xy[start : end + 1], axis=0).T)
-    place = xy[start : end + 1].mean(0) if kind == "stay" else xy[end]
-    times = found["t_utc"]
-    return Episode(
-        kind,
-        times.iloc[start].to_pydatetime(),
-        times.iloc[end].to_pydatetime(),
-        float(place[0]),
-        float(place[1]),
-        float(steps.sum()),
-    )
 
 
 def not_seen_gaps(

@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,15 +126,6 @@ def test_files(store: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         store.download(SITE, "t/nothing", tmp_path / "none")
     assert not (tmp_path / "none").exists()
-
-
-def test_presigned(store: ObjectStore) -> None:
-    """A presigned address reads this object until it expires, and no other object."""
-    store.put(SITE, "t/p", b"shared")
-    url = store.presigned_get(SITE, "t/p", timedelta(minutes=1))
-    assert urllib.request.urlopen(url).read() == b"shared"
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(url.replace("/t/p?", "/t/a.bin?"))
 
 
 def test_nothing_is_readable_without_credentials(store: ObjectStore, store_info: StackInfo) -> None:

@@ -37,18 +37,11 @@ def test_rises_with_similarity_and_stays_within_its_limits() -> None:
 
 
 def test_a_small_face_says_nothing() -> None:
-    """Below the least width there is no probability and no evidence, whatever the similarity."""
+    """Below the least width there is no probability, whatever the similarity."""
     assert np.isnan(IT.probability(np.array([0.99]), 31.9, False)).all()
-    assert IT.log_likelihood_ratio(np.array([0.99]), 31.9, False) == pytest.approx(0.0)
 
 
 def test_masked_faces_have_their_own_curve() -> None:
     """The mask state is taken face by face."""
     p = IT.probability(np.array([0.7, 0.7]), np.array([64.0, 64.0]), np.array([True, False]))
     assert p == pytest.approx([0.5, 0.95])
-
-
-def test_evidence_is_the_odds_less_the_prior() -> None:
-    """With a prior of 1 in 100, P = 1/2 is evidence of ln 99."""
-    rare = IT.model_copy(update={"prior": 0.01})
-    assert rare.log_likelihood_ratio(np.array(0.5), 64.0, False) == pytest.approx(np.log(99))

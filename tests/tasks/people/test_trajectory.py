@@ -9,7 +9,7 @@ from data_contracts.case import Visit
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import GAPS, MEMBERS, PERSONS, SIGHTINGS, TRAJECTORY
 from data_contracts.tables.validate import validate
-from tasks.people.trajectory import episodes, not_seen_gaps, subject_ids, trajectory
+from tasks.people.trajectory import not_seen_gaps, subject_ids, trajectory
 
 T0 = pd.Timestamp("2026-11-16T00:00:00Z")
 
@@ -92,22 +92,6 @@ def test_long_bridges_are_left_out():
     assert gaps["end_utc"].iloc[0] - gaps["start_utc"].iloc[0] == timedelta(seconds=5)
 
 
-def test_stays_and_moves():
-    """Ten seconds on a spot, eight metres of way, ten seconds on another: stay, move, stay, with
-    times and length.
-    """
-    at = np.arange(0, 28, 0.2)
-    found = TRAJECTORY.shape(
-        person("P-1", at, np.interp(at, [10, 18], [0.0, 8.0])).assign(probability=0.9)
-    )
-    kinds = [(e.kind, round(e.x_m, 1)) for e in episodes(found)]
-    assert [k for k, _ in kinds] == ["stay", "move", "stay"]
-    move = episodes(found)[1]
-    assert abs(move.length_m - 8.0) < 1.5
-    assert abs((move.end_utc - move.start_utc).total_seconds() - 8) < 2
-    assert kinds[0][1] < 0.3
-
-
 def test_visits_without_a_sighting_are_gaps():
     """A claimed visit in which the subject was never seen is a gap that names the place; one that
     was seen is not.
@@ -123,9 +107,8 @@ def test_visits_without_a_sighting_are_gaps():
 
 
 def test_nothing_found():
-    """Without sightings there is an empty trajectory and no episode."""
+    """Without sightings there is an empty trajectory."""
     found = trajectory(person("P-1", TICKS, 1.0), members(P_1=None), SIGHTINGS.empty())
     validate(found, TRAJECTORY)
     assert found.empty
-    assert episodes(found) == []
     assert not_seen_gaps(found, ()).empty
