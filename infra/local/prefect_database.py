@@ -9,6 +9,7 @@ retention; the receipt says so.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,24 +18,24 @@ from infra.local.sqlite_file import compact, names, opened
 from infra.settings import Settings
 from infra.stack_record import read_record
 
-# Whatever may name a run; children before what they belong to.
-_TABLES = (
-    "event_resources",
-    "events",
-    "automation_event_follower",
-    "automation_bucket",
-    "composite_trigger_child_firing",
-    "log",
-    "artifact_collection",
-    "artifact",
-    "task_run_state_cache",
-    "task_run_state",
-    "task_run",
-    "flow_run_input",
-    "flow_run_notification_queue",
-    "flow_run_state",
-    "flow_run",
-)
+# The columns that may name a case or a run; children before what they belong to. No other column is
+# looked at: a case may be called INFO, UTC or COMPLETED.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "event_resources": ("resource_id", "resource"),
+    "events": ("resource_id", "resource", "related_resource_ids", "related", "payload"),
+    "automation_event_follower": ("follower",),
+    "automation_bucket": ("bucketing_key", "last_event"),
+    "composite_trigger_child_firing": ("child_firing",),
+    "log": ("flow_run_id", "message"),
+    "artifact_collection": ("key", "flow_run_id", "data", "description", "metadata_"),
+    "artifact": ("key", "flow_run_id", "data", "description", "metadata_"),
+    "task_run_state_cache": ("cache_key",),
+    "task_run_state": ("message", "state_details", "data"),
+    "task_run": ("flow_run_id", "name", "cache_key", "task_inputs", "tags", "labels"),
+    "flow_run_input": ("flow_run_id", "key", "value", "sender"),
+    "flow_run_state": ("flow_run_id", "message", "state_details", "data"),
+    "flow_run": ("id", "parameters", "idempotency_key", "context", "tags", "labels"),
+}
 
 __all__ = ["compact", "delete_rows", "local_database", "names", "run_ids"]
 
@@ -48,10 +49,27 @@ def local_database(settings: Settings) -> Path | None:
 
 
 def run_ids(database: Path, case_id: str) -> tuple[str, ...]:
-    """Ids of the flow runs whose name, tags, parameters or start key name the case."""
-    with opened(database, case_id) as db:
-        query = f"SELECT id FROM flow_run WHERE {_named(db, 'flow_run')}"  # noqa: S608
-        return tuple(str(row[0]) for row in db.execute(query))
+    """Ids of the flow runs that are the case's: by the tag `case:<id>`, or by the parameter
+    `case_id` where an event started it.
+    """
+    with opened(database) as db:
+        rows = db.execute("SELECT id, parameters, tags FROM flow_run").fetchall()
+    return tuple(str(row[0]) for row in rows if _is_of(case_id, *row[1:]))
+
+
+def _is_of(case_id: str, parameters: str | None, tags: str | None) -> bool:
+    given = _json(parameters)
+    named = _json(tags)
+    return (isinstance(given, dict) and given.get("case_id") == case_id) or (
+        isinstance(named, list) and f"case:{case_id}" in named
+    )
+
+
+def _json(text: str | None) -> object:
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
 
 
 def delete_rows(database: Path, case_id: str, runs: Sequence[str] = ()) -> int:
@@ -59,17 +77,16 @@ def delete_rows(database: Path, case_id: str, runs: Sequence[str] = ()) -> int:
     when it is locked.
     """
     with opened(database, case_id, runs) as db, db:
-        present = {
-            name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        }
         return sum(
-            db.execute(f"DELETE FROM {table} WHERE {_named(db, table)}").rowcount  # noqa: S608
-            for table in _TABLES
-            if table in present
+            db.execute(f"DELETE FROM {table} WHERE {named}").rowcount  # noqa: S608
+            for table in _COLUMNS
+            if (named := _named(db, table))
         )
 
 
 def _named(db: sqlite3.Connection, table: str) -> str:
-    """SQL that is true for rows that name the case in one of their columns."""
-    columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-    return " OR ".join(f'names("{column}")' for column in columns)
+    """SQL that is true for rows that name the case in a column that may; empty where the server has
+    no such table.
+    """
+    present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    return " OR ".join(f'names("{column}")' for column in _COLUMNS[table] if column in present)

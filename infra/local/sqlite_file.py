@@ -35,10 +35,13 @@ def compact(database: Path) -> None:
 
 
 def names(database: Path, case_id: str) -> bool:
-    """Whether any byte of the database's files still names the case."""
+    """Whether any byte of the database's files still names the case. Raises StackError."""
     pattern = mention(case_id)
     files = sorted(database.parent.glob(f"{database.name}*"))
-    return any(pattern.search(path.read_bytes()) for path in files if path.is_file())
+    try:
+        return any(pattern.search(path.read_bytes()) for path in files if path.is_file())
+    except OSError as error:
+        raise StackError(f"{database}: cannot be read ({error.strerror})") from None
 
 
 @contextmanager

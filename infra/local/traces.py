@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from data_contracts.mention import mention
+from data_contracts.errors import BadInput
+from data_contracts.mention import mention, named_at
 from infra.home import Home
 from infra.stack_record import write_private
 
@@ -39,12 +40,12 @@ def count_mentions(home: Home, case_id: str) -> int:
 def _mentions(home: Home, case_id: str) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
     pattern = mention(case_id)
     for path in sorted(home.logs.glob("*.log*")):
-        if path.stat().st_size:
+        if path.is_file() and path.stat().st_size:
             with (
                 path.open("rb") as file,
                 mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
             ):
-                spots = [found.span() for found in pattern.finditer(data)]
+                spots = [named_at(found) for found in pattern.finditer(data)]
             if spots:
                 yield path, spots
 
@@ -80,12 +81,18 @@ def remember_fetched(home: Home, case_id: str, files: list[Path]) -> None:
 
 def fetched_files(home: Home, case_id: str, gone_too: bool = False) -> list[Path]:
     """Decrypted copies of a case on this machine that are still there (or `gone_too`, all that ever
-    were).
+    were). Raises BadInput where the list of them is damaged: then a person must look for them.
     """
+    path = home.fetched(case_id)
     try:
-        known = [Path(p) for p in json.loads(home.fetched(case_id).read_text(encoding="utf-8"))]
+        known = [Path(p) for p in json.loads(path.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         return []
+    except (OSError, ValueError, TypeError, RecursionError):
+        raise BadInput(
+            f"{path}: expected a list of the copies that were fetched here, and it cannot be read: "
+            "delete the copies of the case that you find on this machine, then this file"
+        ) from None
     return [p for p in known if gone_too or p.is_file()]
 
 

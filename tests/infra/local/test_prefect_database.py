@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,12 +26,12 @@ def server(tmp_path: Path) -> Iterator[tuple[Path, sqlite3.Connection]]:
     path = tmp_path / "prefect.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("CREATE TABLE flow_run (id TEXT, name TEXT, tags TEXT)")
+        db.execute("CREATE TABLE flow_run (id TEXT, name TEXT, parameters TEXT, tags TEXT)")
         db.execute("CREATE TABLE events (id TEXT, resource TEXT, related TEXT)")
         db.execute("CREATE TABLE event_resources (event_id TEXT, resource_id TEXT)")
         db.execute("CREATE TABLE log (message TEXT, flow_run_id TEXT, level INTEGER)")
         for case, run in (("K-1", RUN), ("K-1-2", "another")):
-            db.execute("INSERT INTO flow_run VALUES (?, ?, ?)", (run, case, f'["case:{case}"]'))
+            _run(db, case, run)
             db.execute(
                 "INSERT INTO events VALUES ('e', ?, ?)", (f"scan-{case.lower()}", f'["{run}"]')
             )
@@ -39,6 +40,12 @@ def server(tmp_path: Path) -> Iterator[tuple[Path, sqlite3.Connection]]:
                 "INSERT INTO log VALUES (?, ?, 20)", [(f"Flow run '{case}' {'x' * 900}", run)] * 20
             )
         yield path, db
+
+
+def _run(db: sqlite3.Connection, case: str, run: str) -> None:
+    """A flow run as a start by this project leaves it."""
+    started = (run, case, json.dumps({"case_id": case}), json.dumps(["encounter", f"case:{case}"]))
+    db.execute("INSERT INTO flow_run VALUES (?, ?, ?, ?)", started)
 
 
 def test_one_case_goes_and_the_other_stays(server: tuple[Path, sqlite3.Connection]) -> None:
@@ -69,6 +76,48 @@ def test_a_locked_database_is_said_to_be_busy(
     db.execute("ROLLBACK")
 
 
+@pytest.mark.parametrize("case", ["INFO", "UTC", "COMPLETED", "2026-11-30", "2026"])
+def test_a_case_called_like_a_word_takes_no_other_row(tmp_path: Path, case: str) -> None:
+    """States, levels, times and log lines with the word stay; the case's own run, tag and events
+    go, and then nothing names it.
+    """
+    path = tmp_path / "prefect.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(
+            "CREATE TABLE flow_run (id TEXT, name TEXT, parameters TEXT, tags TEXT, "
+            "state_type TEXT, created TEXT)"
+        )
+        db.execute(
+            "CREATE TABLE flow_run_state (flow_run_id TEXT, type TEXT, name TEXT, message TEXT, "
+            "timestamp TEXT)"
+        )
+        db.execute("CREATE TABLE events (id TEXT, resource TEXT, payload TEXT, occurred TEXT)")
+        db.execute("CREATE TABLE log (message TEXT, flow_run_id TEXT, level TEXT)")
+        at = "2026-11-30 07:00:00 UTC"
+        other = json.dumps({"case_id": "K-2"})
+        words = f"INFO UTC COMPLETED 2026-11-30 {case}"
+        db.execute("INSERT INTO flow_run VALUES (?,?,?,?,?,?)", ("r", case, other, "[]", case, at))
+        db.execute("INSERT INTO flow_run_state VALUES ('r', ?, ?, ?, ?)", (case, case, words, at))
+        resource = json.dumps({"prefect.state-type": case, "prefect.state-timestamp": at})
+        db.execute("INSERT INTO events VALUES ('r', ?, ?, ?)", (resource, words, at))
+        db.execute("INSERT INTO log VALUES (?, 'r', ?)", (f"{at} | {words} | went on", case))
+        tables = ("flow_run", "flow_run_state", "events", "log")
+        before = [db.execute(f"SELECT * FROM {t}").fetchall() for t in tables]
+        db.execute(
+            "INSERT INTO flow_run VALUES (?,?,?,?,?,?)",
+            (RUN, "x", "{}", json.dumps([f"case:{case}"]), "COMPLETED", at),
+        )
+        resource = json.dumps({"prefect.resource.id": f"case.{case}"})
+        db.execute("INSERT INTO events VALUES ('e', ?, '{}', ?)", (resource, at))
+        db.execute("INSERT INTO log VALUES (?, ?, 20)", (f"Flow run '{case}' began", RUN))
+        assert run_ids(path, case) == (RUN,)
+        assert names(path, case)
+        assert delete_rows(path, case, (RUN,)) == 3
+        assert [db.execute(f"SELECT * FROM {t}").fetchall() for t in tables] == before
+        compact(path)
+        assert not names(path, case)
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -92,3 +141,27 @@ def test_what_names_a_case(text: str, found: bool) -> None:
     alike.
     """
     assert bool(mention("K-1").search(text.encode())) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("case INFO began", True),
+        ("case:INFO", True),
+        ("case.INFO", True),
+        ("cases/INFO/request.json", True),
+        ('{"case_id": "INFO"}', True),
+        ('{\\"case_id\\": \\"INFO\\"}', True),
+        ("Flow run 'INFO' began", True),
+        ("INFO attempt 2", True),
+        ("INFO#2", True),
+        ("case-info-summary", True),
+        ("12:00 INFO a line", False),
+        ("case INFORMATION", False),
+        ("showcase INFO", False),
+        ('"INFO"', False),
+    ],
+)
+def test_a_word_names_a_case_where_it_is_marked(text: str, found: bool) -> None:
+    """A case called INFO is named where the text says that it is a case, and nowhere else."""
+    assert bool(mention("INFO").search(text.encode())) is found
