@@ -12,6 +12,7 @@ from data_contracts.record import Record
 from data_contracts.time import Utc
 
 RECEIPT_TYPE = "encounter-deletion-receipt+jws"
+JOURNAL_TYPE = "encounter-purge-journal+jws"
 
 DeletionKind = Literal[
     "key_versions",
@@ -56,9 +57,10 @@ class CaseFacts(Record):
 
 
 class DeletionPlan(Record):
-    """What of a case will go, and why. Written beside the case before anything goes, so that a
-    purge that is killed is finished under the same plan and ends in one receipt. `asked_by` is a
-    pseudonym of the audit log.
+    """What of a case will go, and why. Signed and written beside the case before anything goes, so
+    that a purge that is killed is finished under the same plan and ends in one receipt. `asked_by`
+    is a pseudonym of the audit log; `failed` are the steps that the last pass could not do, each
+    with its error.
     """
 
     case_id: str
@@ -68,6 +70,7 @@ class DeletionPlan(Record):
     found: dict[DeletionKind, int]
     facts: CaseFacts
     passes: int = 0
+    failed: tuple[str, ...] = ()
 
 
 class Receipt(Record):

@@ -155,7 +155,7 @@ def receipts(case_id: str | None = None) -> str:
 
 def purge_journal(case_id: str) -> str:
     """The plan of a purge that has begun; the last object of a case to go."""
-    return case(case_id, "purge.json")
+    return case(case_id, "purge.jws")
 
 
 def audit_entry(sequence: int) -> str:

@@ -9,22 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from data_contracts import object_key
+from data_contracts.case import CASE_ID
 from data_contracts.deletion import DeletionKind, DeletionPlan
 from data_contracts.errors import EncounterError, KeyMissing, StackError
 from flows.cases import forget_runs
+from flows.cases.attempt import attempt
 from flows.runtime.environment import Environment
 from infra.local import prefect_database, store_index, traces, weed
 from infra.stack_record import StackRecord, read_record
 from infra.store import ObjectInfo
 
 Counts = dict[DeletionKind, int]
-# What makes a case one that there is.
-IN_THE_STORE: tuple[DeletionKind, ...] = (
-    "key_versions",
-    "object_versions",
-    "delete_markers",
-    "uploads",
-)
 # The local store takes the bytes of deleted objects for deleted a second later (SeaweedFS polls
 # every 1.1 s).
 _DELETED_AFTER_S = 2.5
@@ -34,29 +29,67 @@ class StillThere(EncounterError):
     """Something of a case was found after its purge."""
 
 
+def there_is(env: Environment, case_id: str) -> bool:
+    """Whether the store has anything of a case."""
+    if not CASE_ID.match(case_id):
+        return False
+    prefix = f"{case_id}/"
+    return bool(
+        env.store.list_versions(object_key.CASES, prefix)
+        or env.store.uploads(object_key.CASES, prefix)
+    )
+
+
+def only_the_journal_is_left(env: Environment, case_id: str) -> bool:
+    """Whether the store has nothing of a case but the journal of its purge."""
+    return not (_versions(env, case_id) or env.store.uploads(object_key.CASES, f"{case_id}/"))
+
+
 def count_all(env: Environment, case_id: str) -> Counts:
-    """How much there is of a case, by kind."""
-    versions = env.store.list_versions(object_key.CASES, f"{case_id}/")
-    keys = [
-        v for v in versions if v.key == object_key.wrapped_key(case_id) and not v.is_delete_marker
-    ]
-    markers = [v for v in versions if v.is_delete_marker]
-    home = env.settings.paths
+    """How much there is of a case, by kind. What cannot be counted counts as nothing: it keeps no
+    case alive, and its step says what is wrong.
+    """
+    out: Counts = {}
+    for count in (_count_objects, _count_uploads, _count_runs, _count_files, _count_mentions):
+        out |= attempt(lambda count=count: count(env, case_id), {})  # type: ignore[misc]
+    return out
+
+
+def _count_objects(env: Environment, case_id: str) -> Counts:
+    versions = _versions(env, case_id)
+    markers = sum(v.is_delete_marker for v in versions)
+    key = object_key.wrapped_key(case_id)
+    keys = sum(v.key == key and not v.is_delete_marker for v in versions)
+    return {
+        "key_versions": keys,
+        "object_versions": len(versions) - markers - keys,
+        "delete_markers": markers,
+    }
+
+
+def _count_uploads(env: Environment, case_id: str) -> Counts:
+    return {"uploads": len(env.store.uploads(object_key.CASES, f"{case_id}/"))}
+
+
+def _count_runs(env: Environment, case_id: str) -> Counts:
     database = prefect_database.local_database(env.settings)
     runs = 0
     if forget_runs.known(env.settings):
         with suppress(StackError):  # a server that is down: what it has is counted when it goes
             runs = len(forget_runs.case_runs(case_id))
+    return {"runs": max(runs, len(prefect_database.run_ids(database, case_id)) if database else 0)}
+
+
+def _count_files(env: Environment, case_id: str) -> Counts:
+    home = env.settings.paths
     return {
-        "key_versions": len(keys),
-        "object_versions": len(versions) - len(markers) - len(keys),
-        "delete_markers": len(markers),
-        "uploads": len(env.store.uploads(object_key.CASES, f"{case_id}/")),
-        "runs": max(runs, len(prefect_database.run_ids(database, case_id)) if database else 0),
         "scratch_files": len(traces.scratch_files(home)),
         "fetched_files": len(traces.fetched_files(home, case_id)),
-        "log_mentions": traces.count_mentions(home, case_id),
     }
+
+
+def _count_mentions(env: Environment, case_id: str) -> Counts:
+    return {"log_mentions": traces.count_mentions(env.settings.paths, case_id)}
 
 
 def _destroy_key(env: Environment, plan: DeletionPlan) -> Counts:
@@ -90,13 +123,16 @@ def _forget_runs(env: Environment, plan: DeletionPlan) -> Counts:
     return {"runs": gone.runs, "artifacts": gone.artifacts, "database_rows": gone.database_rows}
 
 
-def _clean_machine(env: Environment, plan: DeletionPlan) -> Counts:
-    home = env.settings.paths
-    return {
-        "scratch_files": traces.clear_scratch(home),
-        "fetched_files": traces.delete_fetched(home, plan.case_id),
-        "log_mentions": traces.overwrite_mentions(home, plan.case_id),
-    }
+def _clear_scratch(env: Environment, plan: DeletionPlan) -> Counts:
+    return {"scratch_files": traces.clear_scratch(env.settings.paths)}
+
+
+def _delete_fetched(env: Environment, plan: DeletionPlan) -> Counts:
+    return {"fetched_files": traces.delete_fetched(env.settings.paths, plan.case_id)}
+
+
+def _overwrite_mentions(env: Environment, plan: DeletionPlan) -> Counts:
+    return {"log_mentions": traces.overwrite_mentions(env.settings.paths, plan.case_id)}
 
 
 def _compact_store(env: Environment, plan: DeletionPlan) -> Counts:
@@ -116,7 +152,9 @@ STEPS: tuple[Callable[[Environment, DeletionPlan], Counts], ...] = (
     _delete_objects,
     _abort_uploads,
     _forget_runs,
-    _clean_machine,
+    _clear_scratch,
+    _delete_fetched,
+    _overwrite_mentions,
     _compact_store,
 )
 

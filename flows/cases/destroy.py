@@ -1,42 +1,60 @@
-"""Ending a case: planned, carried out key first, verified, and a signed receipt. One code path for
-every reason.
+"""Ending a case: key first, then everything of it, verified, and a signed receipt. One code path
+for every reason.
 
-The plan is written beside the case before anything goes, and is the last of it to go: a purge that
-is killed is finished by the next, under the same plan, and ends in one receipt. Every step is
-idempotent.
+Nothing that can fail stands before the key's destruction: plan and audit entry are tried first, and
+made up for afterwards where they failed. Each step after it is on its own: one that fails does not
+keep the others from their work, and all are tried again by the next pass. The plan lies beside the
+case, signed (`flows/cases/journal.py`), and is the last of it to go: a purge that is killed is
+finished by the next, under the same plan, and ends in one receipt. Every step is idempotent.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import NamedTuple
 
 from data_contracts import object_key
-from data_contracts.deletion import RECEIPT_TYPE, DeletionPlan, Receipt
-from data_contracts.errors import NotFound, StoreError
+from data_contracts.deletion import RECEIPT_TYPE, CaseFacts, DeletionPlan, Receipt
+from data_contracts.errors import EncounterError, NotFound
 from data_contracts.time import now_utc
-from flows.cases import forget_runs
+from flows.cases import journal
+from flows.cases.attempt import attempt, told
 from flows.cases.case_facts import case_facts, shared
 from flows.cases.deletion_steps import (
-    IN_THE_STORE,
     STEPS,
     Counts,
     StillThere,
     count_all,
     local_store,
+    only_the_journal_is_left,
     remains,
+    there_is,
     verify,
 )
+from flows.cases.receipts import earlier_receipt, own_receipt
 from flows.runtime.audit import audit, who_acts
 from flows.runtime.environment import Environment, environment
-from infra.local import prefect_database, store_index, traces
+from infra.local import store_index, traces
 from infra.signing import ensure_signing_key
-from tasks.ending.purge import plan_deletion
-from tasks.ending.receipt import verify_receipt
+from tasks.ending.purge import clean_reason, plan_deletion
 
 # A worker that was just writing when the key went may leave an object behind: then all steps are
 # done again.
 _ROUNDS = 3
+
+
+class Unfinished(EncounterError):
+    """A case's key is destroyed, and something else of it could not be: the next pass goes on."""
+
+
+class _Begun(NamedTuple):
+    """A purge that goes on now. `written` and `announced`: whether journal and audit entry are
+    there already.
+    """
+
+    plan: DeletionPlan
+    written: bool
+    announced: bool
 
 
 def plan_of(case_id: str, reason: str, env: Environment | None = None) -> DeletionPlan:
@@ -44,14 +62,9 @@ def plan_of(case_id: str, reason: str, env: Environment | None = None) -> Deleti
     there is no case.
     """
     env = env or environment()
-    with suppress(NotFound):
-        return DeletionPlan.model_validate_json(
-            env.store.get(object_key.CASES, object_key.purge_journal(case_id))
-        )
-    found = count_all(env, case_id)
-    if not any(found[kind] for kind in IN_THE_STORE):
-        raise NotFound(f"there is no case {case_id}: encounter case list")
-    return plan_deletion(case_id, reason, who_acts(env), now_utc(), found, case_facts(env, case_id))
+    if not there_is(env, case_id):
+        raise NotFound(f"there is no case {case_id[:40]!r}: encounter case list")
+    return attempt(lambda: journal.read(env, case_id), None) or _new_plan(env, case_id, reason)
 
 
 def destroy_case(case_id: str, reason: str, env: Environment | None = None) -> Receipt:
@@ -59,72 +72,163 @@ def destroy_case(case_id: str, reason: str, env: Environment | None = None) -> R
     bucket.
 
     Idempotent: of a case that was destroyed the receipt is returned again. Raises NotFound where
-    there never was one, StackError or StoreError where something cannot be reached (what could be
-    destroyed is: run it again), and StillThere when something of the case can still be read.
+    there never was one, StoreError where the store lets nobody destroy the key, and Unfinished when
+    the key is gone and something else is not (all that could be destroyed is; run it again).
     """
     env = env or environment()
-    try:
-        plan = plan_of(case_id, reason, env)
-    except NotFound:
+    if not there_is(env, case_id):
         return earlier_receipt(env, case_id)
-    receipt = _signed(env, object_key.receipt(case_id, plan.begun_utc))
-    if receipt is None:
-        receipt = _carry_out(env, _begin(env, plan))
+    plan = attempt(lambda: journal.read(env, case_id, tell=True), None)
+    receipt = attempt(lambda: _receipt_of(env, plan), None)
+    if receipt is None or not attempt(lambda: only_the_journal_is_left(env, case_id), False):
+        # A plan that has its receipt is an earlier life's, put back: it says nothing about this.
+        begun = _begin(env, case_id, reason, None if receipt else plan)
+        receipt = _carry_out(env, begun)
     _close(env, case_id)
     return receipt
 
 
-def sweep(env: Environment, since: datetime) -> int:
-    """What arrived late of cases destroyed since then, such as the last event of a run that was
-    stopped; returns how many cases had something. A case that was filed again under its old id is
-    left alone.
+def _receipt_of(env: Environment, plan: DeletionPlan | None) -> Receipt | None:
+    return own_receipt(env, object_key.receipt(plan.case_id, plan.begun_utc)) if plan else None
+
+
+def _new_plan(env: Environment, case_id: str, reason: str) -> DeletionPlan:
+    facts = attempt(lambda: case_facts(env, case_id), CaseFacts())
+    found = count_all(env, case_id)
+    return plan_deletion(case_id, clean_reason(reason), who_acts(env), now_utc(), found, facts)
+
+
+def _begin(env: Environment, case_id: str, reason: str, earlier: DeletionPlan | None) -> _Begun:
+    """Write the plan down with one more pass, and announce it in the audit log. Fails in nothing:
+    the key goes next.
     """
-    database = prefect_database.local_database(env.settings)
-    swept = 0
-    for item in env.store.list(object_key.AUDIT, object_key.receipts()):
-        case_id = item.key.split("/")[1]
-        if item.last_modified < since or env.store.list_versions(object_key.CASES, f"{case_id}/"):
-            continue
-        late = traces.overwrite_mentions(env.settings.paths, case_id) > 0
-        if database is not None and prefect_database.names(database, case_id):
-            late = True
-            forget_runs.forget_case(env.settings, case_id)
-        swept += late
-    return swept
+    plan = earlier or _new_plan(env, case_id, reason)
+    plan = plan.model_copy(update={"passes": plan.passes + 1, "failed": ()})
+    written = attempt(lambda: journal.write(env, plan), False)
+    announced = attempt(lambda: bool(_announce(env, plan)), False)
+    return _Begun(plan, written, announced)
 
 
-def _begin(env: Environment, plan: DeletionPlan) -> DeletionPlan:
-    """Write the plan down with one more pass, and say in the audit log that it is carried out."""
-    key = object_key.purge_journal(plan.case_id)
-    begun = plan.model_copy(update={"passes": plan.passes + 1})
-    env.store.put(object_key.CASES, key, begun.model_dump_json().encode(), "application/json")
-    with suppress(StoreError):  # the one thing that is done without its entry: docs/audit.md
+def _announce(env: Environment, plan: DeletionPlan, late: str = "") -> object:
+    return audit(
+        env,
+        "delete-started",
+        case_id=plan.case_id,
+        reason=plan.reason,
+        counts=dict(plan.found),
+        objects=(late,) if late else (),
+    )
+
+
+def _carry_out(env: Environment, begun: _Begun) -> Receipt:
+    plan = begun.plan
+    try:
+        destroyed, verified = _until_nothing_is_left(env, begun)
+        return _prove(env, begun, destroyed, verified)
+    except _Failed as failed:
+        failures = failed.steps
+    kept = plan.model_copy(update={"failed": failures})
+    attempt(lambda: journal.write(env, kept) or journal.mark(env, plan.case_id), False)
+    raise Unfinished(
+        f"case {plan.case_id}: its key is destroyed, nothing sealed of it can be read any more; "
+        f"not finished: {'; '.join(failures)}. purge-expired goes on with it, or run the purge "
+        "again"
+    )
+
+
+class _Failed(Exception):
+    def __init__(self, *steps: str) -> None:
+        super().__init__(*steps)
+        self.steps = steps
+
+
+def _until_nothing_is_left(env: Environment, begun: _Begun) -> tuple[Counts, tuple[str, ...]]:
+    destroyed: Counts = {}
+    left = ""
+    for _ in range(_ROUNDS):
+        failures = _all_steps(env, begun, destroyed)
+        if failures:
+            raise _Failed(*failures)
+        try:
+            return {k: n for k, n in destroyed.items() if n}, verify(env, begun.plan.case_id)
+        except StillThere as error:
+            left = f"verify: {told(error)}"
+        except Exception as error:
+            raise _Failed(f"verify: {told(error)}") from error
+    raise _Failed(left)
+
+
+def _all_steps(env: Environment, begun: _Begun, destroyed: Counts) -> list[str]:
+    """Every step once, the key first; what failed, by step. Raises StoreError where the key is
+    still there: nothing else is tried then but by the next pass.
+    """
+    failures: list[str] = []
+    for number, step in enumerate(STEPS):
+        try:
+            for kind, gone in step(env, begun.plan).items():
+                destroyed[kind] = destroyed.get(kind, 0) + gone
+        except Exception as error:
+            if number == 0:
+                raise
+            failures.append(f"{step.__name__.strip('_').replace('_', ' ')}: {told(error)}")
+        if number == 0 and not begun.written:
+            _write_late(env, begun.plan)
+    return failures
+
+
+def _write_late(env: Environment, plan: DeletionPlan) -> None:
+    """Without a journal a case whose objects are gone would be listed no more, and not be gone on
+    with.
+    """
+    if not attempt(lambda: journal.write(env, plan), False):
+        attempt(lambda: journal.mark(env, plan.case_id), False)
+
+
+def _prove(
+    env: Environment, begun: _Begun, destroyed: Counts, verified: tuple[str, ...]
+) -> Receipt:
+    """Say in the audit log what is gone, and sign the receipt. Its numbers are what the steps
+    counted; what the plan had found is beside them.
+    """
+    try:
+        receipt = _receipt(env, begun.plan, destroyed, verified)
+        if not begun.announced:
+            _announce(env, begun.plan, "written after the key was destroyed")
         audit(
-            env, "delete-started", case_id=plan.case_id, reason=plan.reason, counts=dict(plan.found)
+            env,
+            "delete",
+            case_id=receipt.case_id,
+            reason=receipt.reason,
+            objects=(receipt.key,),
+            counts=dict(destroyed),
+            checkpoint=True,
         )
-    return begun
+        _store(env, receipt)
+    except Exception as error:
+        raise _Failed(f"receipt: {told(error)}") from error
+    return receipt
 
 
-def _carry_out(env: Environment, plan: DeletionPlan) -> Receipt:
-    destroyed, verified = _until_nothing_is_left(env, plan)
-    facts = plan.facts.model_copy(update={"shared": shared(env, plan.case_id)})
-    receipt = Receipt(
-        key=object_key.receipt(plan.case_id, plan.begun_utc),
+def _receipt(
+    env: Environment, plan: DeletionPlan, destroyed: Counts, verified: tuple[str, ...]
+) -> Receipt:
+    counted = attempt(lambda: shared(env, plan.case_id), None)
+    unread = ("how often results were shared could not be read from the audit log",)
+    facts = plan.facts.model_copy(update={"shared": counted or {}})
+    key = object_key.receipt(plan.case_id, plan.begun_utc)
+    if env.store.exists(object_key.AUDIT, key):  # not ours, or there would be nothing left to do
+        key = object_key.receipt(plan.case_id, now_utc())
+    return Receipt(
+        key=key,
         purged_utc=now_utc(),
         destroyed=destroyed,
         verified=verified,
-        remains=remains(env),
-        **{**plan.model_dump(), "facts": facts},
+        remains=remains(env) + (() if counted is not None else unread),
+        **{**plan.model_dump(exclude={"failed"}), "facts": facts},
     )
-    audit(
-        env,
-        "delete",
-        case_id=plan.case_id,
-        reason=plan.reason,
-        objects=(receipt.key,),
-        counts=dict(destroyed),
-        checkpoint=True,
-    )
+
+
+def _store(env: Environment, receipt: Receipt) -> None:
     token = ensure_signing_key(env.settings).sign(RECEIPT_TYPE, receipt.model_dump(mode="json"))
     locked = (
         now_utc() + timedelta(days=env.settings.audit.lock_days) if env.audit_log.locked else None
@@ -132,47 +236,21 @@ def _carry_out(env: Environment, plan: DeletionPlan) -> Receipt:
     env.store.put_if_absent(
         object_key.AUDIT, receipt.key, token.encode(), "application/jose", locked
     )
-    return receipt
-
-
-def _until_nothing_is_left(env: Environment, plan: DeletionPlan) -> tuple[Counts, tuple[str, ...]]:
-    destroyed: Counts = {}
-    for remaining in reversed(range(_ROUNDS)):
-        for step in STEPS:
-            for kind, number in step(env, plan).items():
-                destroyed[kind] = destroyed.get(kind, 0) + number
-        try:
-            return {k: n for k, n in destroyed.items() if n}, verify(env, plan.case_id)
-        except StillThere:
-            if not remaining:
-                raise
-    raise AssertionError("unreachable")
+    if own_receipt(env, receipt.key) != receipt:
+        raise Unfinished(f"something else lies at {receipt.key}")
 
 
 def _close(env: Environment, case_id: str) -> None:
     """The plan itself goes last, with what the store still lists of it and the pages of the index
-    that named it.
+    that named it (where that fails, the next tidying of the store does it).
     """
     env.store.remove_all_versions(object_key.CASES, f"{case_id}/")
     env.store.remove_folders(object_key.CASES, f"{case_id}/")
+    attempt(lambda: _rewrite_index(env), None)
+    attempt(lambda: traces.overwrite_mentions(env.settings.paths, case_id), 0)
+
+
+def _rewrite_index(env: Environment) -> None:
     record = local_store(env)
     if record is not None:
         store_index.rewrite(record)
-    traces.overwrite_mentions(env.settings.paths, case_id)
-
-
-def _signed(env: Environment, key: str) -> Receipt | None:
-    try:
-        token = env.store.get(object_key.AUDIT, key).decode()
-    except NotFound:
-        return None
-    return verify_receipt(token, (ensure_signing_key(env.settings).public,))
-
-
-def earlier_receipt(env: Environment, case_id: str) -> Receipt:
-    """The receipt of a case that is gone. Raises NotFound where there is none."""
-    keys = [item.key for item in env.store.list(object_key.AUDIT, object_key.receipts(case_id))]
-    receipt = _signed(env, max(keys)) if keys else None
-    if receipt is None:
-        raise NotFound(f"there is no case {case_id}: encounter case list")
-    return receipt

@@ -9,11 +9,14 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from data_contracts.deletion import KINDS, Receipt
 from data_contracts.errors import KeyMissing
 from flows.cases.case_facts import case_facts, shared
-from flows.cases.destroy import destroy_case, earlier_receipt, plan_of
+from flows.cases.destroy import destroy_case, plan_of
+from flows.cases.ending_environment import ending_environment
+from flows.cases.receipts import earlier_receipt
 from flows.cli.console import say
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
@@ -42,21 +45,26 @@ def close(case_id: CaseId, yes: Yes = False) -> None:
 
 def end_case(case_id: str, reason: str, yes: bool) -> Receipt | None:
     """Print the plan, or carry it out. Raises NotFound where there is no such case."""
-    env = environment()
+    env = ending_environment()
     use_server(env.settings)
-    plan = plan_of(case_id, reason, env)
     if not yes:
+        plan = plan_of(case_id, reason, env)
         say(f"case {case_id}: this would go, in this order, and a signed receipt would be written:")
         for line in plan_lines(plan):
             say(f"  {line}")
         say("nothing was changed; repeat with --yes")
         return None
-    receipt = destroy_case(case_id, reason, env)
+    return tell(destroy_case(case_id, reason, env))
+
+
+def tell(receipt: Receipt) -> Receipt:
+    """Say that a case is gone, and where its receipt is."""
+    case_id = receipt.case_id
     counted = {
         kind: max(receipt.found.get(kind, 0), receipt.destroyed.get(kind, 0)) for kind in KINDS
     }
     say(
-        f"case {case_id} is gone ({receipt.reason}): {counted['object_versions']} objects, "
+        f"case {case_id} is gone ({escape(receipt.reason)}): {counted['object_versions']} objects, "
         f"{counted['runs']} runs"
     )
     say(f"receipt {receipt.key}; get it with: encounter receipt fetch {case_id}")

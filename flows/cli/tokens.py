@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,17 +9,14 @@ from typing import Annotated
 
 import typer
 
-from data_contracts import object_key
 from data_contracts.authorisation import Role
-from data_contracts.errors import KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
-from flows.cases.destroy import plan_of
-from flows.cli.cases import server_environment
+from flows.cases.ending_environment import ending_environment
+from flows.cases.withdraw import withdraw_case
 from flows.cli.console import read_json, say, write_private
-from flows.cli.ending import end_case
-from flows.runtime.audit import audit
+from flows.cli.ending import tell
+from flows.runtime.prefect_api import use_server
 from tasks.consent.grant_token import sign_grant
-from tasks.ending.purge import WITHDRAWN
 
 
 class ScopeName(StrEnum):
@@ -124,13 +119,6 @@ def sign_approval(
 @consent_app.command("withdraw")
 def withdraw(case: Annotated[str, typer.Argument(help="Case id.")]) -> None:
     """Withdraw consent: running work stops at its next step, and the case is destroyed."""
-    env = server_environment()
-    plan_of(case, WITHDRAWN, env)
-    with suppress(
-        KeyMissing
-    ):  # sealed under another master key, or half destroyed: it goes all the same
-        mark = json.dumps({"withdrawn_utc": now_utc().isoformat()}).encode()
-        env.cases.open(case).put(object_key.withdrawal(case), mark)
-    with suppress(StoreError):  # a withdrawal does not wait for its entry: docs/audit.md
-        audit(env, "withdraw", case_id=case)
-    end_case(case, WITHDRAWN, yes=True)
+    env = ending_environment()
+    use_server(env.settings)
+    tell(withdraw_case(env, case))

@@ -154,17 +154,20 @@ def failures_written(env: Environment, case_id: str) -> Iterator[None]:
         raise
 
 
+def audit_daily(env: Environment, action: Action, **fields: Any) -> None:
+    """`audit`, but the same entry once a day: for what a scheduled pass meets again and again."""
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    mark = object_key.audit_mark(digest(action=action, day=day, **fields))
+    if not env.store.exists(object_key.AUDIT, mark):
+        audit(env, action, **fields)
+        env.store.put_if_absent(object_key.AUDIT, mark, b"")
+
+
 def _write_refusal(env: Environment, case_id: str | None, refusal: NotAuthorised) -> None:
+    write = audit_daily if _acting.get().repeats else audit
     reason = one_line(str(refusal), 240)
-    mark = object_key.audit_mark(
-        digest(case=case_id, reason=reason, day=f"{datetime.now(UTC):%Y-%m-%d}")
-    )
-    repeats = _acting.get().repeats
     try:
-        if not (repeats and env.store.exists(object_key.AUDIT, mark)):
-            audit(env, "refuse", case_id=case_id, outcome="refused", reason=reason)
-            if repeats:
-                env.store.put_if_absent(object_key.AUDIT, mark, b"")
+        write(env, "refuse", case_id=case_id, outcome="refused", reason=reason)
     except StoreError as error:
         raise NotAuthorised(
             f"{refusal} (and the audit log could not be written: {error})"

@@ -17,6 +17,9 @@ from data_contracts.record import Record
 from data_contracts.time import Utc
 
 WITHDRAWN = "consent was withdrawn"
+UNFINISHED = "finishing an earlier purge"
+# What an entry of the audit log and a receipt take.
+_REASON_CHARS = 240
 
 
 class CasePapers(Record):
@@ -76,6 +79,14 @@ def _claims(token: str) -> Any:
     return json.loads(jws.extract_compact(token.encode()).payload or b"")
 
 
+def clean_reason(text: str) -> str:
+    """A reason as receipt and audit log can hold it: one printable line. It is cut and cleaned,
+    never refused: no text may keep a case alive.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line[:_REASON_CHARS].rstrip() or "no reason was given"
+
+
 def plan_deletion(
     case_id: str,
     reason: str,
@@ -114,7 +125,7 @@ def plan_purge(papers: Iterable[CasePapers], now: datetime, keep_days: int) -> l
 
 def _reason(case: CasePapers, now: datetime, keep_days: int) -> str | None:
     if not case.has_key:
-        return "finishing an earlier purge"
+        return UNFINISHED
     if case.withdrawn:
         return WITHDRAWN
     if case.expires_utc is not None and now >= case.expires_utc:

@@ -23,11 +23,12 @@ from data_contracts import object_key
 from data_contracts.errors import KeyMissing, NotAuthorised, NotFound, StoreError
 from data_contracts.time import now_utc
 from flows.cases import deletion_steps, destroy
-from flows.cases.deletion_steps import STEPS, StillThere
-from flows.cases.destroy import destroy_case, plan_of, sweep
+from flows.cases.deletion_steps import STEPS
+from flows.cases.destroy import Unfinished, destroy_case, plan_of
+from flows.cases.expiry import papers_of
 from flows.cases.old_pictures import delete_old_pictures
+from flows.cases.sweep import sweep
 from flows.cli.main import app
-from flows.purge_expired import papers_of
 from flows.runtime.environment import Environment, environment
 from flows.stages.publish import load_manifest
 from infra.case_store import CaseStore
@@ -108,7 +109,7 @@ def test_the_key_goes_first(env: Environment, monkeypatch: pytest.MonkeyPatch) -
 
     with monkeypatch.context() as patched:
         patched.setattr(destroy, "STEPS", (STEPS[0], fails))
-        with pytest.raises(OSError, match="power"):
+        with pytest.raises(Unfinished, match=r"its key is destroyed.*fails: OSError"):
             destroy_case(vault.case_id, "closed", env)
     assert env.store.list_versions(object_key.CASES, f"{vault.case_id}/")
     with pytest.raises(KeyMissing):
@@ -117,7 +118,7 @@ def test_the_key_goes_first(env: Environment, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    "dies_in", [step.__name__ for step in STEPS] + ["verify", "audit", "_close"]
+    "dies_in", [step.__name__ for step in STEPS] + ["verify", "_prove", "_close"]
 )
 def test_broken_off_anywhere_it_finishes(
     env: Environment, monkeypatch: pytest.MonkeyPatch, dies_in: str
@@ -137,7 +138,7 @@ def test_broken_off_anywhere_it_finishes(
         patched.setattr(
             destroy, "STEPS", tuple(dies if step.__name__ == dies_in else step for step in STEPS)
         )
-        if dies_in in ("verify", "audit", "_close"):
+        if dies_in in ("verify", "_prove", "_close"):
             patched.setattr(destroy, dies_in, dies)
         with pytest.raises(Killed):
             destroy_case(case_id, "first reason", env)
@@ -253,7 +254,7 @@ def test_no_receipt_for_what_is_still_there(
     with monkeypatch.context() as patched:
         steps = tuple((lambda *_: {}) if step.__name__ == idle else step for step in STEPS)
         patched.setattr(destroy, "STEPS", steps)
-        with pytest.raises(StillThere, match="run the purge again"):
+        with pytest.raises(Unfinished, match=r"verify: .*run the purge again"):
             destroy_case(case_id, "closed", env)
     assert not receipts_of(env, case_id)
     destroy_case(case_id, "closed", env)
@@ -313,8 +314,8 @@ def test_what_comes_late_goes_with_the_next_tick(env: Environment) -> None:
     env.cases.create_key(again)
     log = env.settings.paths.logs / "late.log"
     log.write_text(f"cancelled {gone}, began {again}")
-    assert sweep(env, now_utc() + timedelta(hours=1)) == 0, "older than asked for"
-    assert sweep(env, now_utc() - timedelta(hours=1)) == 1
+    assert sweep(env, now_utc() + timedelta(hours=1)).cases == 0, "older than asked for"
+    assert sweep(env, now_utc() - timedelta(hours=1)).cases == 1
     assert log.read_text() == f"cancelled {'x' * len(gone)}, began {again}"
     log.unlink()
     destroy_case(again, "closed", env)

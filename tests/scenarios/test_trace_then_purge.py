@@ -24,9 +24,10 @@ from data_contracts.errors import EncounterError, KeyMissing
 from data_contracts.mention import mention
 from data_contracts.run import Run
 from flows import purge_expired
-from flows.cases.destroy import earlier_receipt
+from flows.cases.expiry import Planned
 from flows.cases.filing import Papers, file_case, store_case
 from flows.cases.forget_runs import case_runs
+from flows.cases.receipts import earlier_receipt
 from flows.cli.main import app
 from flows.cli.waiting import wait_for
 from flows.runtime.environment import Environment
@@ -133,13 +134,15 @@ def test_expiry_is_noticed_by_the_next_tick(
     time.sleep(10.5)
     doomed = [
         d
-        for d in purge_expired.plan.fn()
+        for d in purge_expired.plan.fn().doomed
         if d.case_id in (expired.request.case_id, alive.request.case_id)
     ]
     assert [(d.case_id, d.reason) for d in doomed] == [
         (expired.request.case_id, "consent or approval expired")
     ]
-    assert purge_expired.destroy.fn(doomed[0]) == earlier_receipt(site, expired.request.case_id).key
+    ended = purge_expired.destroy.fn(Planned(doomed=tuple(doomed)))
+    assert (ended.done, ended.failed) == (1, ())
+    assert earlier_receipt(site, expired.request.case_id).reason == doomed[0].reason
     assert not site.cases.has_key(expired.request.case_id)
     assert site.cases.has_key(alive.request.case_id)
     CliRunner().invoke(app, ["case", "purge", alive.request.case_id, "--yes"])

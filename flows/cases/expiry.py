@@ -1,0 +1,112 @@
+"""One pass over all cases: which ended, and their end. Each case is on its own: one that fails is
+named, and keeps no other from its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from data_contracts import object_key
+from data_contracts.errors import NotFound
+from data_contracts.record import Record
+from flows.cases.attempt import attempt, told
+from flows.cases.destroy import destroy_case
+from flows.cases.old_pictures import delete_old_pictures
+from flows.cases.sweep import sweep
+from flows.runtime.environment import Environment
+from flows.runtime.open_case import read_request
+from tasks.ending.purge import CasePapers, Doomed, claimed_expiry, plan_purge
+
+_LATE = timedelta(hours=1)
+
+
+class Part(Record):
+    """What a part of the pass did: how many, and what failed, a line each."""
+
+    done: int = 0
+    failed: tuple[str, ...] = ()
+
+
+class Planned(Record):
+    """Which cases end now, and why; and what could not be found out."""
+
+    doomed: tuple[Doomed, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def papers_of(env: Environment, case_id: str) -> CasePapers:
+    """What decides whether a case's purpose has ended. Raises StoreError.
+
+    Each paper is read on its own. Of a case that cannot be read at all (its filing broke off, its
+    papers are damaged, or this process has another master key) the age of its key counts; a paper
+    that says a later date than the key's does not make it younger.
+    """
+    try:
+        made = env.store.stat(object_key.CASES, object_key.wrapped_key(case_id)).last_modified
+    except NotFound:
+        return CasePapers(case_id=case_id, has_key=False)
+    vault = attempt(lambda: env.cases.open(case_id), None)
+    if vault is None:
+        return CasePapers(case_id=case_id, has_key=True, filed_utc=made)
+    tokens = [
+        attempt(lambda key=key: vault.get(key).decode(), None)  # type: ignore[misc]
+        for key in (object_key.consent(case_id), object_key.approval(case_id))
+    ]
+    return CasePapers(
+        case_id=case_id,
+        has_key=True,
+        filed_utc=min(made, attempt(lambda: read_request(vault).filed_utc, made)),
+        expires_utc=min((claimed_expiry(t) for t in tokens if t is not None), default=None),
+        withdrawn=attempt(lambda: vault.exists(object_key.withdrawal(case_id)), False),
+    )
+
+
+def case_ids(env: Environment) -> list[str]:
+    """Cases that have objects. Empty folders, which some stores still list, are removed."""
+    found = []
+    for case_id in env.cases.case_ids():
+        if env.store.list_versions(object_key.CASES, f"{case_id}/"):
+            found.append(case_id)
+        else:
+            attempt(lambda c=case_id: env.store.remove_folders(object_key.CASES, f"{c}/"), None)  # type: ignore[misc]
+    return found
+
+
+def plan_pass(env: Environment, now: datetime) -> Planned:
+    """Which cases end now. Raises StoreError where they cannot even be listed."""
+    papers: list[CasePapers] = []
+    failed = _each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id)))
+    doomed = plan_purge(papers, now, env.settings.retention.case_days)
+    return Planned(doomed=tuple(doomed), failed=failed.failed)
+
+
+def end_doomed(env: Environment, planned: Planned) -> Part:
+    """Destroy them, one after the other, whatever becomes of each."""
+    reasons = {doomed.case_id: doomed.reason for doomed in planned.doomed}
+    return _each(reasons, lambda case_id: destroy_case(case_id, reasons[case_id], env))
+
+
+def end_pictures(env: Environment, now: datetime) -> Part:
+    """Delete pictures that are kept shorter than their case."""
+    gone: list[int] = []
+    out = _each(case_ids(env), lambda case_id: gone.append(delete_old_pictures(env, case_id, now)))
+    return out.model_copy(update={"done": sum(gone)})
+
+
+def sweep_late(env: Environment, now: datetime) -> Part:
+    """What arrived late of the cases that were destroyed in the last hour."""
+    swept = sweep(env, now - _LATE)
+    return Part(done=swept.cases, failed=swept.failed)
+
+
+def _each(case_ids: Iterable[str], do: Callable[[str], object]) -> Part:
+    done = 0
+    failed = []
+    for case_id in case_ids:
+        try:
+            do(case_id)
+            done += 1
+        except Exception as error:  # noqa: BLE001  the others' end does not wait for this one
+            failed.append(f"case {case_id}: {told(error)}")
+    return Part(done=done, failed=tuple(failed))
