@@ -4,6 +4,7 @@ named, and keeps no other from its end.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -43,7 +44,7 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
     that says a later date than the key's does not make it younger.
     """
     try:
-        made = env.store.stat(object_key.CASES, object_key.wrapped_key(case_id)).last_modified
+        made = _key_made(env, case_id)
     except NotFound:
         return CasePapers(case_id=case_id, has_key=False)
     vault = attempt(lambda: env.cases.open(case_id), None)
@@ -60,6 +61,20 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
         expires_utc=min((claimed_expiry(t) for t in tokens if t is not None), default=None),
         withdrawn=attempt(lambda: vault.exists(object_key.withdrawal(case_id)), False),
     )
+
+
+def _key_made(env: Environment, case_id: str) -> datetime:
+    """When the key was made: its object's time, or what its record says where that is earlier,
+    since a rotation of the master key writes the object anew.
+    """
+    key = object_key.wrapped_key(case_id)
+    written = env.store.stat(object_key.CASES, key).last_modified
+
+    def said() -> datetime:
+        record = json.loads(env.store.get(object_key.CASES, key))
+        return min(written, datetime.fromisoformat(record["created_utc"]))
+
+    return attempt(said, written)
 
 
 def case_ids(env: Environment) -> list[str]:
