@@ -13,6 +13,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from data_contracts.record import Record
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -51,6 +54,32 @@ class Faces:
         for.
         """
         return self.xyxy[:, 2] - self.xyxy[:, 0]
+
+
+class PersonScores(Record):
+    """From which score on a person detector's box is used, and for what.
+
+    A score is on its detector's own scale, so these numbers stand in the manifest beside it.
+    `continues`: it may go on as a track that is there. `hidden`: in pictures it is somebody to
+    hide. `typical`: the median that a track's boxes must reach. `looked_at`: its head is looked at
+    for a face. `beside`: it is another person, although it lies on the subject's box. `sure`: it
+    starts a track, and a track needs one.
+    """
+
+    continues: float = Field(gt=0, lt=1)
+    hidden: float = Field(gt=0, lt=1)
+    typical: float = Field(gt=0, lt=1)
+    looked_at: float = Field(gt=0, lt=1)
+    beside: float = Field(gt=0, lt=1)
+    sure: float = Field(gt=0, lt=1)
+
+
+class FaceScores(Record):
+    """From which score on a face detector's find is used, like `PersonScores`. `hidden`: in
+    pictures it is somebody's face to hide.
+    """
+
+    hidden: float = Field(gt=0, lt=1)
 
 
 @runtime_checkable
@@ -110,4 +139,20 @@ class MaskClassifier(Protocol):
 
     def probability(self, images: Sequence[Image], landmarks: Sequence[Floats]) -> Floats:
         """(n,) probability of a mask; `landmarks[i]` (5, 2) px in `images[i]`."""
+        ...
+
+
+@runtime_checkable
+class SharedPass(Protocol):
+    """A `MaskClassifier` that works on an embedder's vectors, so that both cost one pass."""
+
+    @property
+    def backbone(self) -> FaceEmbedder:
+        """The embedder whose vectors it works on."""
+        ...
+
+    def embed_and_mask(
+        self, images: Sequence[Image], landmarks: Sequence[Floats]
+    ) -> tuple[Floats, Floats]:
+        """Embeddings (n, d) of length 1 and mask probabilities (n,)."""
         ...

@@ -1,4 +1,4 @@
-"""The models a run uses, loaded once a process.
+"""The models a run uses, loaded once a process, by the backend that the manifest names for each.
 
 `load(settings)` never downloads: what is missing is a ModelUnavailable that says to pull it.
 """
@@ -6,42 +6,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from data_contracts.errors import ModelUnavailable
 from data_contracts.record import Record
 from models.files.checksum import sha256
-from models.files.manifest import ROLES, Manifest, ModelEntry, ModelInput, Role, read_manifest
+from models.files.manifest import (
+    ROLES,
+    Manifest,
+    ModelEntry,
+    Role,
+    default_person_scores,
+    read_manifest,
+)
 from models.files.pack_files import PackFile, find_in_pack, find_single
 from models.files.pull import DEFAULT_CACHE, model_path
 from models.interface import (
     AppearanceEmbedder,
     FaceDetector,
     FaceEmbedder,
+    FaceScores,
     Floats,
     Image,
     MaskClassifier,
     PersonDetector,
+    PersonScores,
+    SharedPass,
 )
-from models.networks.centerface import CenterFace
-from models.networks.dlib_resnet import DlibResNet
-from models.networks.faceres import FaceRes, FaceResMask
-from models.networks.insightface_pack import ArcFace, Scrfd
-from models.networks.insightface_person import PackPerson, PackReid
-from models.networks.nanodet import NanoDet
-from models.networks.osnet import OsNet
-from models.runtime import OPENVINO_FILE, Probe, RuntimeName, Session, session
+from models.networks.backend import BACKENDS, Setup
+from models.runtime import OPENVINO_FILE, RuntimeName
 from models.score_calibration import LogisticCalibration
 
-# See `Probe`. A detector may round: boxes move by less than a pixel. An embedder may not: a case's
-# template and faces are described on different machines, and their similarity must not depend on
-# which.
-_DETECTOR_TOLERANCE = 0.1
-_EMBEDDER_TOLERANCE = 0.02
 # Folder of the cache in which files that a user brings are looked for.
 PACKS = "packs"
 
@@ -83,6 +83,7 @@ class Models:
     digests: dict[str, str] = field(default_factory=dict)
     runtimes: dict[str, str] = field(default_factory=dict)
     appearance: AppearanceEmbedder | None = None
+    person_scores: PersonScores = field(default_factory=default_person_scores)
 
     def embed_and_mask(
         self, images: Sequence[Image], landmarks: Sequence[Floats]
@@ -90,7 +91,7 @@ class Models:
         """Embeddings (n, d) and mask probabilities (n,) of faces; one pass where both share a
         network.
         """
-        if isinstance(self.mask, FaceResMask) and self.mask.backbone is self.embedder:
+        if isinstance(self.mask, SharedPass) and self.mask.backbone is self.embedder:
             return self.mask.embed_and_mask(images, landmarks)
         return self.embedder.embed(images, landmarks), self.mask.probability(images, landmarks)
 
@@ -102,14 +103,38 @@ def load(settings: ModelSettings | None = None) -> Models:
     Raises ModelUnavailable when a file is missing or changed, a name is unknown or has another
     role, or a licence for non-commercial use only was not accepted.
     """
-    return _Loader(settings or ModelSettings(), read_manifest()).load()
+    return _Loader(settings or ModelSettings(), known_models()).load()
 
 
 def load_person(settings: ModelSettings | None = None) -> PersonDetector:
     """The person detector alone: for work that has no business with faces. Raises ModelUnavailable
     like `load`.
     """
-    return _Loader(settings or ModelSettings(), read_manifest()).person()
+    loader = _Loader(settings or ModelSettings(), known_models())
+    return loader.role("person")
+
+
+def known_models() -> Manifest:
+    """The manifest, whose loaders are all registered for their roles. Raises ModelUnavailable."""
+    manifest = read_manifest()
+    for name, entry in manifest.models.items():
+        known = BACKENDS[entry.role]
+        if entry.loader not in known:
+            raise ModelUnavailable(
+                f"{name}: no backend {entry.loader} for {entry.role}; registered: "
+                f"{', '.join(sorted(known))}"
+            )
+    return manifest
+
+
+def detector_scores(settings: ModelSettings | None = None) -> tuple[PersonScores, FaceScores]:
+    """What the scores of the chosen person and face detector are worth; loads no network."""
+    loader = _Loader(settings or ModelSettings(), known_models())
+    person = loader.manifest.entry(loader.name("person")).person_scores
+    face = loader.manifest.entry(loader.name("face")).face_scores
+    if person is None or face is None:
+        raise ModelUnavailable("models.person and models.face: detectors of these roles expected")
+    return person, face
 
 
 class _Loader:
@@ -118,39 +143,56 @@ class _Loader:
         self.manifest = manifest
         self.digests: dict[str, str] = {}
         self.runtimes: dict[str, str] = {}
-        self.cuda = settings.runtime == "onnxruntime-cuda"
+        self._made: dict[str, Any] = {}
 
     def load(self) -> Models:
-        for role in (
-            ROLES
-        ):  # names and licences first: cheap, and the first thing that a user has to put right
-            if role != "appearance" or self.settings.appearance:
-                self._entry(self._name(role), role)
-        embedder_name = self._name("embedder")
-        mask_name = self._name("mask")
-        calibration = self.manifest.entry(embedder_name).calibration
+        wanted = [role for role in ROLES if role != "appearance" or self.settings.appearance]
+        # Names and licences first: cheap, and the first thing that a user has to put right.
+        entries = {role: self._entry(self.name(role), role) for role in wanted}
+        calibration = entries["embedder"].calibration
         if calibration is None:
             raise ModelUnavailable(
-                f"{embedder_name} has no calibration in the manifest: it cannot search"
+                f"{self.name('embedder')} has no calibration in the manifest: it cannot search"
             )
-        embedder = self._embedder(embedder_name)
-        loaded = Models(
-            self.person(),
-            self._face(),
-            embedder,
-            self._mask(mask_name, {embedder_name: embedder}),
-            calibration,
-            appearance=self._appearance(),
+        # The embedder first: a mask classifier on the same network shares it.
+        embedder = self.role("embedder")
+        made = {role: self.role(role) for role in wanted if role != "embedder"}
+        return Models(
+            **made,
+            embedder=embedder,
+            calibration=calibration,
+            digests=dict(self.digests),
+            runtimes=dict(self.runtimes),
+            person_scores=entries["person"].person_scores or default_person_scores(),
         )
-        return replace(
-            loaded, digests=dict(self.digests), runtimes=dict(self.runtimes)
-        )  # complete only now: each load notes its own
 
-    def _name(self, role: Role) -> str:
+    def role(self, role: Role) -> Any:
+        """The role's model, by the backend that the manifest names."""
+        return self._make(self.name(role), role)
+
+    def name(self, role: Role) -> str:
+        """The name of the role's model: the user's, else the default."""
         name = getattr(self.settings, role) or self.manifest.default(role)
         if name is None:
             raise ModelUnavailable(f"no model for {role}: name one in the settings")
         return str(name)
+
+    def _make(self, name: str, role: Role) -> Any:
+        if name not in self._made:
+            entry = self._entry(name, role)
+            setup = Setup(
+                name,
+                entry,
+                self._file(name, entry),
+                self.settings.runtime,
+                self.settings.threads,
+                self.settings.person_size,
+                self._make(entry.needs, "embedder") if entry.needs else None,
+            )
+            self._made[name] = BACKENDS[role][entry.loader].load(setup)
+            if setup.sessions:
+                self.runtimes[name] = setup.sessions[-1].described
+        return self._made[name]
 
     def _entry(self, name: str, role: Role) -> ModelEntry:
         entry = self.manifest.entry(name)
@@ -163,13 +205,12 @@ class _Loader:
             )
         return entry
 
-    def _file(self, name: str) -> Path:
+    def _file(self, name: str, entry: ModelEntry) -> PackFile:
         """The model's file, checked against the manifest's digest where it has one; notes the
         digest found.
         """
-        entry = self.manifest.entry(name)
         if entry.brought:
-            return self._brought(name).path
+            return self._brought(name, entry)
         path = model_path(name, self.settings.cache, self.manifest)
         if not path.is_file():
             raise ModelUnavailable(f"{name} is not in {path.parent}: run `encounter models pull`")
@@ -179,13 +220,12 @@ class _Loader:
                 f"{path.name}: digest {entry.sha256} expected, {found} found: pull it again"
             )
         self.digests[name] = found
-        return path
+        return PackFile(path)
 
-    def _brought(self, name: str) -> PackFile:
+    def _brought(self, name: str, entry: ModelEntry) -> PackFile:
         """A file that the user brings; notes its digest, and those of the files beside it that say
         how it is run.
         """
-        entry = self.manifest.entry(name)
         folder = self.settings.cache.expanduser() / PACKS
         if entry.pack_task is None:
             file = find_single(folder, entry.pack, entry.pack_advice)
@@ -193,85 +233,10 @@ class _Loader:
             pack = (self.settings.pack or Path()).expanduser()
             file = find_in_pack(folder / pack, entry.pack_task, entry.pack, entry.pack_advice)
         self.digests[name] = sha256(file.path)
-        self.runtimes[name] = f"{'onnxruntime-cuda' if self.cuda else 'onnxruntime'} f32"
+        cuda = self.settings.runtime == "onnxruntime-cuda"
+        self.runtimes[name] = f"{'onnxruntime-cuda' if cuda else 'onnxruntime'} f32"
         weights = file.path.with_suffix(".bin") if file.path.suffix == OPENVINO_FILE else None
         for beside in (file.manifest, weights):
             if beside is not None and beside.is_file():
                 self.digests[f"{name} {beside.name}"] = sha256(beside)
         return file
-
-    def _session(self, name: str, shape: tuple[int, ...], tolerance: float) -> Session:
-        given = _input(name, self.manifest.entry(name))
-        probe = Probe(shape, given.mean[1], given.std[1], tolerance)
-        made = session(self._file(name), self.settings.runtime, self.settings.threads, probe)
-        self.runtimes[name] = made.described
-        return made
-
-    def person(self) -> PersonDetector:
-        name = self._name("person")
-        entry = self._entry(name, "person")
-        if entry.loader == "pack_person":
-            return PackPerson(
-                self._brought(name), self.settings.threads, self.cuda, entry.thresholds["score"]
-            )
-        given = _input(name, entry)
-        width, height = self.settings.person_size or (given.width, given.height)
-        if width % 32 or height % 32 or min(width, height) < 32:
-            raise ModelUnavailable(
-                f"person_size {width}x{height}: multiples of 32 expected, such as 640x384"
-            )
-        at = self._session(name, (1, 3, height, width), _DETECTOR_TOLERANCE)
-        return NanoDet(
-            at, given, (width, height), entry.thresholds["score"], entry.thresholds["overlap"]
-        )
-
-    def _face(self) -> FaceDetector:
-        name = self._name("face")
-        entry = self._entry(name, "face")
-        score = entry.thresholds["score"]
-        overlap = entry.thresholds["overlap"]
-        if entry.loader == "scrfd":
-            return Scrfd(self._brought(name), self.settings.threads, self.cuda, score, overlap)
-        at = self._session(name, (1, 3, 160, 160), _DETECTOR_TOLERANCE)
-        return CenterFace(at, _input(name, entry), score, overlap)
-
-    def _embedder(self, name: str) -> FaceEmbedder:
-        entry = self._entry(name, "embedder")
-        least = entry.thresholds["min_face_px"]
-        if entry.loader == "arcface":
-            return ArcFace(self._brought(name), self.settings.threads, self.cuda, least)
-        given = _input(name, entry)
-        if entry.loader == "dlib_resnet":
-            at = self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE)
-            return DlibResNet(at, given, least)
-        return FaceRes(
-            self._session(name, (1, given.height, given.width, 3), _EMBEDDER_TOLERANCE),
-            given,
-            least,
-        )
-
-    def _mask(self, name: str, loaded: dict[str, FaceEmbedder]) -> MaskClassifier:
-        entry = self._entry(name, "mask")
-        needed = str(entry.needs)
-        backbone = loaded.get(needed) or self._embedder(needed)
-        if not isinstance(backbone, FaceRes):
-            raise ModelUnavailable(f"{name} works on faceres vectors, not on those of {needed}")
-        return FaceResMask(backbone, self._file(name), entry.thresholds["min_face_px"])
-
-    def _appearance(self) -> AppearanceEmbedder | None:
-        name = self.settings.appearance
-        if name is None:
-            return None
-        entry = self._entry(name, "appearance")
-        if entry.loader == "pack_reid":
-            return PackReid(self._brought(name), self.settings.threads, self.cuda)
-        given = _input(name, entry)
-        return OsNet(
-            self._session(name, (1, 3, given.height, given.width), _EMBEDDER_TOLERANCE), given
-        )
-
-
-def _input(name: str, entry: ModelEntry) -> ModelInput:
-    if entry.input is None:
-        raise ModelUnavailable(f"{name}: the manifest does not describe its input")
-    return entry.input

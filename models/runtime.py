@@ -30,6 +30,11 @@ OPENVINO_FILE = ".xml"
 # `auto` takes OpenVINO where it is at least this much faster: below it, a second runtime's memory
 # buys nothing.
 _WORTH_IT = 0.85
+# See `Probe`. A detector may round: boxes move by less than a pixel. An embedder may not: a case's
+# template and faces are described on different machines, and their similarity must not depend on
+# which.
+DETECTOR_TOLERANCE = 0.1
+EMBEDDER_TOLERANCE = 0.02
 # Pictures in one call of an embedder: 16 of 224 x 224 are 10 MB; more are not faster on a CPU.
 _AT_ONCE = 16
 

@@ -7,10 +7,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-
-import onnx
+from typing import TYPE_CHECKING
 
 from data_contracts.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    import onnx
+
+# The file is used as it was published.
+COPY = "copy"
 
 
 def _nanodet(files: dict[str, Path]) -> onnx.ModelProto:
@@ -49,12 +54,17 @@ _CONVERSIONS: dict[str, Callable[[dict[str, Path]], onnx.ModelProto]] = {
 }
 
 
+def names() -> list[str]:
+    """What a manifest may name."""
+    return [COPY, *_CONVERSIONS]
+
+
 def convert(name: str, files: dict[str, Path], target: Path) -> None:
     """Write the conversion `name` of `files` (published name -> path) to `target`.
 
     Raises ModelUnavailable when the files are not what the conversion expects.
     """
-    if name == "copy":
+    if name == COPY:
         shutil.copyfile(next(iter(files.values())), target)
         return
     try:

@@ -9,28 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from data_contracts.errors import ModelUnavailable
 from data_contracts.record import Record
+from models import convert
 from models.files.pack_files import PackTask
+from models.interface import FaceScores, PersonScores
 from models.score_calibration import LogisticCalibration
 
 Role = Literal["person", "face", "embedder", "appearance", "mask"]
 ROLES: tuple[Role, ...] = ("person", "face", "embedder", "appearance", "mask")
-Conversion = Literal["nanodet", "centerface", "faceres", "dlib_resnet", "copy"]
-Loader = Literal[
-    "nanodet",
-    "centerface",
-    "faceres",
-    "dlib_resnet",
-    "mask_lr",
-    "scrfd",
-    "arcface",
-    "osnet",
-    "pack_person",
-    "pack_reid",
-]
 _HERE = Path(__file__).parent
 _MODELS = _HERE.parent
 
@@ -71,10 +60,13 @@ class ModelEntry(Record):
     """One model. `files`: the published files' SHA-256; `sha256`: the converted file's (None: not
     pinned).
 
-    `loader` is the class in models/ that runs it. `needs` names a model whose output this one works
+    `loader` names the backend in models/networks/ that runs it, `convert` the conversion of
+    models/convert that makes its file. `needs` names a model whose output this one works
     on; `packaged` is a file that ships with the project; `pack` names files of which the user
     brings one (never downloaded, no digest), with `pack_advice` on how. `pack_task` is the task
-    that an InsightFace pack with a manifest.json has the file for.
+    that an InsightFace pack with a manifest.json has the file for. `thresholds` are what the
+    backend itself needs; `person_scores` and `face_scores` say what a detector's scores are worth
+    to others.
     """
 
     role: Role
@@ -82,11 +74,11 @@ class ModelEntry(Record):
     licence: str
     commercial_use: bool
     origin: str
-    loader: Loader
+    loader: str
     default: bool = False
     files: dict[str, str] = Field(default_factory=dict)
     sources: tuple[Source, ...] = ()
-    convert: Conversion = "copy"
+    convert: str = convert.COPY
     sha256: str | None = None
     needs: str | None = None
     packaged: str | None = None
@@ -95,7 +87,23 @@ class ModelEntry(Record):
     pack_advice: str = ""
     input: ModelInput | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
+    person_scores: PersonScores | None = None
+    face_scores: FaceScores | None = None
     calibration: LogisticCalibration | None = None
+
+    @field_validator("convert")
+    @classmethod
+    def _is_a_conversion(cls, value: str) -> str:
+        if value not in convert.names():
+            raise ValueError(f"{value} is not a conversion; known: {', '.join(convert.names())}")
+        return value
+
+    @model_validator(mode="after")
+    def _a_detector_says_what_its_scores_mean(self) -> ModelEntry:
+        for role, scores in (("person", self.person_scores), ("face", self.face_scores)):
+            if (self.role == role) != (scores is not None):
+                raise ValueError(f"{role}_scores belong to a model for {role}, and to no other")
+        return self
 
     @model_validator(mode="after")
     def _default_is_free(self) -> ModelEntry:
@@ -155,6 +163,27 @@ def read_manifest(path: Path = _HERE / "manifest.yaml") -> Manifest:
         return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise ModelUnavailable(f"{path.name}: not a valid model manifest: {error}") from error
+
+
+def default_person_scores() -> PersonScores:
+    """What the scores of the default person detector are worth."""
+    scores = read_manifest().entry(_default("person")).person_scores
+    assert scores is not None  # the entry's own rule
+    return scores
+
+
+def default_face_scores() -> FaceScores:
+    """What the scores of the default face detector are worth."""
+    scores = read_manifest().entry(_default("face")).face_scores
+    assert scores is not None  # the entry's own rule
+    return scores
+
+
+def _default(role: Role) -> str:
+    name = read_manifest().default(role)
+    if name is None:
+        raise ModelUnavailable(f"the manifest has no default for {role}")
+    return name
 
 
 def packaged_file(entry: ModelEntry) -> Path:

@@ -14,7 +14,8 @@ import numpy as np
 from models.files.manifest import ModelInput
 from models.geometry import shrink_filter, suppress
 from models.interface import Faces, Floats, Image
-from models.runtime import Session
+from models.networks.backend import Setup, backend
+from models.runtime import DETECTOR_TOLERANCE, Session
 
 _STRIDE = 4
 # Canvas sides, px: few, because each shape is compiled once by OpenVINO; all multiples of the
@@ -28,6 +29,7 @@ _MAX_ENLARGEMENT = 4.0
 _AT_ONCE = 16
 
 
+@backend("face", "centerface")
 class CenterFace:
     """`FaceDetector`. `max_side` px bounds the canvas: longer images are shrunk to it."""
 
@@ -37,6 +39,16 @@ class CenterFace:
         self._overlap = overlap
         self._max_side = float(max(given.width, given.height))
         self._swap = given.colour == "RGB"
+
+    @classmethod
+    def load(cls, setup: Setup) -> CenterFace:
+        """By the manifest's numbers."""
+        return cls(
+            setup.session((1, 3, 160, 160), DETECTOR_TOLERANCE),
+            setup.input,
+            setup.threshold("score"),
+            setup.threshold("overlap"),
+        )
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         """Faces of each image, best first; images that need one canvas size share a call."""

@@ -17,8 +17,9 @@ import numpy as np
 from models.files.manifest import ModelInput
 from models.geometry import warp
 from models.interface import Floats, Image
+from models.networks.backend import Setup, backend
 from models.networks.faceres import unit
-from models.runtime import Session
+from models.runtime import EMBEDDER_TOLERANCE, Session
 
 _PADDING = 0.25
 _MEAN_FACE = np.array(
@@ -37,6 +38,7 @@ def chip_template(size: int) -> np.ndarray:
     return (_PADDING + _MEAN_FACE) / (2 * _PADDING + 1) * size
 
 
+@backend("embedder", "dlib_resnet")
 class DlibResNet:
     """`FaceEmbedder`, (n, 128)."""
 
@@ -45,6 +47,13 @@ class DlibResNet:
         self._size = given.width
         self._min = min_face_px
         self._template = chip_template(given.width)
+
+    @classmethod
+    def load(cls, setup: Setup) -> DlibResNet:
+        """By the manifest's numbers."""
+        given = setup.input
+        at = setup.session((1, 3, given.height, given.width), EMBEDDER_TOLERANCE)
+        return cls(at, given, setup.threshold("min_face_px"))
 
     @property
     def min_face_px(self) -> float:

@@ -16,12 +16,14 @@ from data_contracts.errors import ModelUnavailable
 from models.files.manifest import ModelInput
 from models.geometry import ARCFACE_112, warp
 from models.interface import Floats, Image
-from models.runtime import Session
+from models.networks.backend import Setup, backend
+from models.runtime import EMBEDDER_TOLERANCE, Session
 
 # The mask classifier was trained on faces aligned at this size and enlarged; so is everything here.
 _ALIGNED = 112
 
 
+@backend("embedder", "faceres")
 class FaceRes:
     """`FaceEmbedder`, (n, 1024)."""
 
@@ -30,6 +32,13 @@ class FaceRes:
         self._size = (given.width, given.height)
         self._min = min_face_px
         self._mean = np.asarray(given.mean, np.float32)
+
+    @classmethod
+    def load(cls, setup: Setup) -> FaceRes:
+        """By the manifest's numbers."""
+        given = setup.input
+        at = setup.session((1, given.height, given.width, 3), EMBEDDER_TOLERANCE)
+        return cls(at, given, setup.threshold("min_face_px"))
 
     @property
     def min_face_px(self) -> float:
@@ -54,6 +63,7 @@ class FaceRes:
         return unit(self.raw(images, landmarks))
 
 
+@backend("mask", "mask_lr")
 class FaceResMask:
     """`MaskClassifier` on top of a `FaceRes`; with `embed_and_mask` both cost one pass."""
 
@@ -65,6 +75,17 @@ class FaceResMask:
             self._b = float(stored["b"])
         if self._w.shape != (1024,):
             raise ModelUnavailable(f"{weights.name}: 1024 weights expected, {self._w.shape} found")
+
+    @classmethod
+    def load(cls, setup: Setup) -> FaceResMask:
+        """On the vectors of the model that it needs. Raises ModelUnavailable where those are not
+        faceres's.
+        """
+        if not isinstance(setup.needed, FaceRes):
+            raise ModelUnavailable(
+                f"{setup.name} works on faceres vectors, not on those of {setup.entry.needs}"
+            )
+        return cls(setup.needed, setup.file.path, setup.threshold("min_face_px"))
 
     @property
     def min_face_px(self) -> float:

@@ -20,6 +20,7 @@ from data_contracts.errors import ModelUnavailable
 from models.files.pack_files import PackFile
 from models.geometry import ARCFACE_112, warp
 from models.interface import Faces, Floats, Image
+from models.networks.backend import Setup, backend
 from models.networks.centerface import canvas_ratio
 from models.networks.faceres import unit
 from models.runtime import ort_session
@@ -29,6 +30,7 @@ from models.runtime import ort_session
 _SIDES = (160, 320, 640, 1280)
 
 
+@backend("face", "scrfd")
 class Scrfd:
     """`FaceDetector` by an SCRFD file with landmarks (9 or 15 outputs)."""
 
@@ -47,6 +49,12 @@ class Scrfd:
         self._model = _prepared(model, file)
         self._model.nms_thresh = overlap
         self._score = score
+
+    @classmethod
+    def load(cls, setup: Setup) -> Scrfd:
+        """By the manifest's numbers."""
+        score = setup.threshold("score")
+        return cls(setup.file, setup.threads, setup.cuda, score, setup.threshold("overlap"))
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         """Faces of each image, best first; see `FaceDetector`."""
@@ -67,6 +75,7 @@ class Scrfd:
         )
 
 
+@backend("embedder", "arcface")
 class ArcFace:
     """`FaceEmbedder` by an ArcFace file (one square input of 112 px or more, one output)."""
 
@@ -87,6 +96,11 @@ class ArcFace:
         self._size = int(shape[2])
         self._width = int(outputs[0].shape[-1])
         self._template = arcface_template(self._size)
+
+    @classmethod
+    def load(cls, setup: Setup) -> ArcFace:
+        """By the manifest's numbers."""
+        return cls(setup.file, setup.threads, setup.cuda, setup.threshold("min_face_px"))
 
     @property
     def min_face_px(self) -> float:

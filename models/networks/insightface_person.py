@@ -17,10 +17,12 @@ import numpy as np
 from data_contracts.errors import ModelUnavailable
 from models.files.pack_files import PackFile
 from models.interface import Boxes, Floats, Image
+from models.networks.backend import Setup, backend
 from models.networks.faceres import unit
 from models.runtime import ort_providers
 
 
+@backend("person", "pack_person")
 class PackPerson:
     """`PersonDetector` by the task `person_detection` (two inputs, boxes in the picture's own
     px).
@@ -32,6 +34,11 @@ class PackPerson:
         self._model = _made(PersonDetection, file, threads, cuda)
         self._score = score
 
+    @classmethod
+    def load(cls, setup: Setup) -> PackPerson:
+        """By the manifest's numbers."""
+        return cls(setup.file, setup.threads, setup.cuda, setup.threshold("score"))
+
     def detect(self, frames: Sequence[Image]) -> list[Boxes]:
         """People in each frame, best first; see `PersonDetector`."""
         found = [self._model.detect_candidates(frame, self._score) for frame in frames]
@@ -40,6 +47,7 @@ class PackPerson:
         ]
 
 
+@backend("appearance", "pack_reid")
 class PackReid:
     """`AppearanceEmbedder` by the task `person_reid`, (n, 256)."""
 
@@ -48,6 +56,11 @@ class PackReid:
 
         self._model = _made(PersonReID, file, threads, cuda)
         self._width = int(self._model.descriptor["embedding_dimension"])
+
+    @classmethod
+    def load(cls, setup: Setup) -> PackReid:
+        """As the pack's manifest.json says."""
+        return cls(setup.file, setup.threads, setup.cuda)
 
     def embed(self, crops: Sequence[Image]) -> Floats:
         """(n, 256) of length 1; see `AppearanceEmbedder`."""

@@ -13,15 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data_contracts.errors import ModelUnavailable
 from models.files.manifest import ModelInput
 from models.geometry import ONE_PERSON_OVERLAP, shrink_filter, suppress
 from models.interface import Boxes, Floats, Image
-from models.runtime import Session
+from models.networks.backend import Setup, backend
+from models.runtime import DETECTOR_TOLERANCE, Session
 
 _STRIDES = (8, 16, 32)
 _PERSON = 0
 
 
+@backend("person", "nanodet")
 class NanoDet:
     """`PersonDetector` on a letterboxed canvas of `size` (width, height) px, both multiples of
     32.
@@ -42,6 +45,25 @@ class NanoDet:
         self._mean = np.asarray(given.mean, np.float32)
         self._scale = np.float32(1) / np.asarray(given.std, np.float32)
         self._grids = [_centres(size, stride) for stride in _STRIDES]
+
+    @classmethod
+    def load(cls, setup: Setup) -> NanoDet:
+        """By the manifest's numbers. Raises ModelUnavailable for a canvas that the strides do not
+        divide.
+        """
+        given = setup.input
+        width, height = setup.canvas_px or (given.width, given.height)
+        if width % 32 or height % 32 or min(width, height) < 32:
+            raise ModelUnavailable(
+                f"person_size {width}x{height}: multiples of 32 expected, such as 640x384"
+            )
+        return cls(
+            setup.session((1, 3, height, width), DETECTOR_TOLERANCE),
+            given,
+            (width, height),
+            setup.threshold("score"),
+            setup.threshold("overlap"),
+        )
 
     def detect(self, frames: Sequence[Image]) -> list[Boxes]:
         """People in each frame, best first; see `PersonDetector`."""

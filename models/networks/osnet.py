@@ -14,10 +14,12 @@ import numpy as np
 
 from models.files.manifest import ModelInput
 from models.interface import Floats, Image
+from models.networks.backend import Setup, backend
 from models.networks.faceres import unit
-from models.runtime import Session
+from models.runtime import EMBEDDER_TOLERANCE, Session
 
 
+@backend("appearance", "osnet")
 class OsNet:
     """`AppearanceEmbedder`, (n, 512)."""
 
@@ -26,6 +28,12 @@ class OsNet:
         self._size = (given.width, given.height)
         self._mean = np.asarray(given.mean, np.float32)
         self._std = np.asarray(given.std, np.float32)
+
+    @classmethod
+    def load(cls, setup: Setup) -> OsNet:
+        """By the manifest's numbers."""
+        given = setup.input
+        return cls(setup.session((1, 3, given.height, given.width), EMBEDDER_TOLERANCE), given)
 
     def embed(self, crops: Sequence[Image]) -> Floats:
         """(n, 512) of length 1; see `AppearanceEmbedder`."""

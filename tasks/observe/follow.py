@@ -40,12 +40,12 @@ class FollowSettings(Record):
     """How to look. Tracking needs about 5 frames a second (PETS: IDF1 .86 at 7, .76 at 3.5, .65 at
     2.3); faces change slower.
 
-    `face_score`: people less certain than this are tracked, but no face is looked for.
+    People whom the detector is less sure of than its `looked_at` are tracked, but no face is looked
+    for.
     """
 
     fps: float = Field(default=CLOCK_HZ, gt=0)
     face_interval_s: float = Field(default=0.4, ge=0)
-    face_score: float = Field(default=0.3, gt=0, lt=1)
 
 
 class FollowResult(NamedTuple):
@@ -96,7 +96,7 @@ def follow_segment(
                 or (frame.t_utc - looked).total_seconds() >= settings.face_interval_s - 1e-3
             ):
                 looked = frame.t_utc
-                _add_faces(found, case, image, template, models, search, settings)
+                _add_faces(found, case, image, template, models, search)
             tables += found
             report.saw(frame.t_utc)
     except VideoUnreadable as error:
@@ -160,10 +160,9 @@ def _add_faces(
     template: SubjectTemplate,
     models: Models,
     search: SearchSettings,
-    settings: FollowSettings,
 ) -> None:
     """Fill in face width, mask and proposed matches of this frame's rows."""
-    sure = [row for row in rows if row["score"] >= settings.face_score]
+    sure = [row for row in rows if row["score"] >= models.person_scores.looked_at]
     boxes = np.array([[row["x0"], row["y0"], row["x1"], row["y1"]] for row in sure], float).reshape(
         -1, 4
     )

@@ -39,7 +39,6 @@ class ScanSettings(Record):
     over 0.1 %.
     """
 
-    person_score: float = Field(default=0.3, gt=0, lt=1)
     motion_width: int = Field(default=160, ge=32)
     motion_levels: float = Field(default=10.0, gt=0)
     motion_share: float = Field(default=0.0005, gt=0, lt=1)
@@ -107,9 +106,7 @@ def scan_segment(
                 continue
             image = fitted(frame.image, camera)
             if gate.moved(image):
-                rows += _look(
-                    case, camera, Frame(frame.t_utc, image), template, models, search, settings
-                )
+                rows += _look(case, camera, Frame(frame.t_utc, image), template, models, search)
             report.saw(frame.t_utc)
     except VideoUnreadable as error:
         report.fault = str(error)
@@ -123,10 +120,9 @@ def _look(
     template: SubjectTemplate,
     models: Models,
     search: SearchSettings,
-    settings: ScanSettings,
 ) -> list[dict[str, Any]]:
     people = best_of_each(models.person.detect([frame.image])[0])
-    boxes = np.asarray(people.xyxy, float)[people.score >= settings.person_score]
+    boxes = np.asarray(people.xyxy, float)[people.score >= models.person_scores.looked_at]
     least = models.calibration.min_face_px
     if not np.any(expected_face_px(boxes) >= 0.75 * least):
         return []

@@ -20,6 +20,8 @@ from data_contracts.camera import Camera
 from data_contracts.record import Record
 from data_contracts.tables.contracts import TRACKS
 from data_contracts.time import CLOCK_S, seconds_of
+from models.files.manifest import default_person_scores
+from models.interface import PersonScores
 from tasks.ground.position import (
     BODY_HEIGHT_M,
     EDGE_SD_PX,
@@ -44,28 +46,42 @@ STEP_SD_M = 0.5
 class TrackSettings(Record):
     """Tracker parameters.
 
-    The first five are ByteTrack's. A box of at least `high_score` (.5 in its authors' demo, .6 in
-    the paper) goes on as the track that it overlaps by `min_similarity` (the default of
-    `trackers`), or starts one. A doubtful box, down to `low_score`, goes on as the track that it
-    overlaps by `doubtful_similarity`: the authors take .5, but NanoDet has many doubtful boxes on
-    limbs and furniture: at .55 and .6 fewer tracks are carried away by them, at .7 people half
-    hidden are lost (docs/accuracy.md). A track ends when nothing was seen for `lost_s`, as long as
-    gaps are bridged.
+    The first five are ByteTrack's. A box of at least `high_score` goes on as the track that it
+    overlaps by `min_similarity` (the default of `trackers`), or starts one. A doubtful box, down to
+    `low_score`, goes on as the track that it overlaps by `doubtful_similarity`: the authors take
+    .5, but NanoDet has many doubtful boxes on limbs and furniture: at .55 and .6 fewer tracks are
+    carried away by them, at .7 people half hidden are lost (docs/accuracy.md). A track ends when
+    nothing was seen for `lost_s`, as long as gaps are bridged.
+
+    The scores are the detector's own: their defaults stand beside the default detector in
+    models/files/manifest.yaml.
 
     A track needs `min_frames` detections and one of at least `sure_score`; gaps up to `bridge_s`
     are interpolated. A doubtful box of which `explained_share` lies in sure ones is dropped.
     """
 
-    high_score: float = Field(default=0.5, gt=0, lt=1)
-    low_score: float = Field(default=0.1, gt=0, lt=1)
+    high_score: float = Field(default_factory=lambda: default_person_scores().sure, gt=0, lt=1)
+    low_score: float = Field(default_factory=lambda: default_person_scores().continues, gt=0, lt=1)
     min_similarity: float = Field(default=0.1, gt=0, lt=1)
     doubtful_similarity: float = Field(default=0.6, gt=0, lt=1)
     lost_s: float = Field(default=2.0, gt=0)
     min_frames: int = Field(default=3, ge=1)
-    sure_score: float = Field(default=0.5, gt=0, lt=1)
-    typical_score: float = Field(default=0.25, gt=0, lt=1)
+    sure_score: float = Field(default_factory=lambda: default_person_scores().sure, gt=0, lt=1)
+    typical_score: float = Field(
+        default_factory=lambda: default_person_scores().typical, gt=0, lt=1
+    )
     bridge_s: float = Field(default=2.0, ge=0)
     explained_share: float = Field(default=0.85, gt=0, le=1)
+
+    @classmethod
+    def of(cls, scores: PersonScores) -> TrackSettings:
+        """For detections whose scores are another detector's than the default's."""
+        return cls(
+            high_score=scores.sure,
+            low_score=scores.continues,
+            sure_score=scores.sure,
+            typical_score=scores.typical,
+        )
 
 
 class GroundIoU(BaseIoU):

@@ -19,6 +19,8 @@ from pydantic import Field
 
 from data_contracts.record import Record
 from data_contracts.time import CLOCK_HZ
+from models.files.manifest import default_face_scores, default_person_scores
+from models.interface import FaceScores, PersonScores
 from tasks.redaction.background import Background, Image, Mask, box_mask
 from tasks.redaction.mosaic import MIN_CELL_PX, Levels, Mosaic, level_of, level_of_head, whole_cells
 
@@ -30,16 +32,29 @@ Found = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
 class RedactSettings(Record):
-    """How cautious redaction is. Defaults are measured in docs/redaction.md."""
+    """How cautious redaction is. Defaults are measured in docs/redaction.md.
+
+    The scores are the detectors' own: their defaults stand beside the default detectors in
+    models/files/manifest.yaml.
+    """
 
     person_score: float = Field(
-        default=0.15, gt=0, lt=1, description="detector score that counts as a person to hide"
+        default_factory=lambda: default_person_scores().hidden,
+        gt=0,
+        lt=1,
+        description="detector score that counts as a person to hide",
     )
     sure_score: float = Field(
-        default=0.4, gt=0, lt=1, description="score that counts as another person on the subject"
+        default_factory=lambda: default_person_scores().beside,
+        gt=0,
+        lt=1,
+        description="score that counts as another person on the subject",
     )
     face_score: float = Field(
-        default=0.3, gt=0, lt=1, description="face detector score that counts as a face to hide"
+        default_factory=lambda: default_face_scores().hidden,
+        gt=0,
+        lt=1,
+        description="face detector score that counts as a face to hide",
     )
     match_iou: float = Field(
         default=0.6, gt=0, lt=1, description="overlap at which a detection is the subject's track"
@@ -75,6 +90,11 @@ class RedactSettings(Record):
     background_frames: int = Field(
         default=25, ge=5, le=60, description="frames that the empty scene is built from"
     )
+
+    @classmethod
+    def of(cls, person: PersonScores, face: FaceScores) -> RedactSettings:
+        """For detectors other than the defaults."""
+        return cls(person_score=person.hidden, sure_score=person.beside, face_score=face.hidden)
 
 
 @dataclass(frozen=True)

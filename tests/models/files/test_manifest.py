@@ -50,6 +50,23 @@ def test_what_is_pulled_is_pinned(name: str) -> None:
         assert entry.sources
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("nanodet", {"convert": "caffe"}, "caffe is not a conversion; known: copy, nanodet"),
+        ("nanodet", {"person_scores": None}, "person_scores belong"),
+        ("centerface", {"face_scores": None}, "face_scores belong"),
+        ("faceres", {"face_scores": {"hidden": 0.3}}, "face_scores belong"),
+    ],
+)
+def test_an_entry_is_whole(name: str, change: dict, message: str) -> None:
+    """A conversion that nobody wrote and a detector whose scores mean nothing are found at
+    reading.
+    """
+    with pytest.raises(ValidationError, match=message):
+        ModelEntry.model_validate(MODELS[name].model_dump() | change)
+
+
 def test_a_model_comes_after_what_it_needs() -> None:
     """Pulling the defaults brings the network that the mask classifier works on."""
     names = default_names()

@@ -15,6 +15,7 @@ from data_contracts.errors import ModelUnavailable
 from models.files.fetch import fetch
 from models.files.manifest import Manifest, ModelEntry, Source
 from models.files.pull import check, model_path, pull
+from models.interface import PersonScores
 
 CONTENT = b"weights of a very small network" * 100
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -31,6 +32,7 @@ def _manifest(**changes: object) -> Manifest:
         "files": {"weights.bin": DIGEST},
         "convert": "copy",
         "loader": "nanodet",
+        "person_scores": dict.fromkeys(PersonScores.model_fields, 0.5),
         "sha256": DIGEST,
     } | changes
     return Manifest(models={"tiny": ModelEntry.model_validate(entry)})
