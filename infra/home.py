@@ -77,6 +77,11 @@ class Home:
         return self.keys / "installation.jwk"
 
     @property
+    def viewer_accounts_file(self) -> Path:
+        """The accounts of the reports' page (mode 0600)."""
+        return self.path / "viewer-accounts.json"
+
+    @property
     def checkpoints_file(self) -> Path:
         """The audit log's checkpoints that were made here, one a line: what a store that was cut
         short is held against.

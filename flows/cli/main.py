@@ -22,6 +22,7 @@ from flows.cli import (
     receipts,
     stack,
     tokens,
+    viewer,
 )
 from flows.cli.console import fail
 from flows.runtime.audit import acting, this_user
@@ -48,6 +49,7 @@ keys.app.command("master")(master_keys.show)
 keys.app.command("rotate-master")(master_keys.rotate)
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.site_app, name="site")
+app.add_typer(viewer.app, name="viewer")
 app.add_typer(audit.app, name="audit")
 app.add_typer(receipts.app, name="receipt")
 app.add_typer(tokens.consent_app, name="consent")

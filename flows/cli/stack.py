@@ -13,7 +13,8 @@ from flows.cli.audit import lock_line
 from flows.cli.console import console, say
 from flows.runtime.environment import environment
 from flows.runtime.prefect_api import use_server
-from flows.viewer.server import command, password_file
+from flows.viewer.accounts import Accounts
+from flows.viewer.server import command
 from infra.key_source import ensure_master_keys
 from infra.local import stack as local
 from infra.local.prefect_server import prefect_command
@@ -64,7 +65,13 @@ def up(
         f"{settings.home / 'stack.json'})"
     )
     say(f"Prefect UI    {ui_address(settings)}")
-    say(f"reports       {settings.report_link_base}  (password: {password_file(settings)})")
+    say(f"reports       {settings.report_link_base}  ({accounts_line(settings)})")
+
+
+def accounts_line(settings: Settings) -> str:
+    """Who may open reports, or how to let the first one."""
+    names = Accounts(settings.paths.viewer_accounts_file).names()
+    return f"accounts: {', '.join(names)}" if names else "encounter viewer account add NAME"
 
 
 def ui_address(settings: Settings) -> str:

@@ -1,8 +1,8 @@
 """Where the link in the Prefect UI leads: a reviewer's page on loopback that decrypts a run's
 artefacts when asked.
 
-Only artefacts of a finished run are served, only while consent and approval hold, only with the
-reviewers' password (`<home>/viewer-password`, readable by its owner alone). Nothing is written to
+Only artefacts of a finished run are served, only while consent and approval hold, only to a
+reviewer with an account of their own (`encounter viewer account add NAME`). Nothing is written to
 disk and nothing may be cached.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
-import secrets
+import io
 import sys
 import threading
 import time
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import urlsplit
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, NotFound, StoreError
@@ -26,7 +26,9 @@ from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
 from flows.stages.claim import last_run
 from flows.stages.publish import load_manifest
-from infra.settings import Settings
+from flows.viewer.accounts import DEVICE_DAYS, Accounts
+from flows.viewer.attempts import Attempts
+from flows.viewer.connection import ANSWER_S, HEAD_S, InTime, Server
 from tasks.artefacts.exports import REPORT, media_type
 
 _HEADERS = {
@@ -34,7 +36,14 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
 }
+_DEVICE = "encounter-device"
 
 # A wrong password is written to the audit log at most this often; those in between are counted in
 # the next entry.
@@ -78,20 +87,6 @@ class WrongPasswords:
 _wrong_passwords = WrongPasswords()
 
 
-def password_file(settings: Settings) -> Path:
-    """Where the reviewers' password lies."""
-    return settings.home / "viewer-password"
-
-
-def ensure_password(settings: Settings) -> str:
-    """The password; made (mode 0600) where there is none."""
-    path = password_file(settings)
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(18) + "\n")
-    return path.read_text().strip()
-
-
 def read_artefact(path: str) -> tuple[bytes, str]:
     """An artefact by the path `/<case>/runs/<run>/<name>`, after the audit log has the view; its
     bytes and media type.
@@ -116,66 +111,152 @@ def read_artefact(path: str) -> tuple[bytes, str]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    password = ""
+    server: _Viewer
+
+    def setup(self) -> None:
+        """The request must be here in time; the answer must be taken in time."""
+        super().setup()
+        self.rfile = io.BufferedReader(InTime(self.connection, HEAD_S))
+        self.server.waits(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        self.server.arrived(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         """Serve one artefact."""
-        if self.path == "/":
-            self._answer(
-                HTTPStatus.OK,
-                b"Encounter reports: open the link of a case in the Prefect UI.\n",
-                "text/plain",
-            )
-        elif (account := self._account()) is None:
-            self._answer(
-                HTTPStatus.UNAUTHORIZED, b"the reviewers' password is needed\n", "text/plain"
-            )
+        self.server.arrived(self.connection)
+        self.connection.settimeout(ANSWER_S)
+        if (self.headers.get("Host") or "").lower() not in self.server.hosts:
+            self._say(HTTPStatus.MISDIRECTED_REQUEST, "this address is not the reports' page")
+        elif not self._asked_for_itself():
+            self._say(HTTPStatus.FORBIDDEN, "open the link itself: other pages may not embed it")
+        elif self.path == "/":
+            self._say(HTTPStatus.OK, "Encounter reports: open the link of a case in Prefect's UI.")
+        elif self.path.startswith("/device/"):
+            self._welcome(self.path.removeprefix("/device/"))
         else:
-            with acting(Acting("account", account, "reviewer")):
-                self._serve()
+            try:
+                self._log_in()
+            except EncounterError:  # the accounts' file; whoever asks is not told where it lies
+                self._say(HTTPStatus.SERVICE_UNAVAILABLE, "see encounter viewer account list")
 
-    def _serve(self) -> None:
+    def _asked_for_itself(self) -> bool:
+        """Whether a person opened it, or this page did; programs send no such header."""
+        site = self.headers.get("Sec-Fetch-Site", "none")
+        opened = (self.headers.get("Sec-Fetch-Mode"), self.headers.get("Sec-Fetch-Dest"))
+        return site in ("none", "same-origin") or opened == ("navigate", "document")
+
+    def _log_in(self) -> None:
+        name, password = self._given()
+        if not name and not password:
+            self._say(HTTPStatus.UNAUTHORIZED, "an account is needed: encounter viewer account add")
+            return
+        accounts = self.server.accounts
+        device = self._device()
+        known = device is not None and device == name
+        who = f"device {device}" if known else f"address {self.client_address[0]}"
+        if (wait_s := self.server.attempts.wait_s(who, known)) > 0:
+            self._wait(wait_s)
+        elif not accounts.verify(name, password):
+            self.server.attempts.wrong(who)
+            _wrong_passwords.count(name if name in accounts.names() else "unknown")
+            self._say(HTTPStatus.UNAUTHORIZED, "account or password is wrong")
+        else:
+            self.server.attempts.right(who, known)
+            mark = None if known else accounts.device_mark(name)
+            with acting(Acting("account", name, "reviewer")):
+                self._serve(mark)
+
+    def _given(self) -> tuple[str, str]:
+        """Account and password of the request, empty where there are none."""
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return "", ""
+        try:
+            name, _, word = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return "", ""
+        return name, word
+
+    def _device(self) -> str | None:
+        try:
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(_DEVICE)
+        except CookieError:
+            return None
+        return self.server.accounts.device(found.value) if found else None
+
+    def _welcome(self, mark: str) -> None:
+        """Mark this browser as a reviewer's by a link of `encounter viewer account link`."""
+        if self.server.accounts.device(mark) is None:
+            self._say(HTTPStatus.NOT_FOUND, "this link is not valid (any more)")
+        else:
+            self._say(HTTPStatus.OK, "This browser is known now: open the report's link.", mark)
+
+    def _wait(self, seconds: float) -> None:
+        left = str(max(1, round(seconds)))
+        text = f"too many attempts: try again in {left} s (or encounter viewer account link)"
+        self._say(HTTPStatus.TOO_MANY_REQUESTS, text, more={"Retry-After": left})
+
+    def _serve(self, mark: str | None) -> None:
         try:
             data, kind = read_artefact(self.path.split("?", 1)[0])
         except NotFound as error:
-            self._answer(HTTPStatus.NOT_FOUND, f"{error}\n".encode(), "text/plain; charset=utf-8")
+            self._say(HTTPStatus.NOT_FOUND, str(error), mark)
         except EncounterError as error:
-            self._answer(HTTPStatus.FORBIDDEN, f"{error}\n".encode(), "text/plain; charset=utf-8")
+            self._say(HTTPStatus.FORBIDDEN, str(error), mark)
         else:
-            self._answer(HTTPStatus.OK, data, kind)
+            self._answer(HTTPStatus.OK, data, kind, mark)
 
-    def _account(self) -> str | None:
-        """The account that a request with the right password names; None without. A wrong password
-        is written down.
-        """
-        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
-        if not given:
-            return None
-        try:
-            user, _, word = base64.b64decode(given, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        if scheme.lower() == "basic" and hmac.compare_digest(word.encode(), self.password.encode()):
-            return user
-        _wrong_passwords.count(user)
-        return None
+    def _say(
+        self,
+        status: HTTPStatus,
+        text: str,
+        mark: str | None = None,
+        more: dict[str, str] | None = None,
+    ) -> None:
+        self._answer(status, f"{text}\n".encode(), "text/plain; charset=utf-8", mark, more)
 
-    def _answer(self, status: HTTPStatus, data: bytes, kind: str) -> None:
+    def _answer(
+        self,
+        status: HTTPStatus,
+        data: bytes,
+        kind: str,
+        mark: str | None = None,
+        more: dict[str, str] | None = None,
+    ) -> None:
         self.send_response(status)
-        for name, value in {
-            **_HEADERS,
-            "Content-Type": kind,
-            "Content-Length": str(len(data)),
-        }.items():
+        headers = {"Content-Type": kind, "Content-Length": str(len(data)), **(more or {})}
+        for name, value in {**_HEADERS, **headers}.items():
             self.send_header(name, value)
         if status is HTTPStatus.UNAUTHORIZED:
-            self.send_header("WWW-Authenticate", 'Basic realm="Encounter reviewers"')
+            self.send_header("WWW-Authenticate", 'Basic realm="Encounter reports", charset="UTF-8"')
+        if mark is not None:
+            kept = f"Max-Age={DEVICE_DAYS * 86_400}; Path=/; HttpOnly; SameSite=Lax"
+            self.send_header("Set-Cookie", f"{_DEVICE}={mark}; {kept}")
         self.end_headers()
         self.wfile.write(data)
+
+    def version_string(self) -> str:
+        """The server's name without versions."""
+        return "encounter"
 
     def log_message(self, format: str, *args: object) -> None:
         """Log the status only: a path names a case."""
         sys.stderr.write(f"{self.command} {args[1] if len(args) > 1 else ''}\n")
+
+
+class _Viewer(Server):
+    """The page's server: its accounts, its limits, the names that it answers to."""
+
+    def __init__(self, port: int, accounts: Accounts, link_base: str) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        own = self.server_address[1]
+        linked = urlsplit(link_base).netloc.lower()
+        self.hosts = {f"127.0.0.1:{own}", f"localhost:{own}"} | ({linked} if linked else set())
+        self.accounts = accounts
+        self.attempts = Attempts()
 
 
 def command(port: int) -> list[str]:
@@ -185,8 +266,9 @@ def command(port: int) -> list[str]:
 
 def serve(port: int) -> None:
     """Serve on 127.0.0.1 until stopped."""
-    _Handler.password = ensure_password(environment().settings)
-    with ThreadingHTTPServer(("127.0.0.1", port), _Handler) as server:
+    settings = environment().settings
+    accounts = Accounts(settings.paths.viewer_accounts_file)
+    with _Viewer(port, accounts, settings.report_link_base) as server:
         server.serve_forever()
 
 

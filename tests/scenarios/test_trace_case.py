@@ -30,7 +30,7 @@ from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import client, runs_of, start_reassessment
 from flows.stages import publish
 from flows.stages.claim import last_run
-from flows.viewer.server import ensure_password
+from flows.viewer.accounts import Accounts
 from infra.case_store import CaseVault
 from infra.stack_record import read_record
 from tasks.artefacts.exports import EXPORTS
@@ -332,16 +332,16 @@ def test_new_footage_is_noticed(traced: tuple[Environment, Papers, CaseVault, Ru
 def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
     traced: tuple[Environment, Papers, CaseVault, Run],
 ) -> None:
-    """The link of the Prefect UI opens the report for who has the reviewers' password, and opens
-    nothing else.
+    """The link of the Prefect UI opens the report for a reviewer with an account, and opens nothing
+    else.
     """
     env, _, vault, _ = traced
     run = last_run(open_case(vault.case_id, env).vault)
     assert run is not None
     base = f"{env.settings.report_link_base}/{vault.case_id}/runs/{run.run_id}"
-    reviewer = ("reviewer", ensure_password(env.settings))
+    reviewer = ("dr-kim", Accounts(env.settings.paths.viewer_accounts_file).add("dr-kim"))
     assert httpx.get(f"{base}/report.html").status_code == 401
-    assert httpx.get(f"{base}/report.html", auth=("reviewer", "wrong")).status_code == 401
+    assert httpx.get(f"{base}/report.html", auth=("dr-kim", "wrong")).status_code == 401
     page = httpx.get(f"{base}/report.html", auth=reviewer)
     assert page.status_code == 200
     assert vault.case_id in page.text
