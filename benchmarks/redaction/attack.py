@@ -1,5 +1,5 @@
 """The attack on redacted files: face detection and recognition of bystanders, frame by frame and
-over many frames.
+over many frames; and recognition by clothes (benchmarks/redaction/clothes.py).
 
 The attacker knows everything but the pixels: where each bystander's head is (from the truth) and
 how everybody looks (faces cut from the clean footage, kept in memory only). Crops around the true
@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.redaction.clothes import ClothesAttack
 from benchmarks.redaction.footage import Footage
 from benchmarks.redaction.heads import MIN_HEAD_PX, SEEABLE, now
 from models.interface import FaceDetector, FaceEmbedder
@@ -63,23 +64,33 @@ class Attack:
             name: load(ModelSettings(embedder=name)).embedder for name in ("faceres", "dlib-resnet")
         }
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._clothes = ClothesAttack(boxes, subject)
         self._gallery = self._collect(footage)
-        self._clean_done: set[tuple[str, Any]] = set()
+        self._clean_done: set[tuple[str, str, Any]] = set()
 
     def on(
-        self, mode: str, camera: str, clean: Sequence[video.Frame], files: dict[str, bytes]
+        self,
+        mode: str,
+        camera: str,
+        clean: Sequence[video.Frame],
+        files: dict[str, bytes],
+        control: str = "clean footage",
     ) -> None:
-        """Attack one clip as written. `clean`: its frames before redaction, for the control."""
+        """Attack one clip as written. `clean`: its frames before redaction, for the control (one a
+        kind of footage).
+        """
         if not clean or not files:
             return
-        key = (camera, clean[0].t_utc)
+        times = [f.t_utc for f in clean]
+        key = (control, camera, times[0])
         if key not in self._clean_done:
             self._clean_done.add(key)
-            self._attack(
-                "clean footage", camera, [f.t_utc for f in clean], [f.image for f in clean]
-            )
-        written = [f.image for f in video.frames(files["S-01.mp4"], clean[0].t_utc)]
-        self._attack(mode, camera, [f.t_utc for f in clean], written)
+            images = [f.image for f in clean]
+            self._attack(control, camera, times, images)
+            self._clothes.on(control, camera, times, images)
+        written = [f.image for f in video.frames(files["S-01.mp4"], times[0])]
+        self._attack(mode, camera, times, written)
+        self._clothes.on(mode, camera, times, written)
 
     def report(self) -> dict[str, Any]:
         """Print and return the counts by mode."""
@@ -101,7 +112,7 @@ class Attack:
             "found: faces detected at the heads; embedders: named right / compared; mean, median, "
             "max: found, named right"
         )
-        return out
+        return {"faces": out, "clothes": self._clothes.report()}
 
     def _attack(self, mode: str, camera: str, times: list, images: list[np.ndarray]) -> None:
         count = self._counts[mode]

@@ -6,6 +6,7 @@ The case is authorised in memory with throw-away keys. The truth is not read her
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
@@ -22,13 +23,14 @@ from data_contracts import object_key
 from data_contracts.authorisation import AuthorisedCase, TrustedKeys
 from data_contracts.camera import Camera, Site, read_site
 from data_contracts.case import CaseRequest
-from data_contracts.errors import BadInput
+from data_contracts.errors import BadInput, EncounterError
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import DETECTIONS, TRACKS
 from data_contracts.time import now_utc
 from models.registry import Models
 from tasks.consent.authorise import authorise
 from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.footage import video
 from tasks.observe.follow import follow_segment
 from tasks.observe.template import build_template
 from tasks.people.join import join
@@ -61,6 +63,45 @@ class Footage:
         begun = [s for s, _ in self.segments[camera] if s <= start]
         first = max(begun) if begun else start
         return [(s, data) for s, data in self.segments[camera] if first <= s <= end]
+
+
+def as_seen(image: np.ndarray, light: float, noise: float, seed: int) -> np.ndarray:
+    """A picture (h, w, 3) under a share of the light, with a sensor's noise of this deviation in
+    grey levels.
+    """
+    drawn = np.random.default_rng(seed).standard_normal(image.shape, np.float32)
+    return np.clip(np.round(image * np.float32(light) + noise * drawn), 0, 255).astype(np.uint8)
+
+
+class Degraded(NamedTuple):
+    """Another light on the same scene: share of the light, and the sensor's noise in grey levels.
+
+    The codec (CRF 20) keeps about all of such noise.
+    """
+
+    light: float
+    noise: float
+
+    def of(self, footage: Footage) -> Footage:
+        """The whole footage as it would be recorded then, frame for frame; damaged segments as they
+        are.
+        """
+        segments = {
+            camera: [(start, self._segment(start, data)) for start, data in parts]
+            for camera, parts in footage.segments.items()
+        }
+        return Footage(footage.site, segments)
+
+    def _segment(self, start: datetime, data: bytes) -> bytes:
+        try:
+            rate = video.probe(data).rate
+            images = (
+                as_seen(frame.image, self.light, self.noise, seed)
+                for seed, frame in enumerate(video.frames(data, start))
+            )
+            return video.write_clip(images, rate)
+        except EncounterError:
+            return data
 
 
 class Tracked(NamedTuple):
@@ -261,10 +302,10 @@ class Eyes:
 
     def __init__(self, models: Models, detectors: Callable[[Models], Detectors]) -> None:
         self._plain = detectors(models)
-        self._known: dict[int, Found] = {}
+        self._known: dict[bytes, Found] = {}
 
     def forget(self) -> None:
-        """Call when the images are gone: they are known by their place in memory."""
+        """Call between clips: what was said of one's images is of no use for the next."""
         self._known.clear()
 
     def through(self, dropout: Dropout | None, blind: bool = False) -> Detectors:
@@ -273,10 +314,11 @@ class Eyes:
         def people(images: Sequence[np.ndarray]) -> list[Found]:
             if blind:
                 return [_NONE for _ in images]
-            for image in images:
-                if id(image) not in self._known:
-                    self._known[id(image)] = self._plain.people([image])[0]
-            found = [self._known[id(image)] for image in images]
+            names = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+            for name, image in zip(names, images, strict=True):
+                if name not in self._known:
+                    self._known[name] = self._plain.people([image])[0]
+            found = [self._known[name] for name in names]
             return [dropout.of(f) for f in found] if dropout else found
 
         def faces(images: Sequence[np.ndarray]) -> list[Found]:

@@ -1,17 +1,20 @@
 """Redaction measured on a site whose truth is known: what is shown of bystanders, and whether
 anybody finds them.
 
-python -m benchmarks.redaction demo [--modes normal dropout] [--dropout 0.3] [--seeds N ...]
-[--every N] [--truth-boxes]
-    [--no-attack] [--json OUT]
+python -m benchmarks.redaction demo [--modes normal dropout noise dim] [--dropout 0.3]
+    [--seeds N ...] [--every N] [--truth-boxes] [--no-attack] [--json OUT]
 
 The whole time that the subject is to be seen is cut into clips, which are redacted as the flow
 redacts pictures, with the project's own detections, tracks and sightings. The truth is only
 compared with. Heads: a bystander's head of 16 px or more of which 30 % or more is to be seen;
 leaked when over a tenth of it (the ellipse in its true box, as far as the person is visible) is not
-mosaiced. Subject shown: over half of their head, of the frames in which they are tracked; in clips:
+hidden. Subject shown: over half of their head, of the frames in which they are tracked; in clips:
 of the clips with such frames, those with one that shows them. The attack
 (benchmarks/redaction/attack.py) reads the files as written.
+
+Modes: `normal`; `dropout` (a share of all detections is lost); `noise` and `dim` (the footage
+recorded anew with a sensor's noise, and in a third of the light; each also with nothing detected at
+all); `no detections`, `no empty scene`, `untracked here`, `untracked anywhere`, `unseen by all`.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import pandas as pd
 
 from benchmarks.redaction.attack import Attack
 from benchmarks.redaction.footage import (
+    Degraded,
     Dropout,
     Eyes,
     Footage,
@@ -42,27 +46,32 @@ from benchmarks.redaction.footage import (
     truth_people,
 )
 from benchmarks.redaction.heads import Figures, compare, now
-from benchmarks.truth import discover_subjects, read_truth
+from benchmarks.truth import Subject, discover_subjects, read_truth
 from data_contracts.camera import Camera
 from flows.stages.redact import detectors
-from models.registry import load
+from models.registry import Models, load
 from tasks.redaction import render
 from tasks.redaction.background import Background
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import Detectors, RedactSettings
 
 SETTINGS = RedactSettings()
+# Noise of a small sensor at high gain, and a third of the light with the noise that goes with it.
+LIGHTS = {"noise": Degraded(light=1.0, noise=5.0), "dim": Degraded(light=0.3, noise=4.0)}
+BLIND = ", nothing detected"
 
 
 class Mode(NamedTuple):
     """One way in which redaction has to do: whose tracks (by camera), which detectors, whether the
-    empty scene is known.
+    empty scene is known, and which footage where it is not the site's (`control` names it).
     """
 
     name: str
     people: Callable[[Camera], People]
     eyes: Detectors
     scene: bool = True
+    footage: Footage | None = None
+    control: str = "clean footage"
 
 
 def main() -> None:
@@ -131,6 +140,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             name: follow_people(case, footage, found[drop.keeps(at)])
             for name, drop in drops.items()
         }
+    wanted = tuple(given.modes)
     modes = [
         Mode("normal", lambda _: known, eyes.through(None)),
         *(
@@ -147,7 +157,10 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         Mode("untracked anywhere", lambda _: known.alone(), eyes.through(None)),
         Mode("unseen by all", lambda _: known.alone(), eyes.through(None, blind=True)),
     ]
-    modes = [mode for mode in modes if mode.name.startswith(tuple(given.modes))]
+    for name, degraded in LIGHTS.items():
+        if any(f"{name}{blind}".startswith(wanted) for blind in ("", BLIND)):
+            modes += _in_light(name, degraded, footage, subject, models, eyes, known, given)
+    modes = [mode for mode in modes if mode.name.startswith(wanted)]
     boxes = truth.boxes[truth.boxes["footage"] != "missing"]
     attack = None if given.no_attack else Attack(footage, boxes, subject.name, models)
     table: dict[str, dict[str, Figures]] = {mode.name: {} for mode in modes}
@@ -166,6 +179,38 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     return report(given, table, attack)
 
 
+def _in_light(
+    name: str,
+    degraded: Degraded,
+    footage: Footage,
+    subject: Subject,
+    models: Models,
+    eyes: Eyes,
+    known: People,
+    given: argparse.Namespace,
+) -> list[Mode]:
+    """Two modes on degraded footage: one that detects and tracks on it, and one in which nothing is
+    ever detected, so that the empty scene alone hides people.
+    """
+    seen = degraded.of(footage)
+    control = f"clean, {name}"
+    blind = Mode(
+        f"{name}{BLIND}",
+        lambda _: known.nobody(),
+        eyes.through(None, blind=True),
+        footage=seen,
+        control=control,
+    )
+    if not name.startswith(tuple(given.modes)):
+        return [blind]
+    if not given.truth_boxes:
+        case = authorised(subject)
+        found = look(case, seen, subject, models, lambda text: print(f"{text}, {name}", flush=True))
+        known = follow_people(case, seen, found)
+    people = partial(_always, known)
+    return [Mode(name, people, eyes.through(None), footage=seen, control=control), blind]
+
+
 def _always(people: People, _: Camera) -> People:
     return people
 
@@ -178,8 +223,8 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
     for n, job in enumerate(jobs(camera, boxes[boxes["person"] == subject])):
         if n % every:
             continue
-        near = footage.near(camera, job.start_utc, job.end_utc)
         for mode in modes:
+            near = (mode.footage or footage).near(camera, job.start_utc, job.end_utc)
             figures = table[mode.name].setdefault(camera, Figures())
             who = tracked[mode.name]
             ready = job.model_copy(update={"subject_tracks": who.subject})
@@ -188,7 +233,7 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
             )
             count(frames, boxes, subject, who, figures)
             if attack is not None:
-                attack.on(mode.name, camera, [f.frame for f in frames], files)
+                attack.on(mode.name, camera, [f.frame for f in frames], files, mode.control)
         eyes.forget()
         print(".", end="", flush=True)
     print(f" {camera}")
@@ -218,7 +263,11 @@ def scene_of(camera: Camera, footage: Footage, mode: Mode, tracked: Tracked) -> 
     if not mode.scene:
         return None
     return render.background_of(
-        footage.segments[camera.camera_id], camera, mode.eyes, SETTINGS, tracked.tracks
+        (mode.footage or footage).segments[camera.camera_id],
+        camera,
+        mode.eyes,
+        SETTINGS,
+        tracked.tracks,
     )
 
 

@@ -2,15 +2,17 @@
 
 A per-pixel median over frames spread in time, with everything inside a person's box left out. Where
 too few frames saw a pixel free, or the free frames disagree, the pixel is unreliable and redaction
-mosaics it. People who stand still for long would get into a plain median; leaving out boxes (found
+hides it. People who stand still for long would get into a plain median; leaving out boxes (found
 at a low threshold) and asking for agreement keeps them out.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -23,12 +25,39 @@ Mask = NDArray[np.bool_]
 _MISSING = np.int16(999)
 # Rows worked on at once: bounds the memory of the sort to some 20 MB at 1080p.
 _STRIP_ROWS = 32
+# The light at which the thresholds hold (the middle of 8 bits), and the least share of it that they
+# are scaled down to: below some 4 levels lies the coding's own noise.
+_FULL_LIGHT = 128.0
+_LEAST_LIGHT = 0.25
+_LIGHT_PX = 31
+# Windows of 9 px: a third of the smallest head that counts, and some 27 independent numbers, of
+# which the deviation strays by 14 %: five times that is 1.7 deviations.
+_WINDOW_PX = 9
+TEXTURE_SIGMAS = 2.0
+# Largest of three channels in 25 frames: four deviations are not exceeded by a fifth of them.
+_AGREE_SIGMAS = 4.0
+_MEAN_OF_CHANNELS = np.full((1, 3), 1 / 3, np.float32)
+
+
+@dataclass(frozen=True)
+class Tell:
+    """When a pixel is told from the empty scene, in grey levels at full light.
+
+    A pixel is told where a channel is off by `levels`, or by `sigmas` deviations of the noise where
+    that is more, but never by more than `most`: noise may hide more, not show more. A place whose
+    difference varies by `texture` within a window (or by `TEXTURE_SIGMAS` deviations) is told too.
+    """
+
+    levels: float
+    most: float
+    sigmas: float
+    texture: float
 
 
 @dataclass(frozen=True)
 class Background:
-    """`image` (h, w, 3) BGR; `reliable` (h, w) bool; `noise` the sensor's typical deviation in grey
-    levels.
+    """`image` (h, w, 3) BGR, after the mean of 3 x 3 px that takes most noise away; `reliable`
+    (h, w) bool; `noise` a channel's typical deviation of that mean, in grey levels.
     """
 
     image: Image
@@ -37,18 +66,44 @@ class Background:
     n_frames: int
 
     @cached_property
-    def _smooth(self) -> Image:
-        return np.asarray(cv2.blur(self.image, (3, 3)), np.uint8)
+    def _lit(self) -> NDArray[np.float32]:
+        """(h, w) share of full light around each pixel."""
+        return _light(self.image)
 
-    def differs(self, frame: Image, levels: float, sigmas: float) -> Mask:
-        """(h, w): where a frame is not the empty scene, or where that is not known.
-
-        A pixel differs when a channel is off by more than `levels` grey levels and `sigmas` times
-        the noise, after a 3 x 3 mean that takes most of the coding noise away.
-        """
-        blue, green, red = cv2.split(cv2.absdiff(cv2.blur(frame, (3, 3)), self._smooth))
+    def differs(self, frame: Image, tell: Tell) -> Mask:
+        """(h, w): where a frame (h, w, 3) is not the empty scene, or where that is not known."""
+        smooth = _smoothed(frame)
+        blue, green, red = cv2.split(cv2.absdiff(smooth, self.image))
         gap = cv2.max(cv2.max(blue, green), red)  # ten times as fast as numpy's along the last axis
-        return (gap > max(levels, sigmas * self.noise)) | ~self.reliable
+        most = tell.most * self._lit
+        off = np.maximum(tell.levels * self._lit, tell.sigmas * self.noise)
+        off = np.minimum(off, most)
+        varied = np.maximum(tell.texture * self._lit, TEXTURE_SIGMAS * self.noise)
+        varied = np.minimum(varied, most)
+        return (gap > off) | (_texture(smooth, self.image) > varied) | ~self.reliable
+
+
+def _light(image: Image) -> NDArray[np.float32]:
+    """(h, w) share of full light around each pixel: in the dark all contrasts shrink alike."""
+    around = cv2.blur(image.max(axis=2).astype(np.float32), (_LIGHT_PX, _LIGHT_PX))
+    return np.clip(around / _FULL_LIGHT, _LEAST_LIGHT, 1.0).astype(np.float32)
+
+
+def _smoothed(frame: Image) -> Image:
+    return np.asarray(cv2.blur(frame, (3, 3)), np.uint8)
+
+
+def _texture(frame: Image, scene: Image) -> NDArray[np.float32]:
+    """(h, w) deviation of the difference of two pictures within a window, all channels together.
+
+    A face before a wall of its own colour has the wall's mean, but not its texture. A shadow has
+    another mean and the same texture.
+    """
+    gap = cv2.subtract(frame, scene, dtype=cv2.CV_32F)
+    mean = cv2.blur(gap, (_WINDOW_PX, _WINDOW_PX))
+    square = cv2.blur(gap * gap, (_WINDOW_PX, _WINDOW_PX))
+    variance = np.maximum(square - mean * mean, 0)
+    return np.asarray(np.sqrt(cv2.transform(variance, _MEAN_OF_CHANNELS)), np.float32)
 
 
 def build_background(
@@ -63,44 +118,53 @@ def build_background(
     already grown.
 
     A pixel is reliable when at least `min_free` frames saw it free and `min_agreement` of those lie
-    within `tolerance` grey levels of the median. None where fewer than `min_free` frames are given
-    or their sizes differ.
+    within `tolerance` grey levels (at full light) of the median. None where fewer than `min_free`
+    frames are given or their sizes differ.
     """
     if len(frames) < min_free or len({f.shape for f in frames}) != 1:
         return None
     height, width = frames[0].shape[:2]
     taken = np.stack([box_mask(boxes, height, width) for boxes in boxes_per_frame])
+    smooth = [_smoothed(f) for f in frames]
+    noise = _noise(smooth)
     image = np.zeros((height, width, 3), np.uint8)
     reliable = np.zeros((height, width), bool)
-    deviations = []
     for top in range(0, height, _STRIP_ROWS):
         rows = slice(top, min(top + _STRIP_ROWS, height))
-        strip = np.stack([f[rows] for f in frames]).astype(np.int16)
-        image[rows], reliable[rows], deviation = _strip(
-            strip, taken[:, rows], min_free, min_agreement, tolerance
-        )
-        deviations.append(deviation)
-    known = np.concatenate(deviations)
-    # 1.4826 turns a median absolute deviation into a standard deviation of normal noise.
-    noise = 1.4826 * float(np.median(known)) if len(known) else 0.0
+        strip = np.stack([f[rows] for f in smooth]).astype(np.int16)
+        image[rows], free, off = _strip(strip, taken[:, rows])
+        # In the dark people are less unlike the scene: agreement must be closer, as far as noise
+        # lets it.
+        near = np.maximum(tolerance * _light(image[rows]), min(tolerance, _AGREE_SIGMAS * noise))
+        agree = ((off <= near) & ~taken[:, rows]).sum(axis=0)
+        reliable[rows] = (free >= min_free) & (agree >= min_agreement * free)
     return Background(image, reliable, noise, len(frames))
 
 
 def _strip(
-    strip: NDArray[np.int16], taken: Mask, min_free: int, min_agreement: float, tolerance: float
-) -> tuple[Image, Mask, NDArray[np.float64]]:
-    """Median, reliability and the deviations of the reliable pixels of (n, rows, w, 3) samples."""
+    strip: NDArray[np.int16], taken: Mask
+) -> tuple[Image, NDArray[np.int_], NDArray[np.int16]]:
+    """Median (rows, w, 3) of the free samples (n, rows, w, 3), how many are free (rows, w), and how
+    far each sample is off (n, rows, w), grey levels.
+    """
     free = (~taken).sum(axis=0)
     samples = np.where(taken[..., None], _MISSING, strip)
     middle = np.maximum(free - 1, 0) // 2
     # Sorting along the last, contiguous axis is four times as fast.
     ranked = np.sort(np.ascontiguousarray(np.moveaxis(samples, 0, -1)), axis=-1)
     median = np.take_along_axis(ranked, middle[..., None, None], axis=-1)[..., 0]
-    gap = np.abs(strip - median).max(axis=3)
-    agree = ((gap <= tolerance) & ~taken).sum(axis=0)
-    reliable = (free >= min_free) & (agree >= min_agreement * free)
-    deviations = gap[:, reliable][::4].astype(float).mean(axis=0) if reliable.any() else np.zeros(0)
-    return np.where(free[..., None] > 0, median, 127).astype(np.uint8), reliable, deviations
+    image = np.where(free[..., None] > 0, median, 127).astype(np.uint8)
+    return image, free, np.abs(strip - median).max(axis=3)
+
+
+def _noise(smooth: Sequence[Image]) -> float:
+    """A channel's typical deviation from one frame to the next, where most of the image is still.
+
+    1.2533 mean absolute deviations are a normal one; a difference has the noise of both frames.
+    """
+    few = [f[::4, ::4].astype(np.int16) for f in smooth]
+    gaps = np.stack([np.abs(a - b) for a, b in pairwise(few)])
+    return 1.2533 / math.sqrt(2) * float(np.median(gaps.mean(axis=(0, 3))))
 
 
 def without(background: Background, boxes: NDArray[np.floating]) -> Background:

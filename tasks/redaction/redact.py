@@ -1,5 +1,5 @@
-"""Redaction, failing closed: the subject and the empty scene are shown, everything else is
-mosaiced.
+"""Redaction, failing closed: the subject and the empty scene are shown, everything else is one
+flat grey.
 
 A pixel is shown only for a reason: it equals the scene's reliable background, or it lies in the
 subject's own outline and in no box of anybody else. So a person that no detector found is still
@@ -21,8 +21,15 @@ from data_contracts.record import Record
 from data_contracts.time import CLOCK_HZ
 from models.files.manifest import default_face_scores, default_person_scores
 from models.interface import FaceScores, PersonScores
-from tasks.redaction.background import Background, Image, Mask, box_mask
-from tasks.redaction.mosaic import MIN_CELL_PX, Levels, Mosaic, level_of, level_of_head, whole_cells
+from tasks.redaction.background import Background, Image, Mask, Tell, box_mask
+from tasks.redaction.silhouette import (
+    MIN_CELL_PX,
+    Levels,
+    level_of,
+    level_of_head,
+    silhouette,
+    whole_cells,
+)
 
 Boxes = NDArray[np.floating]
 # Height of a head without neck over the stature (Drillis & Contini 1966: chin to vertex 0.13).
@@ -82,6 +89,12 @@ class RedactSettings(Record):
     differs_sigmas: float = Field(
         default=5.0, gt=0, description="the same in deviations of the sensor's noise"
     )
+    differs_most: float = Field(
+        default=20.0, gt=0, description="a pixel that is off by more differs in any noise"
+    )
+    differs_texture: float = Field(
+        default=7.0, gt=0, description="deviation of the difference that makes a window differ"
+    )
     speck_px: int = Field(
         default=24, ge=0, description="differing specks smaller than this area are noise"
     )
@@ -95,6 +108,16 @@ class RedactSettings(Record):
     def of(cls, person: PersonScores, face: FaceScores) -> RedactSettings:
         """For detectors other than the defaults."""
         return cls(person_score=person.hidden, sure_score=person.beside, face_score=face.hidden)
+
+    @property
+    def tell(self) -> Tell:
+        """What tells a pixel from the empty scene."""
+        return Tell(
+            levels=self.differs_levels,
+            most=self.differs_most,
+            sigmas=self.differs_sigmas,
+            texture=self.differs_texture,
+        )
 
 
 @dataclass(frozen=True)
@@ -111,7 +134,6 @@ def redact(
     other_boxes: Boxes,
     background: Background | None,
     settings: RedactSettings,
-    mosaic: Mosaic | None = None,
 ) -> Image:
     """The frame (h, w, 3) BGR with everybody but the subject hidden.
 
@@ -119,7 +141,7 @@ def redact(
     the subject is. `other_boxes` (m, 4) px: everybody else, bare boxes (they are grown here). Where
     the two overlap it is hidden.
     """
-    return (mosaic or Mosaic()).draw(
+    return silhouette(
         frame, levels_to_hide(frame, subject_boxes, other_boxes, background, settings)
     )
 
@@ -131,7 +153,7 @@ def levels_to_hide(
     background: Background | None,
     settings: RedactSettings,
 ) -> Levels:
-    """(h, w) mosaic level of each pixel; 0 is shown.
+    """(h, w) level of each pixel (cells of 2^level px are hidden); 0 is shown.
 
     A subject beside whom more differs from the empty scene than boxes explain is hidden: someone
     may reach into the outline.
@@ -143,14 +165,17 @@ def levels_to_hide(
     hide = np.array(
         [grown(box, settings) for box in np.asarray(other_boxes, float).reshape(-1, 4)]
     ).reshape(-1, 4)
+    own = np.zeros(levels.shape, bool)
     for box in np.asarray(subject_boxes, float).reshape(-1, 4):
         if background is None or not stranger_beside(
             differs & background.reliable, box, hide, settings
         ):
-            levels[outline(box[None], *frame.shape[:2])] = 0
+            own |= outline(box[None], *frame.shape[:2])
+    boxed = np.zeros_like(levels)
     for box in hide:
-        hide_box(levels, box)
-    return levels
+        hide_box(boxed, box)
+    # A box's exact sides tell of somebody's build: only before the subject are they kept.
+    return np.where(own, boxed, whole_cells(np.maximum(levels, boxed)))
 
 
 def stranger_beside(
@@ -239,7 +264,7 @@ def _differs(frame: Image, background: Background | None, settings: RedactSettin
     """(h, w): what is not known to be the empty scene; everything without one."""
     if background is None:
         return np.ones(frame.shape[:2], bool)
-    return background.differs(frame, settings.differs_levels, settings.differs_sigmas)
+    return background.differs(frame, settings.tell)
 
 
 def _unexplained(
@@ -270,4 +295,4 @@ def _unexplained(
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * spread + 1, 2 * spread + 1))
         part = cv2.dilate((labels[rows, columns] == label).astype(np.uint8), kernel)
         np.maximum(levels[rows, columns], part * level_of(w, h), out=levels[rows, columns])
-    return whole_cells(levels)
+    return levels

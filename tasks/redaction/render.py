@@ -20,9 +20,9 @@ from data_contracts.errors import VideoUnreadable
 from tasks.footage import video
 from tasks.footage.segment import fitted
 from tasks.redaction.background import Background, Image, box_mask, build_background, without
-from tasks.redaction.mosaic import Levels, Mosaic
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import Boxes, Detectors, RedactSettings, grown, levels_to_hide
+from tasks.redaction.silhouette import Levels, silhouette
 from tasks.redaction.who_is_where import FramePeople, box_at, everybody, locate
 
 Segment = tuple[datetime, bytes]
@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 
 class Judged(NamedTuple):
-    """A frame at the camera's calibrated size, who is where in it, and the mosaic level of each
-    pixel (0: shown).
+    """A frame at the camera's calibrated size, who is where in it, and the level of each pixel
+    (0: shown).
     """
 
     frame: video.Frame
@@ -84,8 +84,7 @@ def written(
     """The clip and the still of judged frames, by file name; none of no frames."""
     if not frames:
         return {}
-    mosaic = Mosaic()
-    hidden = [mosaic.draw(f.frame.image, f.levels) for f in frames]
+    hidden = [silhouette(f.frame.image, f.levels) for f in frames]
     faces_shown = [_face_shown(f.levels, f.place.subject) for f in frames]
     still = _best([f.frame.t_utc for f in frames], faces_shown, job.still_utc)
     return {

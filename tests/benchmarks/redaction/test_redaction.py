@@ -9,14 +9,15 @@ import pandas as pd
 from demo_frames import DEMO, frames_at
 
 from benchmarks.redaction.attack import face_in, head_crop, low_threshold
+from benchmarks.redaction.clothes import colours, named
 from benchmarks.redaction.footage import Dropout, Tracked
 from benchmarks.redaction.heads import Figures, compare
 from benchmarks.redaction.measure import count, jobs
 from data_contracts.tables.contracts import TRACKS
 from models.registry import load
 from tasks.footage.video import Frame
-from tasks.redaction.mosaic import Mosaic, level_of
 from tasks.redaction.render import Judged
+from tasks.redaction.silhouette import level_of, silhouette
 from tasks.redaction.who_is_where import NONE, FramePeople
 
 T0 = datetime(2026, 11, 16, tzinfo=UTC)
@@ -105,8 +106,8 @@ def test_clips_cover_the_subject_s_time() -> None:
     assert sum((job.end_utc - job.start_utc).total_seconds() for job in made) < 12
 
 
-def test_the_attack_finds_a_face_that_is_shown_and_none_under_a_mosaic() -> None:
-    """On the clean frame the detector finds the face at a true head; on the mosaiced one it does
+def test_the_attack_finds_a_face_that_is_shown_and_none_under_a_silhouette() -> None:
+    """On the clean frame the detector finds the face at a true head; on the redacted one it does
     not.
     """
     truth = pd.read_csv(DEMO / "truth" / "boxes.csv", parse_dates=["t_utc"])
@@ -123,4 +124,33 @@ def test_the_attack_finds_a_face_that_is_shown_and_none_under_a_mosaic() -> None
     eyes = low_threshold(load().face)
     assert face_in(eyes, head_crop(image, row)) is not None
     levels = np.full(image.shape[:2], level_of(row.x1 - row.x0, row.y1 - row.y0), np.uint8)
-    assert face_in(eyes, head_crop(Mosaic().draw(image, levels), row)) is None
+    assert face_in(eyes, head_crop(silhouette(image, levels), row)) is None
+
+
+def test_the_attack_on_clothes_learns_colours_across_cameras() -> None:
+    """People in colours of their own are named on a camera never seen; under one grey nobody is
+    named better than by chance, however unequally often people are seen.
+    """
+    rng = np.random.default_rng(3)
+    own = {f"N{i}": rng.uniform(40, 200, 9) for i in range(8)}
+    places = [
+        (name, camera) for i, name in enumerate(own) for camera in "abc" for _ in range(1 + i)
+    ]
+    clear = named([(n, c, own[n] + rng.normal(0, 8, 9)) for n, c in places])
+    assert clear.right > 0.95
+    assert (clear.people, round(clear.chance, 3)) == (8, 0.125)
+    grey = named([(n, c, np.full(9, 90.0)) for n, c in places])
+    assert grey.right <= grey.chance + 0.001
+
+
+def test_the_colours_of_a_body_are_its_own() -> None:
+    """Upper part, lower part and shoes are read where they are in the box, also where it leaves the
+    image.
+    """
+    image = np.zeros((100, 60, 3), np.uint8)
+    image[:50, 10:40] = (10, 20, 30)
+    image[50:90, 10:40] = (40, 50, 60)
+    image[90:, 10:40] = (70, 80, 90)
+    row = pd.Series({"x0": 10, "y0": 0, "x1": 40, "y1": 100})
+    assert colours(image, row).tolist() == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+    assert np.isfinite(colours(image, pd.Series({"x0": -30, "y0": 80, "x1": 9, "y1": 140}))).all()

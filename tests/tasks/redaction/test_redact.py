@@ -1,13 +1,12 @@
 """Redaction of one frame: what is shown, what is hidden, and that doubt hides."""
 
-import cv2
 import numpy as np
 import pytest
 from scene import HEIGHT, STRANGER, SUBJECT, WIDTH, empty_room, head_of, shown, with_person
 
 from tasks.redaction.background import Background, build_background, without
-from tasks.redaction.mosaic import MIN_CELL_PX, Mosaic, level_of
 from tasks.redaction.redact import RedactSettings, grown, levels_to_hide, outline, redact
+from tasks.redaction.silhouette import MIN_CELL_PX, level_of
 
 SETTINGS = RedactSettings()
 NOBODY = np.zeros((0, 4))
@@ -113,31 +112,20 @@ def test_a_head_is_at_most_four_cells_wide(size: tuple[int, int]) -> None:
     assert 0.6 * min(size) / cell <= 4
 
 
-def test_averaging_frames_recovers_nothing() -> None:
-    """The mean of 100 redacted frames of one face, each with fresh sensor noise, is the same coarse
-    mosaic.
+def test_the_outline_of_a_box_is_whole_cells(scene: Background) -> None:
+    """Two people whose boxes differ by less than a cell in width and height leave the same outline;
+    only before the subject are the box's own sides kept.
     """
-    rng = np.random.default_rng(3)
-    face = cv2.resize(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8), (48, 48))
-    levels = np.full((48, 48), level_of(80, 200), np.uint8)
-    mosaic = Mosaic(np.random.default_rng(5))
-    noisy = [
-        np.clip(face + rng.normal(0, 4, face.shape), 0, 255).astype(np.uint8) for _ in range(100)
-    ]
-    mean = np.mean([mosaic.draw(f, levels) for f in noisy], axis=0)
-    cell = 2 ** level_of(80, 200)
-    flat = cv2.resize(
-        cv2.resize(mean, (48 // cell, 48 // cell), interpolation=cv2.INTER_AREA),
-        (48, 48),
-        interpolation=0,
-    )
-    assert np.abs(mean - flat).max() < 1.0
-    truth = cv2.resize(
-        cv2.resize(face, (48 // cell, 48 // cell), interpolation=cv2.INTER_AREA),
-        (48, 48),
-        interpolation=0,
-    )
-    assert np.abs(flat - truth).mean() > 4.0
+    slim = np.array([470.0, 100, 560, 305])
+    broad = np.array([468.0, 98, 562, 307])
+    plain = empty_room(50)
+    drawn = [levels_to_hide(plain, NOBODY, box[None], scene, SETTINGS) > 0 for box in (slim, broad)]
+    assert (drawn[0] == drawn[1]).all()
+    beside = SUBJECT + np.array([46, 0, 46, 0])
+    shown = levels_to_hide(plain, SUBJECT[None], beside[None], scene, SETTINGS) == 0
+    left = int(grown(beside, SETTINGS)[0])
+    assert shown[200:280, left - 3 : left].all()
+    assert not shown[200:280, left + 1].any()
 
 
 def test_the_input_is_not_changed(scene: Background, frame: np.ndarray) -> None:
