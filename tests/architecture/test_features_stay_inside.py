@@ -113,12 +113,24 @@ def test_raw_outputs_stay_in_models() -> None:
 
 def test_no_search_by_appearance_without_its_scope() -> None:
     """Whoever calls the appearance embedder asks for that scope in the same function. Today nobody
-    does either.
+    calls it; that a call would be found is shown on one.
     """
     for path, tree in sources("tasks", "flows"):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and calls_appearance(node):
-                assert "require(case, 'appearance'" in ast.unparse(node), f"{path}:{node.name}"
+        assert not unasked(tree), path
+    call = "def f(case, models, crops):\n    {}\n    return models.appearance.embed(crops)"
+    assert unasked(ast.parse(call.format("pass"))) == ["f"]
+    assert unasked(ast.parse(call.format("require(case, 'appearance')"))) == []
+
+
+def unasked(tree: ast.AST) -> list[str]:
+    """Functions that call the appearance embedder and do not ask for its scope."""
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and calls_appearance(node)
+        and "require(case, 'appearance'" not in ast.unparse(node)
+    ]
 
 
 def calls_appearance(function: ast.FunctionDef) -> bool:
