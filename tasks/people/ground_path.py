@@ -1,4 +1,8 @@
-"""Paths on the ground, on a common grid of time, and how likely two of them are one person's."""
+"""Paths on the ground, on a common grid of time, and how likely two of them are one person's.
+
+Numbers without another source are chosen for the reason beside them and were not varied one by one;
+what they give together is measured in docs/accuracy.md (joined persons).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,24 @@ from tasks.ground.kalman import SPEED_SD_MPS, predict, smooth, with_lasting
 
 Array = NDArray[np.float64]
 
-# Errors of one pose last a few seconds: so many seconds of common path count as one independent
-# look.
+# Chosen: errors of one pose last a few seconds, so this much common path is one independent look.
 _LOOK_S = 2.0
-# No stretch is held to speak more strongly against one person than this: smoothing errs at a path's
-# ends.
+# Of a look that is cut short this share counts at least, the more the longer it is. Chosen.
+_LEAST_LOOK = 0.3
+# Chosen: no stretch speaks more strongly against one person, because smoothing errs at path's ends.
 _WORST = -12.0
-# Deviations of the difference that cannot be one person's, however short.
+# Deviations at which two positions are not one person's: a chance of exp(-5² / 2), 4 in a million,
+# for a normal error in the plane. More than this share of instants beyond it decides; fewer may be
+# wrong boxes. The share is chosen.
 _GATE = 5.0
+_BEYOND_SHARE = 0.2
+# A path has its own position up to half a tick from a detection, with a tenth for rounded times;
+# in slower footage up to half a frame, down to a frame in three ticks.
+_HALF_TICK = 0.55
+_SLOWEST_TICKS = 3.0
+# Speed of a straight line through a second of a smoothed path: chosen for the few centimetres of
+# jitter that smoothing leaves, and for people who brake or start.
+_SPEED_JITTER_MPS = 0.15
 
 
 @dataclass(frozen=True)
@@ -66,12 +80,17 @@ def path_of(rows: pd.DataFrame, origin: pd.Timestamp) -> GroundPath:
     v = np.stack([np.interp(ticks, at, column) for column in columns.T], 1)
     real = at[rows["score"].to_numpy(float) > 0]
     gap = np.abs(real[:, None] - ticks[None]).min(0) if len(real) else np.full(len(ticks), np.inf)
-    # Half a tick either side; slower footage (down to a frame in three ticks) still counts as seen
-    # throughout.
     step = float(np.median(np.diff(at))) if len(at) > 1 else 1.0
     key = (str(rows["camera_id"].iloc[0]), int(rows["track_id"].iloc[0]))
     cov = np.stack([v[:, [2, 3]], v[:, [3, 4]]], 1)
-    return GroundPath(key[0], (key,), ticks, v[:, :2], cov, gap <= max(0.55, 0.55 * min(step, 3.0)))
+    return GroundPath(
+        key[0],
+        (key,),
+        ticks,
+        v[:, :2],
+        cov,
+        gap <= _HALF_TICK * min(max(step, 1.0), _SLOWEST_TICKS),
+    )
 
 
 def fuse(paths: list[GroundPath], smoothed: bool = False) -> GroundPath:
@@ -106,7 +125,9 @@ def _bridged(path: GroundPath) -> GroundPath:
     cov = np.full((len(ticks), 2, 2), np.nan)
     seen = np.zeros(len(ticks), bool)
     at = path.ticks - path.start
-    xy[at], cov[at], seen[at] = path.xy, path.cov, path.seen
+    xy[at] = path.xy
+    cov[at] = path.cov
+    seen[at] = path.seen
     state, spread = smooth((ticks * CLOCK_S).astype(np.float64), xy, cov)
     return GroundPath(
         path.camera, path.tracks, ticks, state[:, :2], with_lasting(spread[:, :2, :2], cov), seen
@@ -128,7 +149,7 @@ def overlap_ratio(
     gap = a.xy[ia] - b.xy[ib]
     cov = a.cov[ia] + b.cov[ib]
     off = np.einsum("ni,nij,nj->n", gap, np.linalg.inv(cov), gap)
-    if np.mean(off > _GATE**2) > 0.2:
+    if np.mean(off > _GATE**2) > _BEYOND_SHARE:
         return _WORST, True
     each = (
         -0.5 * np.minimum(off, _GATE**2)
@@ -139,10 +160,8 @@ def overlap_ratio(
     total = 0.0
     for block in np.unique(blocks):
         inside = blocks == block
-        # A block that is cut short says less.
-        total += max(_WORST, float(each[inside].mean())) * min(
-            1.0, 0.3 + inside.sum() * CLOCK_S / _LOOK_S
-        )
+        whole = min(1.0, _LEAST_LOOK + inside.sum() * CLOCK_S / _LOOK_S)
+        total += max(_WORST, float(each[inside].mean())) * whole
     return total, True
 
 
@@ -235,8 +254,10 @@ def _end_state(
     else:
         slope = np.polyfit(t, path.xy[rows], 1)[0]
         state = np.r_[path.xy[row], slope]
-        # Jitter that smoothing leaves (a few cm over a second), and people who brake or start.
-        speed_var = 0.15**2 + 0.25 * float(np.trace(position)) / 2 / max(np.ptp(t), CLOCK_S) ** 2
+        # Half of a position's deviation in the plane, over the time of the line.
+        tilt = 0.25 * float(np.trace(position)) / 2 / max(np.ptp(t), CLOCK_S) ** 2
+        speed_var = _SPEED_JITTER_MPS**2 + tilt
     spread = np.zeros((4, 4))
-    spread[:2, :2], spread[2:, 2:] = position, np.eye(2) * speed_var
+    spread[:2, :2] = position
+    spread[2:, 2:] = np.eye(2) * speed_var
     return state, spread

@@ -27,16 +27,21 @@ from tasks.people.mask_over_time import mask_over_time
 Array = NDArray[np.float64]
 
 
-# Margins beyond this are all clear: the surest evidence goes first among them.
+# Log likelihood ratios that exceed the limit by this, odds of 55 to 1, are all clear: the surest
+# evidence goes first among them. Chosen.
 _CLEAR = 4.0
 
 
 class JoinSettings(Record):
-    """`accept` is the log likelihood ratio needed to join two paths.
+    """How tracks become persons. Chosen, together, for what the docstring says; measured together
+    as joined persons in docs/accuracy.md, not varied one by one.
 
-    `link_s` is the longest occlusion bridged, `density_per_m2` how densely other people stand (a
-    queue's spacing), `max_speed_mps` the fastest walk (the policy's default limit), `min_common_s`
-    the shortest overlap judged.
+    `accept`: log likelihood ratio needed to join two paths (odds of 2.7 to 1). `link_s`: longest
+    occlusion bridged. `density_per_m2`: how densely other people stand (one in 10 m²).
+    `max_speed_mps`: fastest walk, the policies' default limit. `min_common_s`: shortest overlap
+    judged, two ticks of the clock. `min_person_s`: a shorter path is left out; as long as the three
+    detections that a track needs. `same_camera_overlap_s`: two tracks that one camera sees together
+    for longer are two people; for less, one may be taking over from the other.
     """
 
     accept: float = 1.0

@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 
 # One change in ten minutes, an assumption: people change it once or twice in a visit, if at all.
 _CHANGES_PER_S = 1 / 600
-# Looks at one face within a second share pose and light: one look a second counts, and none more
-# than this (odds).
+# Looks at one face within a second share pose and light: one look a second counts, and none says
+# more than this (log odds, 20 to 1: one look in twenty may be wrong). Both chosen.
 _LOOK_S = 1.0
 _STRONGEST = 3.0
 # Chosen after trials on the demo's footage: further than this from any look nothing is said, unless

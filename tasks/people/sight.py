@@ -27,13 +27,17 @@ Array = NDArray[np.float64]
 
 
 class SightSettings(Record):
-    """How looks add up.
+    """How looks add up. Where no source stands, a number is chosen and was not varied; what they do
+    together is tried in tests/tasks/people/test_sight.py.
 
-    `correlation`: between looks of different seconds; many looks count as 1 / correlation
-    independent ones. `miss_*`: log likelihood ratio of a bare face compared and not proposed, at 32
-    and from 64 px on: a proposal that misses 7 of 10 of the subject's own faces at 32 px and 1 of
-    10 at 64 px. Assumed, not measured on enough footage. `masked_share` of it counts when the face
-    wears a mask: those are missed more often.
+    `look_s`: looks within it share pose and light and count once (`tasks.people.mask_over_time`
+    takes the same). `correlation`: between looks of different seconds; many looks count as 1 /
+    correlation independent ones. Chosen. `miss_*`: log likelihood ratio of a bare face compared and
+    not proposed, at 32 and from 64 px on: a proposal that misses 7 of 10 of the subject's own faces
+    at 32 px and 1 of 10 at 64 px. Assumed, not measured on enough footage. `masked_share` of it
+    counts when the face wears a mask: those are missed more often. Assumed. `apart_m`, `apart_s`:
+    two people are at different places when their mean positions over this time are this far apart:
+    ten times the median error of a position (0.10 m, docs/accuracy.md), for as long as `look_s`.
     """
 
     look_s: float = Field(default=1.0, gt=0)
@@ -123,7 +127,9 @@ def _against(looks: pd.DataFrame, settings: SightSettings) -> Array:
     """(n,) what each face would say if it was compared and not proposed."""
     width = looks["face_px"].to_numpy(float)
     bare = np.interp(
-        np.log2(np.maximum(width, 1.0)), [5.0, 6.0], [settings.miss_small, settings.miss_large]
+        np.log2(np.maximum(width, 1.0)),
+        np.log2([32.0, 64.0]),
+        [settings.miss_small, settings.miss_large],
     )
     masked = np.nan_to_num(looks["mask_p"].to_numpy(float, na_value=np.nan), nan=0.5)
     return bare * (1 - masked * (1 - settings.masked_share))

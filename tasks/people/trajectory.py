@@ -23,7 +23,8 @@ Array = NDArray[np.float64]
 
 class TrajectorySettings(Record):
     """`gap_s`: a shorter stretch without a position is not a gap. `bridge_s`: a bridged stretch
-    longer than this is left out.
+    longer than this is left out. Both are as long as the occlusion that `tasks.people.join` bridges
+    (`JoinSettings.link_s`).
     """
 
     gap_s: float = Field(default=3.0, ge=0)
