@@ -35,7 +35,7 @@ from flows.cases.receipts import earlier_receipt, own_receipt
 from flows.runtime.audit import audit, who_acts
 from flows.runtime.environment import Environment, environment
 from infra.local import store_index, traces
-from infra.signing import ensure_signing_key
+from infra.signing import load_signing_key
 from tasks.ending.purge import clean_reason, plan_deletion
 
 # A worker that was just writing when the key went may leave an object behind: then all steps are
@@ -229,7 +229,7 @@ def _receipt(
 
 
 def _store(env: Environment, receipt: Receipt) -> None:
-    token = ensure_signing_key(env.settings).sign(RECEIPT_TYPE, receipt.model_dump(mode="json"))
+    token = load_signing_key(env.settings).sign(RECEIPT_TYPE, receipt.model_dump(mode="json"))
     locked = (
         now_utc() + timedelta(days=env.settings.audit.lock_days) if env.audit_log.locked else None
     )

@@ -11,7 +11,7 @@ from data_contracts.deletion import JOURNAL_TYPE, DeletionPlan
 from data_contracts.errors import NotAuthorised, NotFound
 from flows.runtime.audit import audit, one_line
 from flows.runtime.environment import Environment
-from infra.signing import ensure_signing_key
+from infra.signing import load_signing_key
 from tasks.ending.journal import MAX_BYTES, read_journal
 
 _UNSIGNED = b"a purge was begun; its plan could not be signed"
@@ -28,7 +28,7 @@ def read(env: Environment, case_id: str, tell: bool = False) -> DeletionPlan | N
     except NotFound:
         return None
     try:
-        return read_journal(data, case_id, (ensure_signing_key(env.settings).public,))
+        return read_journal(data, case_id, (load_signing_key(env.settings).public,))
     except NotAuthorised as refusal:
         if tell and data != _UNSIGNED:
             audit(
@@ -44,7 +44,7 @@ def read(env: Environment, case_id: str, tell: bool = False) -> DeletionPlan | N
 
 def write(env: Environment, plan: DeletionPlan) -> bool:
     """Sign the plan and write it; True. Raises where key or store fail."""
-    token = ensure_signing_key(env.settings).sign(JOURNAL_TYPE, plan.model_dump(mode="json"))
+    token = load_signing_key(env.settings).sign(JOURNAL_TYPE, plan.model_dump(mode="json"))
     _put(env, plan.case_id, token.encode())
     return True
 

@@ -9,7 +9,7 @@ from data_contracts.case import CASE_ID
 from data_contracts.deletion import Receipt
 from data_contracts.errors import NotAuthorised, NotFound
 from flows.runtime.environment import Environment
-from infra.signing import ensure_signing_key
+from infra.signing import load_signing_key
 from tasks.ending.receipt import MAX_CHARS, verify_receipt
 
 
@@ -21,7 +21,7 @@ def own_receipt(env: Environment, key: str) -> Receipt | None:
         if env.store.stat(object_key.AUDIT, key).size > MAX_CHARS:
             return None
         text = env.store.get(object_key.AUDIT, key).decode(errors="replace")
-        receipt = verify_receipt(text, (ensure_signing_key(env.settings).public,))
+        receipt = verify_receipt(text, (load_signing_key(env.settings).public,))
     except (NotFound, NotAuthorised):
         return None
     whole = CASE_ID.match(receipt.case_id) and receipt.verified and receipt.passes
