@@ -37,6 +37,8 @@ Action = Literal[
 Outcome = Literal["success", "refused", "failed"]
 ActorRole = Literal["intake", "operator", "reviewer", "administrator", "service"]
 
+# The largest entry: twenty thousand cameras and as many sightings, in long names.
+MAX_ENTRY_BYTES = 16 * 1024 * 1024
 # The hash before the first entry.
 GENESIS = "0" * 64
 # The header's `typ` of a signed checkpoint.
@@ -142,6 +144,8 @@ def read_link(data: bytes) -> Link:
     """A stored entry. Raises BadInput where it is none, or is not written in its one canonical
     form.
     """
+    if len(data) > MAX_ENTRY_BYTES:
+        raise BadInput(f"no audit entry: more than {MAX_ENTRY_BYTES} bytes")
     try:
         found = Link.model_validate_json(data)
     except ValidationError as error:

@@ -27,8 +27,9 @@ _SEGMENT = re.compile(
 )
 
 # Entries of the audit log in one folder, so that the last one is found without listing all.
-_ENTRIES_A_FOLDER = 1000
-_AUDIT_ENTRY = re.compile(r"^entries/\d{9,}/(?P<sequence>\d{12,})\.json$")
+ENTRIES_A_FOLDER = 1000
+_AUDIT_ENTRY = re.compile(r"^entries/\d{9,15}/(?P<sequence>\d{12,18})\.json\Z", re.ASCII)
+_AUDIT_FOLDER = re.compile(r"^\d{9,15}\Z", re.ASCII)
 
 
 class SegmentName(NamedTuple):
@@ -160,7 +161,19 @@ def purge_journal(case_id: str) -> str:
 
 def audit_entry(sequence: int) -> str:
     """An entry of the audit log, by its number."""
-    return f"{AUDIT_ENTRIES}{sequence // _ENTRIES_A_FOLDER:09d}/{sequence:012d}.json"
+    return f"{audit_folder(sequence // ENTRIES_A_FOLDER)}{sequence:012d}.json"
+
+
+def audit_folder(number: int) -> str:
+    """The prefix of the entries of one folder."""
+    return f"{AUDIT_ENTRIES}{number:09d}/"
+
+
+def read_audit_folder(name: str) -> int | None:
+    """The number of the folder of entries that a name is, or None where it is not one."""
+    if not _AUDIT_FOLDER.match(name) or audit_folder(int(name)) != f"{AUDIT_ENTRIES}{name}/":
+        return None
+    return int(name)
 
 
 def read_audit_entry(key: str) -> int | None:

@@ -10,19 +10,19 @@ docs/decisions/0008-audit-chain.md.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from data_contracts import object_key
 from data_contracts.audit import (
     CHECKPOINT_TYPE,
     GENESIS,
+    MAX_ENTRY_BYTES,
     AuditEntry,
     AuditEvent,
     Checkpoint,
@@ -35,6 +35,8 @@ from data_contracts.audit import (
 from data_contracts.errors import BadInput, NotFound, StoreError
 from data_contracts.object_key import AUDIT
 from data_contracts.time import now_utc
+from infra.audit_end import last_entry
+from infra.checkpoint_file import keep_checkpoint, read_checkpoints, signed_entry
 from infra.settings import Settings
 from infra.signing import InstallationKey, find_signing_key
 from infra.store import ObjectInfo, ObjectStore
@@ -45,6 +47,8 @@ _WALK = 16
 # wrong.
 _ATTEMPTS = 2000
 _READERS = 8
+# What is read of an object that is too long to be an entry: enough to be hashed and reported.
+_BEGINNING = 65_536
 
 
 class StoredEntry(NamedTuple):
@@ -108,10 +112,9 @@ class AuditLog:
 
     def read(self) -> Iterator[StoredEntry]:
         """All versions of all entries by number, the oldest version first."""
-        found = sorted(
-            self._versions(object_key.AUDIT_ENTRIES), key=lambda i: (i.key, i.last_modified)
-        )
+        found = self._versions(object_key.AUDIT_ENTRIES)
         numbered = [(n, i) for i in found if (n := object_key.read_audit_entry(i.key)) is not None]
+        numbered.sort(key=lambda item: (item[0], item[1].last_modified))
         with ThreadPoolExecutor(_READERS) as pool:
             yield from pool.map(self._stored, numbered)
 
@@ -119,6 +122,18 @@ class AuditLog:
         """Keys below the entries' prefix that are no entry's."""
         found = {i.key for i in self._versions(object_key.AUDIT_ENTRIES)}
         return sorted(key for key in found if object_key.read_audit_entry(key) is None)
+
+    def last(self) -> Link | None:
+        """The last entry that can be read; None in an empty log."""
+        with self._lock:
+            number = self._find_head().sequence
+        for sequence in range(number, max(0, number - _WALK), -1):
+            versions = self._versions(object_key.audit_entry(sequence))
+            for info in sorted(versions, key=lambda i: i.last_modified):
+                if not info.is_delete_marker:
+                    with suppress(BadInput):
+                        return read_link(self._bytes(info))
+        return None
 
     def witnessed(self) -> list[str]:
         """The signed checkpoints that this home has made, oldest first."""
@@ -177,21 +192,27 @@ class AuditLog:
         return made
 
     def _find_head(self) -> _Head:
-        """The last entry. Folders are listed, then one folder: never all entries. Hidden (marked)
-        entries count too.
+        """The last entry that is reached without a hole. Folders are listed, then the last ones:
+        never all entries. Hidden (marked) entries count too.
         """
-        for folder in reversed(self.store.folders(AUDIT, object_key.AUDIT_ENTRIES)):
-            found = self._versions(f"{object_key.AUDIT_ENTRIES}{folder}/")
-            numbers = [
-                n
-                for i in found
-                if not i.is_delete_marker and (n := object_key.read_audit_entry(i.key))
-            ]
-            if numbers:
-                self._head = _Head(max(numbers), self._hash_at(max(numbers)) or GENESIS)
-                return self._head
-        self._head = _Head(0, GENESIS)
+        names = self.store.folders(AUDIT, object_key.AUDIT_ENTRIES)
+        folders = {n for name in names if (n := object_key.read_audit_folder(name)) is not None}
+        number = last_entry(folders, self._numbers_of, self._signed_entry())
+        self._head = _Head(number, (self._hash_at(number) if number else None) or GENESIS)
         return self._head
+
+    def _numbers_of(self, folder: int) -> set[int]:
+        found = self._versions(object_key.audit_folder(folder))
+        numbers = (object_key.read_audit_entry(i.key) for i in found if not i.is_delete_marker)
+        return {number for number in numbers if number is not None}
+
+    def _signed_entry(self) -> int:
+        """The entry of the last checkpoint that this home made; 0 where it made none."""
+        try:
+            made = self.witnessed()
+        except BadInput:
+            return 0
+        return signed_entry(made[-1]) if made else 0
 
     def _hash_at(self, sequence: int) -> str | None:
         """The hash of an entry, None where it is gone. Of several versions the first that is whole:
@@ -205,7 +226,7 @@ class AuditLog:
         ]
         hashes = []
         for info in sorted(versions, key=lambda i: i.last_modified):
-            data = self.store.get(AUDIT, info.key, version_id=info.version_id)
+            data = self._bytes(info)
             try:
                 found = read_link(data)
             except BadInput:
@@ -224,38 +245,16 @@ class AuditLog:
         if info.is_delete_marker:
             return StoredEntry(sequence, None)
         try:
-            return StoredEntry(
-                sequence, self.store.get(AUDIT, info.key, version_id=info.version_id)
-            )
+            return StoredEntry(sequence, self._bytes(info))
         except NotFound:
             return StoredEntry(sequence, None)
+
+    def _bytes(self, info: ObjectInfo) -> bytes:
+        """A version's bytes; of one that is too long to be an entry the beginning."""
+        length = _BEGINNING if info.size > MAX_ENTRY_BYTES else 0
+        return self.store.get(AUDIT, info.key, length=length, version_id=info.version_id)
 
 
 def open_audit_log(store: ObjectStore, settings: Settings) -> AuditLog:
     """The audit log with this installation's key, where this process has it."""
     return AuditLog(store, settings, find_signing_key(settings))
-
-
-def read_checkpoints(path: Path) -> list[str]:
-    """Checkpoints from a file, one a line; none where there is no file. Raises BadInput when it
-    cannot be read.
-    """
-    try:
-        return [
-            line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip()
-        ]
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: checkpoints cannot be read ({error})") from None
-
-
-def keep_checkpoint(path: Path, signed: str) -> None:
-    """Append a checkpoint to this home's file (mode 0600): it outlives whatever happens to the
-    store.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="ascii"
-    ) as file:
-        file.write(signed + "\n")

@@ -21,7 +21,8 @@ from data_contracts.signature import PublicKey
 from flows.cli.console import console, read_file, say, write_private
 from flows.runtime.audit import audit, pseudonym, this_user
 from flows.runtime.environment import Environment, environment
-from infra.audit_log import StoredEntry, read_checkpoints
+from infra.audit_log import StoredEntry
+from infra.checkpoint_file import read_checkpoints
 from infra.settings import load_settings
 from infra.signing import find_signing_key
 from tasks.audit.chain import Verdict

@@ -19,8 +19,12 @@ from data_contracts.signature import PublicKey
 from tasks.consent.jws import verify_signed
 
 FindingKind = Literal[
-    "changed", "removed", "reordered", "forked", "truncated", "forged", "unreadable"
+    "changed", "removed", "reordered", "forked", "truncated", "forged", "unreadable", "outlier"
 ]
+
+# An entry that is further from the one before it than this is not the log's: a writer takes the
+# next number. It is set aside, unless a signed checkpoint says that the log was so long.
+_FAR = 1000
 
 
 class Finding(NamedTuple):
@@ -59,6 +63,8 @@ def verify(
     checkpoints are not checked.
     """
     placed, findings = _place(items)
+    outside = list(outside)
+    placed, findings = _near(placed, findings, _signed_for(outside, keys))
     findings += _forks(placed)
     chain = {number: links[0] for number, links in placed.items()}
     findings += _gaps(
@@ -66,7 +72,7 @@ def verify(
     )
     findings += _breaks(chain)
     signed = [(n, chain[n].entry.checkpoint) for n in sorted(chain) if chain[n].entry.checkpoint]
-    vouched, wrong = _check_points(chain, signed, list(outside), keys)
+    vouched, wrong = _check_points(chain, signed, outside, keys)
     last = max(chain, default=0)
     return Verdict(
         entries=len(chain),
@@ -108,6 +114,36 @@ def _place(
         last = max(last, number)
         placed.setdefault(number, []).append(found)
     return placed, findings
+
+
+def _near(
+    placed: dict[int, list[Link]], findings: list[Finding], signed_for: int
+) -> tuple[dict[int, list[Link]], list[Finding]]:
+    """Without what lies far behind the log's end, which becomes a finding of its own."""
+    last = 0
+    far: list[int] = []
+    for number in sorted({*placed, *(f.sequence for f in findings)}):
+        if far or (number - last > _FAR and number > signed_for):
+            far.append(number)
+        else:
+            last = number
+    why = f"nothing leads to it from entry {last}; it is set aside and never followed"
+    return (
+        {number: links for number, links in placed.items() if number <= last},
+        [f for f in findings if f.sequence <= last] + [Finding(n, "outlier", why) for n in far],
+    )
+
+
+def _signed_for(outside: list[str], keys: Sequence[PublicKey]) -> int:
+    """The length of the log that a valid checkpoint from outside vouches for."""
+    lengths = [0]
+    for token in outside:
+        try:
+            point = Checkpoint.model_validate(verify_signed(token, CHECKPOINT_TYPE, keys))
+        except (NotAuthorised, ValidationError):
+            continue
+        lengths.append(point.sequence)
+    return max(lengths)
 
 
 def _forks(placed: dict[int, list[Link]]) -> list[Finding]:

@@ -13,7 +13,8 @@ from data_contracts import object_key
 from data_contracts.audit import AuditEvent, canonical
 from data_contracts.errors import BadInput, KeyMissing, StoreError
 from data_contracts.object_key import AUDIT
-from infra.audit_log import AuditLog, open_audit_log, read_checkpoints
+from infra.audit_log import AuditLog, open_audit_log
+from infra.checkpoint_file import read_checkpoints
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key, find_signing_key, load_signing_key, publish_public_key
 from infra.store import ObjectStore
