@@ -34,7 +34,7 @@ from tasks.footage import video
 from tasks.observe.follow import follow_segment
 from tasks.observe.template import build_template
 from tasks.people.join import join
-from tasks.people.sight import sight
+from tasks.people.subject import sight
 from tasks.people.track import track
 from tasks.redaction.hidden_people import with_unseen
 from tasks.redaction.plan import surely

@@ -14,7 +14,9 @@ from infra.case_store import CaseStore
 from infra.key_source import load_master_keys
 from infra.settings import Settings, load_settings
 from infra.store import ObjectStore
+from models.interface import FaceScores, PersonScores
 from models.registry import Models, ModelSettings
+from models.registry import detector_scores as scores_of_models
 from models.registry import load as load_models
 from tasks.consent.grant_token import read_trusted_keys
 
@@ -65,6 +67,11 @@ def site(env: Environment) -> Site:
 def models(env: Environment) -> Models:
     """The models of this process, loaded once. Raises ModelUnavailable with what to do."""
     return load_models(model_settings(env.settings))
+
+
+def detector_scores(env: Environment) -> tuple[PersonScores, FaceScores]:
+    """What the scores of the chosen detectors are worth; loads no network."""
+    return scores_of_models(model_settings(env.settings))
 
 
 def model_settings(settings: Settings) -> ModelSettings:

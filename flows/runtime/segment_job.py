@@ -21,7 +21,8 @@ from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.subject_template import load_template
 from tasks.observe.follow import FollowSettings, follow_segment
-from tasks.observe.scan import ScanSettings, scan_segment
+from tasks.observe.motion import MotionSettings
+from tasks.observe.scan import scan_segment
 
 Look = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
@@ -34,7 +35,7 @@ def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
 @stage(
     "scan",
     makes={"candidates": CANDIDATES, "reports": SEGMENT_REPORTS},
-    settings=lambda case: (ScanSettings(), case.policy.search),
+    settings=lambda case: (MotionSettings(), case.policy.search),
     uses_models=True,
     scope="case",
     unit=True,
@@ -42,7 +43,7 @@ def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
 )
 def scan_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
     """Key frames of one segment: who is proposed as the subject."""
-    return _look(work, scan_segment, work[ScanSettings], **job)
+    return _look(work, scan_segment, work[MotionSettings], **job)
 
 
 @stage(

@@ -13,9 +13,10 @@ from data_contracts.tables.contracts import (
     TRACKS,
     TRAJECTORY,
 )
+from flows.runtime.environment import detector_scores, environment
 from flows.runtime.stage import Work, stage
 from tasks.people.join import JoinSettings, join
-from tasks.people.sight import SightSettings, sight
+from tasks.people.subject import SightSettings, sight
 from tasks.people.track import TrackSettings, track
 from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajectory
 
@@ -24,7 +25,12 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
     "track, join, sight",
     takes={"detections": DETECTIONS},
     makes={"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS},
-    settings=lambda case: (TrackSettings(), JoinSettings(), SightSettings(), case.policy.search),
+    settings=lambda case: (
+        TrackSettings.of(detector_scores(environment())[0]),
+        JoinSettings(),
+        SightSettings(),
+        case.policy.search,
+    ),
 )
 def find_people(work: Work, detections: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
     """Track each camera's detections, join overlapping cameras on the ground, and say which tracks

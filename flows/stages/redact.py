@@ -26,6 +26,7 @@ from data_contracts.tables.contracts import (
     TRACKS,
 )
 from data_contracts.time import Interval, Utc
+from flows.runtime.environment import detector_scores, environment
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
 from flows.runtime.segment_job import one_camera, read_footage
@@ -64,7 +65,7 @@ class PictureUnit(Record):
         "contacts": CONTACTS,
     },
     makes={"pictures": PICTURES, "gaps": GAPS},
-    settings=lambda _case: (RedactSettings(),),
+    settings=lambda _case: (RedactSettings.of(*detector_scores(environment())),),
     uses_models=True,
     fresh=True,
 )
@@ -122,7 +123,7 @@ def render_unit(unit: PictureUnit) -> StageResult:
     "pictures",
     takes=_PEOPLE,
     makes={"pictures": PICTURES},
-    settings=lambda _case: (RedactSettings(),),
+    settings=lambda _case: (RedactSettings.of(*detector_scores(environment())),),
     uses_models=True,
     unit=True,
     decides=one_camera,

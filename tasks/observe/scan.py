@@ -7,17 +7,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pydantic import Field
 
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Camera
 from data_contracts.errors import VideoUnreadable
 from data_contracts.policy import SearchSettings
-from data_contracts.record import Record
 from data_contracts.tables.contracts import CANDIDATES
 from models.geometry import best_of_each
 from tasks.consent.authorise import require
@@ -25,23 +21,11 @@ from tasks.footage.segment import SegmentReport, fitted
 from tasks.footage.video import Frame, key_frames
 from tasks.observe.face import Face, expected_face_px, find_faces
 from tasks.observe.match import match
+from tasks.observe.motion import MotionGate, MotionSettings
 from tasks.observe.template import SubjectTemplate
 
 if TYPE_CHECKING:
     from models.registry import Models
-
-
-class ScanSettings(Record):
-    """How to look. Motion: a change of `motion_levels` grey levels in `motion_share` of a picture
-    `motion_width` wide.
-
-    Sensor noise after shrinking to 160 px is below 3 levels; a head large enough to compare covers
-    over 0.1 %.
-    """
-
-    motion_width: int = Field(default=160, ge=32)
-    motion_levels: float = Field(default=10.0, gt=0)
-    motion_share: float = Field(default=0.0005, gt=0, lt=1)
 
 
 class ScanResult(NamedTuple):
@@ -49,33 +33,6 @@ class ScanResult(NamedTuple):
 
     candidates: pd.DataFrame
     report: pd.DataFrame
-
-
-class MotionGate:
-    """Lets a picture pass when it differs from the last one that passed; a change of light alone
-    does not count.
-    """
-
-    def __init__(self, settings: ScanSettings) -> None:
-        self._settings = settings
-        self._last: NDArray[np.float32] | None = None
-
-    def moved(self, image: NDArray[np.uint8]) -> bool:
-        """Whether something moved since the last picture for which this was True; always True for
-        the first.
-        """
-        height = max(1, round(image.shape[0] * self._settings.motion_width / image.shape[1]))
-        small = cv2.resize(
-            image, (self._settings.motion_width, height), interpolation=cv2.INTER_AREA
-        )
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
-        if self._last is not None:
-            change = grey - self._last
-            change -= np.median(change)
-            if np.mean(np.abs(change) > self._settings.motion_levels) < self._settings.motion_share:
-                return False
-        self._last = grey
-        return True
 
 
 def scan_segment(
@@ -87,7 +44,7 @@ def scan_segment(
     template: SubjectTemplate,
     models: Models,
     search: SearchSettings,
-    settings: ScanSettings | None = None,
+    settings: MotionSettings | None = None,
 ) -> ScanResult:
     """Faces in one segment that are proposed as the subject's. `start_utc` is the segment's first
     frame.
@@ -96,7 +53,7 @@ def scan_segment(
     Raises NotAuthorised where consent and approval do not name the face search and this camera.
     """
     require(case, "face", camera.camera_id)
-    settings = settings or ScanSettings()
+    settings = settings or MotionSettings()
     gate = MotionGate(settings)
     rows = []
     report = SegmentReport(key, camera.camera_id, start_utc)

@@ -96,7 +96,7 @@ def _jumps(frames: Sequence[Instant], at: Floats, settings: RedactSettings) -> N
 
     The subject's stretch has the most of the subject's faces; without any, it is by far the
     longest, or there is none. Which tracks are the subject's was judged for each by
-    `tasks.people.sight`.
+    `tasks.people.subject`.
     """
     strange = np.zeros(len(frames), bool)
     for track in {frame.track for frame in frames if frame.subject is not None}:

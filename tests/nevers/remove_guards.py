@@ -295,7 +295,7 @@ GUARDS = (
     ),
     Guard("4 expiry ends a case", "tasks/ending/purge.py", "now >= case.expires_utc", "False"),
     Guard(
-        "5 nothing is confirmed by itself", "tasks/people/sight.py", '"unreviewed"', '"confirmed"'
+        "5 nothing is confirmed by itself", "tasks/people/subject.py", '"unreviewed"', '"confirmed"'
     ),
 )
 

@@ -15,7 +15,7 @@ from subject_case import subject_case
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import MEMBERS, TRACKS
 from tasks.artefacts.report import render_report
-from tasks.people.sight import sight
+from tasks.people.subject import sight
 
 ROOT = Path(__file__).parents[2]
 

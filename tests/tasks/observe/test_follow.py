@@ -19,7 +19,8 @@ from tasks.footage.segment import fitted
 from tasks.observe.face import find_faces, turn_of
 from tasks.observe.follow import detect_people, follow_segment
 from tasks.observe.match import match
-from tasks.observe.scan import MotionGate, ScanSettings, scan_segment
+from tasks.observe.motion import MotionGate, MotionSettings
+from tasks.observe.scan import scan_segment
 from tasks.observe.template import build_template
 
 DEMO = Path(__file__).parents[3] / "demo"
@@ -181,7 +182,7 @@ def test_a_blurred_face_says_nothing(models, template):
 
 def test_motion_gate():
     """Still pictures and changes of light are skipped; something the size of a head is not."""
-    gate = MotionGate(ScanSettings())
+    gate = MotionGate(MotionSettings())
     rng = np.random.default_rng(0)
     scene = rng.integers(60, 180, (360, 640, 3), np.uint8)
     scene = cv2.GaussianBlur(scene, (0, 0), 8)

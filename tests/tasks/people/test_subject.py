@@ -12,7 +12,7 @@ from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import MEMBERS, SIGHTINGS, TRACKS
 from data_contracts.tables.validate import validate
 from tasks.people.mask_over_time import mask_over_time
-from tasks.people.sight import sight
+from tasks.people.subject import sight
 
 T0 = pd.Timestamp("2026-11-16T00:00:00Z")
 SEARCH = SearchSettings()
