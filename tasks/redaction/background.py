@@ -29,6 +29,7 @@ _STRIP_ROWS = 32
 # are scaled down to: below some 4 levels lies the coding's own noise.
 _FULL_LIGHT = 128.0
 _LEAST_LIGHT = 0.25
+# Light is that of the surroundings, not of a person: chosen, about twice the least head.
 _LIGHT_PX = 31
 # Windows of 9 px: a third of the smallest head that counts, and some 27 independent numbers, of
 # which the deviation strays by 14 %: five times that is 1.7 deviations.
@@ -119,7 +120,9 @@ def build_background(
 
     A pixel is reliable when at least `min_free` frames saw it free and `min_agreement` of those lie
     within `tolerance` grey levels (at full light) of the median. None where fewer than `min_free`
-    frames are given or their sizes differ.
+    frames are given or their sizes differ. The three limits are chosen and were not varied: one of
+    five samples may show somebody who passes, and `tolerance` is less than what makes a pixel
+    differ (`RedactSettings.differs_levels`).
     """
     if len(frames) < min_free or len({f.shape for f in frames}) != 1:
         return None

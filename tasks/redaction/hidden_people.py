@@ -18,8 +18,8 @@ from tasks.redaction.redact import RedactSettings
 from tasks.redaction.switched_tracks import without_strayed
 
 Array = NDArray[np.float64]
-# A tall adult, and half of the breadth of shoulders with the arms (ANSUR: 0.51 m at the 50th
-# percentile), in metres.
+# A tall adult (two deviations of `tasks.ground.position` above the mean, in shoes), and half of the
+# breadth of shoulders with the arms (ANSUR: 0.51 m at the 50th percentile), in metres.
 _HEIGHT_M = 1.85
 _HALF_BREADTH_M = 0.26
 # Two standard deviations of the position, at most this: a body's length off is not known at all.

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.record import Record
-from data_contracts.time import Utc
+from data_contracts.time import CLOCK_S, Utc
 
-# Positions are on a common clock of 5 Hz, frames on each camera's own.
-_SAME_INSTANT = pd.Timedelta(milliseconds=200)
+# Positions are on a common clock, frames on each camera's own: at most a step of the clock apart.
+_SAME_INSTANT = pd.Timedelta(seconds=CLOCK_S)
 
 
 class PictureJob(Record):

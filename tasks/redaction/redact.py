@@ -34,15 +34,31 @@ from tasks.redaction.silhouette import (
 Boxes = NDArray[np.floating]
 # Height of a head without neck over the stature (Drillis & Contini 1966: chin to vertex 0.13).
 _HEAD_SHARE_OF_HEIGHT = 0.13
+# Where somebody beside the subject is looked for: half a box's width aside, two heads above, and
+# not in the lowest fifth, where shadows lie. Chosen.
+_ABOVE_SHARE = 0.3
+_FLOOR_SHARE = 0.2
 # What a detector says of one image: xyxy (n, 4) px and score (n,).
 Found = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
 class RedactSettings(Record):
-    """How cautious redaction is. Defaults are measured in docs/redaction.md.
+    """How cautious redaction is.
 
-    The scores are the detectors' own: their defaults stand beside the default detectors in
-    models/files/manifest.yaml.
+    What the defaults do together is measured in docs/redaction.md. Their sources, and where there
+    is none the reason for which they are chosen (no other values were measured):
+
+    - scores are the detectors' own: defaults and sources stand in models/files/manifest.yaml;
+    - `match_iou`: chosen, as the overlap at which detectors take two boxes for one person (0.6 in
+      NanoDet's test, 0.5 in `models.geometry`), with the stricter of the two;
+    - `margin`, `margin_px`: chosen, for boxes that cut off hair, hats and sleeves;
+    - `spread`: chosen, 12 px at 720 rows, and never less than half of the least cell;
+    - `neighbours_s`: chosen, two frames of a clip on either side;
+    - `vanished_s`: the longest occlusion after which a person is joined (`JoinSettings.link_s`);
+    - `differs_*`: docs/redaction.md, in noise and dim light;
+    - `speck_px`: chosen, an eighth of the least cell hidden (16 x 16 px);
+    - `clip_s`: chosen, so that a clip shows one moment and little else;
+    - `background_frames`: chosen, five times the five that must have seen a pixel free.
     """
 
     person_score: float = Field(
@@ -192,9 +208,9 @@ def stranger_beside(
     wide = x1 - x0
     high = y1 - y0
     left = max(0, int(x0 - wide / 2))
-    top = max(0, int(y0 - 0.3 * high))
+    top = max(0, int(y0 - _ABOVE_SHARE * high))
     part = differs[
-        top : max(top, int(y1 - 0.2 * high)), left : max(left, int(x1 + wide / 2))
+        top : max(top, int(y1 - _FLOOR_SHARE * high)), left : max(left, int(x1 + wide / 2))
     ].astype(np.uint8)
     shift = np.array([left, top, left, top])
     for box in (grown(subject, settings), *hidden):
@@ -238,7 +254,8 @@ def outline(boxes: Boxes, height: int, width: int) -> Mask:
     px.
 
     A box's upper corners are where a neighbour's head shows, so the top quarter is only the middle
-    half, as an ellipse.
+    half, as an ellipse. The shares are chosen: a head two thirds as wide as the box, and a trunk
+    that fills it.
     """
     mask = np.zeros((height, width), np.uint8)
     for x0, y0, x1, y1 in np.asarray(boxes, float).reshape(-1, 4):

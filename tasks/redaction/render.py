@@ -181,7 +181,10 @@ def _spaced(items: Sequence[T], count: int) -> list[T]:
 
 
 def _face_shown(levels: NDArray[np.uint8], subject: Boxes) -> float:
-    """Share of the subject's head that stays visible, -1 where there is no subject."""
+    """Share of the subject's head that stays visible, -1 where there is no subject.
+
+    The head is taken as the box's top quarter, in its middle three fifths (`redact.outline`).
+    """
     if not len(subject):
         return -1.0
     x0, y0, x1, y1 = subject[0]
@@ -196,13 +199,13 @@ def _best(times: Sequence[datetime], faces_shown: Sequence[float], still_utc: da
     """Index of the still: of the frames that show about the most of the subject's head, the nearest
     to the moment.
     """
-    # A tenth less of the head is worth a frame closer to the moment.
+    # Chosen: a tenth less of the head is worth a frame closer to the moment.
     good = [i for i, share in enumerate(faces_shown) if share >= max(faces_shown) - 0.1]
     return min(good, key=lambda i: abs(times[i] - still_utc))
 
 
 def _jpeg(image: Image) -> bytes:
-    # Quality 85 keeps a face judgeable; OpenCV writes no metadata.
+    # Chosen: at quality 85 a face can be judged by eye. OpenCV writes no metadata.
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])
     assert done
     return data.tobytes()

@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.time import CLOCK_S
+
 Flags = NDArray[np.bool_]
 # Beyond this and two deviations the places are not one person's; within it they are. Half of the
 # distance at which people talk (Hall 1966: personal distance, 0.46 to 1.2 m): what is nearer to the
 # subject elsewhere than to whom they talk to.
 _APART_M = 0.5
 _SIGMAS = 2.0
-# Rows of two cameras are of one moment where they fall into the same fifth of a second: the footage
-# is followed at 5 a second.
-_TICK_NS = 200_000_000
+# Rows of two cameras are of one moment where they fall into the same step of the common clock.
+_TICK_NS = round(CLOCK_S * 1e9)
 # So many moments at another place than the subject make somebody a bystander: a second, as long as
 # one wrong box may last.
 _BYSTANDER_TICKS = 5

@@ -25,11 +25,22 @@ from tasks.redaction.switched_tracks import STRAYED
 
 NONE: Boxes = np.zeros((0, 4))
 # One track is one person: a hole of this long is drawn through, and hides too much rather than too
-# little.
+# little. Chosen, well above the 2 s after which a track ends (`TrackSettings.lost_s`).
 _BRIDGE_S = 10.0
-# How far around a clip tracks are looked at for who came and who left: longer than most talks in a
-# corridor.
+# How far around a clip tracks are looked at for who came and who left. Chosen: longer than
+# the longest meeting of the demo (75 s, demo/truth/README.md).
 _CONTEXT_S = 120.0
+# A piece of the subject lies in the subject's box up to a tenth (the box's jitter), and its top is
+# at the subject's within a fifth of the width aside and a quarter down: less than a head away.
+# Chosen.
+_INSIDE_SHARE = 0.9
+_HEAD_ASIDE = 0.2
+_HEAD_DOWN = 0.25
+# The subject's own face is within a third of the box's width of where the head is. Chosen: a second
+# head does not fit in between.
+_FACE_OFF = 0.35
+# Faces are looked for so far beside the box, in widths, so that none is cut at its edge. Chosen.
+_CROP_EDGE = 0.2
 # Frames looked at together: bounds memory (a 1080p frame is 6 MB).
 _BATCH = 8
 
@@ -200,11 +211,12 @@ def _is_part(
     Detectors answer at low scores also to a person's upper or lower half. A piece whose top middle
     is the subject's head holds no other visible head; any other unsure piece is somebody.
     """
-    if score >= settings.sure_score or _inside(box, subject) < 0.9:
+    if score >= settings.sure_score or _inside(box, subject) < _INSIDE_SHARE:
         return False
     width = subject[2] - subject[0]
     head_off_x = abs((box[0] + box[2]) - (subject[0] + subject[2])) / 2
-    return bool(head_off_x <= 0.2 * width and abs(box[1] - subject[1]) <= 0.25 * width)
+    head_off_y = abs(box[1] - subject[1])
+    return bool(head_off_x <= _HEAD_ASIDE * width and head_off_y <= _HEAD_DOWN * width)
 
 
 def _own_face(
@@ -220,7 +232,7 @@ def _own_face(
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     off = np.abs(centre - head).max(axis=1)
     nearest = int(off.argmin())
-    return nearest if off[nearest] <= 0.35 * (x1 - x0) else -1
+    return nearest if off[nearest] <= _FACE_OFF * (x1 - x0) else -1
 
 
 def box_at(
@@ -292,7 +304,7 @@ def _faces_at(image: Image, subject: NDArray[np.floating] | None, detectors: Det
     if subject is None or detectors.faces is None:
         return NONE, np.zeros(0)
     x0, y0, x1, y1 = subject[:4]
-    edge = 0.2 * (x1 - x0)
+    edge = _CROP_EDGE * (x1 - x0)
     left = max(0, int(x0 - edge))
     top = max(0, int(y0 - edge))
     crop = image[top : max(top, int(y1)), left : max(left, int(x1 + edge))]
