@@ -6,7 +6,6 @@ import time
 
 from prefect import flow, get_run_logger
 
-from data_contracts.errors import EncounterError
 from data_contracts.time import now_utc
 from flows.cases import expiry
 from flows.cases.attempt import told
@@ -22,10 +21,6 @@ from infra.local import store_index, weed
 _CHANGES_ARE_WRITTEN_AFTER_S = 150.0
 
 
-class PassIncomplete(EncounterError):
-    """A pass that did what it could, and could not do all."""
-
-
 def _plan() -> Planned:
     """Which cases end now, and why."""
     return expiry.plan_pass(ending_environment(), now_utc())
@@ -36,9 +31,9 @@ def _destroy(planned: Planned) -> Part:
     return expiry.end_doomed(ending_environment(), planned)
 
 
-def _delete_old_pictures() -> Part:
+def _delete_old_pictures(planned: Planned) -> Part:
     """Pictures of runs that are kept shorter than their case."""
-    return expiry.end_pictures(ending_environment(), now_utc())
+    return expiry.end_pictures(ending_environment(), planned, now_utc())
 
 
 def _sweep() -> Part:
@@ -85,21 +80,9 @@ def purge_expired() -> int:
     with acting(service("purge-expired", repeats=True)):
         planned = plan()
         ended = destroy(planned)
-        pictures = delete_pictures()
+        pictures = delete_pictures(planned)
         swept = sweep_late()
         tidied = tidy_store()
     # Counts only: a log that named the cases would outlive them.
     get_run_logger().info("%d cases destroyed, %d pictures deleted", ended.done, pictures.done)
-    return conclude(ended.done, (planned, ended, pictures, swept, tidied))
-
-
-def conclude(done: int, parts: tuple[Planned | Part, ...]) -> int:
-    """How many cases were destroyed. Raises PassIncomplete with the cases and steps that failed;
-    their names go from the orchestrator with the case.
-    """
-    failed = [line for part in parts for line in part.failed]
-    if failed:
-        raise PassIncomplete(
-            f"{len(failed)} failed, tried again by the next pass: " + "; ".join(failed)
-        )
-    return done
+    return expiry.conclude(ended.done, (planned, ended, pictures, swept, tidied))

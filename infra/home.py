@@ -88,6 +88,11 @@ class Home:
         """
         return self.path / "audit-checkpoints"
 
+    @property
+    def purge_pass_file(self) -> Path:
+        """When purge-expired last believed this machine's clock, and whether cases wait."""
+        return self.path / "purge-pass.json"
+
     def fetched(self, case_id: str) -> Path:
         """Where decrypted copies of a case lie on this machine (mode 0600)."""
         return self.path / "fetched" / f"{case_id}.json"

@@ -139,6 +139,11 @@ class RetentionSettings(Record):
 
     case_days: int = Field(default=28, ge=1, le=90)
     picture_days: int = Field(default=28, ge=1, le=90)
+    # Beyond these a pass waits for a person's word: more cases at once, a clock that jumped, a
+    # silence. They hold back what ends by time alone, never what a person asked for.
+    at_once: int = Field(default=25, ge=1, le=10_000)
+    clock_jump_s: float = Field(default=900.0, ge=60, le=86_400)
+    quiet_days: int = Field(default=7, ge=1, le=90)
     # The recorder's own: nothing here deletes a recording, and no other value is taken.
     footage: Literal["never"] = "never"
 

@@ -15,6 +15,7 @@ import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
@@ -90,6 +91,7 @@ class ObjectStore:
                 http_client=http,
             )
 
+        self._http = http
         self._client = mapped(connect, self.endpoint, "")
 
     def __reduce__(self) -> tuple[type[ObjectStore], tuple[S3Settings]]:
@@ -106,6 +108,19 @@ class ObjectStore:
         """Call the client with the bucket's real name, its errors mapped."""
         name = self.bucket(bucket)
         return mapped(lambda: call(name), self.endpoint, name, key)
+
+    def time(self) -> datetime | None:
+        """The store's own clock, by the Date of an answer (to the second); None where it sends
+        none.
+        """
+        scheme = "https" if self.settings.secure else "http"
+        url = f"{scheme}://{self.endpoint}/"
+        answer = mapped(lambda: self._http.request("HEAD", url), self.endpoint, "")
+        date = answer.headers.get("Date", "")
+        try:
+            return parsedate_to_datetime(date).astimezone(UTC)
+        except ValueError:
+            return None
 
     def ensure_buckets(self) -> None:
         """Create missing buckets. `audit` is versioned, with object lock where the store has it:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from data_contracts import object_key
-from data_contracts.errors import NotFound
+from data_contracts.errors import EncounterError, NotFound
 from data_contracts.record import Record
+from flows.cases import clock
 from flows.cases.attempt import attempt, told
 from flows.cases.destroy import destroy_case
 from flows.cases.old_pictures import delete_old_pictures
 from flows.cases.sweep import sweep
+from flows.runtime.audit import audit_daily
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
 from tasks.ending.purge import CasePapers, Doomed, claimed_expiry, plan_purge
@@ -30,10 +32,24 @@ class Part(Record):
 
 
 class Planned(Record):
-    """Which cases end now, and why; and what could not be found out."""
+    """Which cases end now, and why; and what could not be found out. `waits`: why what ends by time
+    alone, cases and pictures, waits for a person's word (empty: it does not).
+    """
 
     doomed: tuple[Doomed, ...] = ()
     failed: tuple[str, ...] = ()
+    waits: str = ""
+
+
+class Word(Record):
+    """What a person says: the clock is right; so many cases are to go."""
+
+    despite_clock: bool = False
+    despite_number: bool = False
+
+
+class PassIncomplete(EncounterError):
+    """A pass that did what it could, and could not do all."""
 
 
 def papers_of(env: Environment, case_id: str) -> CasePapers:
@@ -88,12 +104,36 @@ def case_ids(env: Environment) -> list[str]:
     return found
 
 
-def plan_pass(env: Environment, now: datetime) -> Planned:
-    """Which cases end now. Raises StoreError where they cannot even be listed."""
+def plan_pass(env: Environment, now: datetime, word: Word | None = None) -> Planned:
+    """Which cases end now. Raises StoreError where they cannot even be listed.
+
+    Where the clock is not to be believed, or unusually many would end at once, those that end by
+    time alone wait for a person's word. What a person asked for never waits.
+    """
     papers: list[CasePapers] = []
-    failed = _each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id)))
+    failed = _each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id))).failed
     doomed = plan_purge(papers, now, env.settings.retention.case_days)
-    return Planned(doomed=tuple(doomed), failed=failed.failed)
+    waits = _why_to_wait(env, now, sum(d.by_time for d in doomed), word or Word())
+    if not waits:
+        clock.keep_pass(env, now)
+        return Planned(doomed=tuple(doomed), failed=failed)
+    clock.keep_waiting(env, waits)
+    attempt(lambda: audit_daily(env, "refuse", outcome="refused", reason=waits), None)
+    asked = tuple(d for d in doomed if not d.by_time)
+    return Planned(doomed=asked, failed=(*failed, waits), waits=waits)
+
+
+def _why_to_wait(env: Environment, now: datetime, by_time: int, word: Word) -> str:
+    most = env.settings.retention.at_once
+    doubt = None if word.despite_clock else clock.doubt(env, now)
+    if doubt:
+        return f"expired cases wait: {doubt}; is it right? encounter case expire --despite-clock"
+    if by_time > most and not word.despite_number:
+        return (
+            f"expired cases wait: {by_time} at once, more than {most}; are they to go? "
+            "encounter case expire --despite-number"
+        )
+    return ""
 
 
 def end_doomed(env: Environment, planned: Planned) -> Part:
@@ -102,8 +142,10 @@ def end_doomed(env: Environment, planned: Planned) -> Part:
     return _each(reasons, lambda case_id: destroy_case(case_id, reasons[case_id], env))
 
 
-def end_pictures(env: Environment, now: datetime) -> Part:
-    """Delete pictures that are kept shorter than their case."""
+def end_pictures(env: Environment, planned: Planned, now: datetime) -> Part:
+    """Delete pictures that are kept shorter than their case, unless the pass waits."""
+    if planned.waits:
+        return Part()
     gone: list[int] = []
     out = _each(case_ids(env), lambda case_id: gone.append(delete_old_pictures(env, case_id, now)))
     return out.model_copy(update={"done": sum(gone)})
@@ -113,6 +155,17 @@ def sweep_late(env: Environment, now: datetime) -> Part:
     """What arrived late of the cases that were destroyed in the last hour."""
     swept = sweep(env, now - _LATE)
     return Part(done=swept.cases, failed=swept.failed)
+
+
+def conclude(done: int, parts: tuple[Planned | Part, ...]) -> int:
+    """How many cases were destroyed. Raises PassIncomplete with the cases and steps that failed;
+    their names go from the orchestrator with the case.
+    """
+    failed = [line for part in parts for line in part.failed]
+    if failed:
+        told_all = "; ".join(failed)
+        raise PassIncomplete(f"{len(failed)} not done, tried again by the next pass: {told_all}")
+    return done
 
 
 def _each(case_ids: Iterable[str], do: Callable[[str], object]) -> Part:

@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Column, Table
 
 from data_contracts.case import CaseRequest
-from data_contracts.errors import BadInput
+from data_contracts.errors import BadInput, EncounterError
 from data_contracts.policies import load_policy
 from data_contracts.run import Run
 from data_contracts.tables.contracts import CONTACTS
 from data_contracts.time import now_utc, parse_utc
 from flows.cases.filing import Papers, file_case, filed_cases
+from flows.cases.unfinished import unfinished_ends
 from flows.cli import ending
 from flows.cli.console import console, read_file, read_text, say
+from flows.cli.expire import expire
 from flows.cli.waiting import wait_for
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment, environment
@@ -105,14 +108,25 @@ def file(
 
 @app.command("list")
 def show_all() -> None:
-    """All filed cases and their state."""
+    """All filed cases and their state; and cases whose end is not finished, with the steps."""
     env = environment()
     table = Table(Column("case", no_wrap=True), "state", "since (UTC)", box=None)
     for case_id in filed_cases(env):
-        claim = read_claim(env.cases.open(case_id))
-        since = f"{claim.started_utc:%Y-%m-%d %H:%M}" if claim else ""
-        table.add_row(case_id, claim.state if claim else "filed", since)
+        table.add_row(case_id, *_state(env, case_id))
+    for end in unfinished_ends(env):
+        state = "; ".join(end.failed) or "its purge was broken off"
+        table.add_row(end.case_id, escape(f"destroyed, not finished: {state}"), "")
     console.print(table)
+
+
+def _state(env: Environment, case_id: str) -> tuple[str, str]:
+    """A case's state and since when; of one that cannot be read that it still can be destroyed."""
+    try:
+        claim = read_claim(env.cases.open(case_id))
+    except (EncounterError, ValidationError) as error:
+        kind = error if isinstance(error, EncounterError) else type(error).__name__
+        return escape(f"cannot be read ({kind}); it expires, and can be purged"), ""
+    return (claim.state, f"{claim.started_utc:%Y-%m-%d %H:%M}") if claim else ("filed", "")
 
 
 @app.command("show")
@@ -204,6 +218,7 @@ def assess_again(
 
 
 app.command("purge")(ending.purge)
+app.command("expire")(expire)
 app.command("close")(ending.close)
 app.command("notice")(ending.notice)
 

@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from data_contracts.errors import EncounterError
+from flows.cases.ending_environment import ending_environment
 from flows.cli.audit import lock_line
 from flows.cli.console import console, say
-from flows.runtime.environment import environment
+from flows.cli.expire import tell_unfinished
 from flows.runtime.prefect_api import use_server
 from flows.viewer.accounts import Accounts
 from flows.viewer.server import command
@@ -88,12 +89,16 @@ def down() -> None:
 
 
 def status() -> None:
-    """What of the local stack is running, and whether the store locks the audit log."""
+    """What of the local stack is running, whether the store locks the audit log, and which cases'
+    end is not finished.
+    """
     table = Table("part", "state", "where")
     for row in local.status(load_settings()):
         table.add_row(row.name, "running" if row.running else "stopped", row.address or "")
     console.print(table)
     try:
-        say(f"audit log: {lock_line(environment())}")
+        env = ending_environment()
+        say(f"audit log: {lock_line(env)}")
+        tell_unfinished(env)
     except EncounterError:
         say("audit log: the object store cannot be asked")

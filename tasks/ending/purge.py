@@ -47,10 +47,11 @@ _UNREADABLE = (
 
 
 class Doomed(Record):
-    """A case to destroy, and why."""
+    """A case to destroy, and why. `by_time`: only the clock says so; nobody asked for it."""
 
     case_id: str
     reason: str
+    by_time: bool
 
 
 def claimed_expiry(token: str) -> datetime:
@@ -119,7 +120,8 @@ def plan_purge(papers: Iterable[CasePapers], now: datetime, keep_days: int) -> l
     for case in papers:
         reason = _reason(case, now, keep_days)
         if reason:
-            out.append(Doomed(case_id=case.case_id, reason=reason))
+            by_time = case.has_key and not case.withdrawn
+            out.append(Doomed(case_id=case.case_id, reason=reason, by_time=by_time))
     return out
 
 

@@ -27,10 +27,10 @@ from data_contracts.time import now_utc
 from flows.cases import deletion_steps, expiry, forget_runs
 from flows.cases.destroy import Unfinished, destroy_case
 from flows.cases.ending_environment import ending_environment
+from flows.cases.expiry import PassIncomplete, Word, conclude
 from flows.cases.receipts import earlier_receipt
 from flows.cases.withdraw import withdraw_case
 from flows.cli.main import app
-from flows.purge_expired import PassIncomplete, conclude
 from flows.runtime.environment import Environment, environment
 from infra.audit_log import AuditLog
 from infra.key_source import ensure_master_keys
@@ -79,7 +79,7 @@ WAYS: dict[str, Callable[[Environment, str], object]] = {
 
 def expire(env: Environment, now: datetime) -> None:
     """A pass of purge-expired at some time."""
-    planned = expiry.plan_pass(env, now)
+    planned = expiry.plan_pass(env, now, Word(despite_clock=True))
     conclude(0, (planned, expiry.end_doomed(env, planned)))
 
 
