@@ -1,0 +1,1 @@
+"""A family of synthetic sites: drawn people, heights, clothes and ways, with exact truth."""
