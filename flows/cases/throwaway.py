@@ -9,7 +9,6 @@ from datetime import timedelta
 from data_contracts import object_key
 from data_contracts.authorisation import Role, TrustedKey, TrustedKeys
 from data_contracts.case import CaseRequest, Visit
-from data_contracts.errors import BadInput
 from data_contracts.time import now_utc
 from flows.cases.filing import Papers
 from flows.cases.site_files import publish_site_file
@@ -17,6 +16,7 @@ from flows.runtime.environment import Environment, trusted_keys
 from tasks.consent.grant_token import generate_key, sign_grant
 
 _MARGIN = timedelta(days=1)
+_PERSON = "throw-away"
 
 
 def papers(
@@ -49,7 +49,7 @@ def papers(
     tokens: dict[Role, str] = {}
     trusted: list[TrustedKey] = []
     for role in ("consent", "approval"):
-        private, public = generate_key(f"throw-away {role} signer", (role,))
+        private, public = generate_key(f"{_PERSON} {role} signer", (role,))
         trusted.append(public)
         tokens[role] = sign_grant(
             private,
@@ -68,10 +68,18 @@ def papers(
     return Papers(request, tokens["consent"], tokens["approval"], references)
 
 
+def is_throwaway(key: TrustedKey) -> bool:
+    """Whether a key was made here, for a demo or a benchmark: nobody has its private half."""
+    return key.person.startswith(f"{_PERSON} ")
+
+
+def known_keys(env: Environment) -> tuple[TrustedKey, ...]:
+    """The keys that the store trusts; none where none were published."""
+    if not env.store.exists(object_key.SITE, object_key.TRUSTED_KEYS):
+        return ()
+    return trusted_keys(env).keys
+
+
 def _trust(env: Environment, new: list[TrustedKey]) -> None:
-    try:
-        known = trusted_keys(env).keys
-    except BadInput:
-        known = ()
-    data = TrustedKeys(keys=(*known, *new)).model_dump_json(indent=1).encode()
+    data = TrustedKeys(keys=(*known_keys(env), *new)).model_dump_json(indent=1).encode()
     publish_site_file(env, object_key.TRUSTED_KEYS, data, "application/json")

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from data_contracts import object_key
-from data_contracts.errors import BadInput
+from data_contracts.errors import BadInput, NotFound
 from flows.cases.filing import file_case
 from flows.cases.site_files import publish_site_file
-from flows.cases.throwaway import papers
+from flows.cases.throwaway import is_throwaway, known_keys, papers
 from flows.cli import stack
 from flows.cli.cases import print_contacts, read_references, server_environment
 from flows.cli.console import say
@@ -21,7 +21,7 @@ from flows.cli.ingest import load_folder
 from flows.cli.models import pull_defaults
 from flows.cli.stack import ui_address
 from flows.cli.waiting import wait_for
-from flows.runtime.environment import environment
+from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.stages import publish
 from flows.stages.claim import last_run, read_claim
@@ -48,9 +48,7 @@ def demo(
     stack.start()
     environment.cache_clear()
     env = server_environment()
-    publish_site_file(
-        env, object_key.CAMERAS, (SITE / "cameras.geojson").read_bytes(), "application/geo+json"
-    )
+    publish_demo_site(env)
     new, old = load_folder(SITE / "footage")
     say(f"footage: {new} segments loaded, {old} were there")
     case_id = f"DEMO-{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -74,3 +72,35 @@ def demo(
     say(f"report  {(folder / REPORT).resolve()}")
     say(f"done in {time.monotonic() - began:.0f} s; stop with: encounter down")
     say(f"destroy the case with: encounter case close {case_id} --yes")
+
+
+def publish_demo_site(env: Environment) -> None:
+    """Publish the demo's cameras, unless the store is a site's own: then nothing of it is touched.
+
+    The demo's signers are throw-away, and their keys join the store's trusted keys: in a store that
+    is configured they would be strangers whose signature counts. Raises BadInput.
+    """
+    cameras = (SITE / "cameras.geojson").read_bytes()
+    keys = known_keys(env)
+    configured = [
+        what
+        for what, is_so in {
+            "cameras that are not the demo's": _stored(env, object_key.CAMERAS)
+            not in (None, cameras),
+            "trusted keys of its own": any(not is_throwaway(key) for key in keys),
+        }.items()
+        if is_so
+    ]
+    if configured:
+        raise BadInput(
+            f"this store is a site's: it has {' and '.join(configured)}; nothing was changed. Run "
+            "the demo in a home of its own: ENCOUNTER_HOME=./demo-home encounter demo"
+        )
+    publish_site_file(env, object_key.CAMERAS, cameras, "application/geo+json")
+
+
+def _stored(env: Environment, key: str) -> bytes | None:
+    try:
+        return env.store.get(object_key.SITE, key)
+    except NotFound:
+        return None

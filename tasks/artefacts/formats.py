@@ -20,6 +20,9 @@ STAY_RADIUS_M = 2.0
 STAY_S = 30.0
 # Positions further apart in time are not joined by a line: nobody saw the way between.
 _LINE_GAP_S = 10.0
+# What begins a formula in spreadsheets, in full width too, and what ends a cell in some of them.
+_BREAKS = "\t\r\n"
+_FORMULA = (*"=+-@\uff1d\uff0b\uff0d\uff20", *_BREAKS)
 # GeoJSON: 7 decimals are 1 cm (RFC 7946 section 11.2 advises against more).
 _DECIMALS = 7
 
@@ -69,7 +72,7 @@ def godata_csv(contacts: pd.DataFrame, case_id: str) -> bytes:
         for row in contacts[contacts["review"] != "rejected"].to_dict("records")
     ]
     names = list(rows[0]) if rows else [*_GODATA]
-    return pd.DataFrame(rows, columns=names).to_csv(index=False, lineterminator="\n").encode()
+    return _csv_bytes(pd.DataFrame(rows, columns=names))
 
 
 _GODATA = (
@@ -216,7 +219,22 @@ def _value(value: Any, kind: str) -> Any:
 
 def _csv(frame: pd.DataFrame, contract: TableContract) -> bytes:
     rows = pd.DataFrame(_plain(frame, contract), columns=contract.names)
-    return rows.to_csv(index=False, lineterminator="\n").encode()
+    return _csv_bytes(rows)
+
+
+def _csv_bytes(rows: pd.DataFrame) -> bytes:
+    """CSV that a spreadsheet shows as it is: see `_shown`. Numbers stay numbers, -0.5 too."""
+    return rows.map(_shown).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _shown(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV
+    injection), and line breaks and tabs become spaces. What is not text is left as it is.
+    """
+    if not isinstance(value, str):
+        return value
+    line = "".join(" " if c in _BREAKS else c for c in value)
+    return f"'{line}" if value.startswith(_FORMULA) else line
 
 
 def _json(frame: pd.DataFrame, contract: TableContract) -> bytes:

@@ -148,3 +148,29 @@ def test_godata_leaves_out_what_reviewers_rejected() -> None:
     assert [r["risk_level"] for r in rows] == ["HIGH", "UNKNOWN"]
     assert rows[0]["date_of_last_contact"] == "2026-11-16"
     assert "P-7" not in godata_csv(table, "K-1").decode()
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
+)
+def test_no_cell_is_a_formula(text: str) -> None:
+    """A text that begins like a formula is shown as text by a spreadsheet, in every CSV; JSON has
+    it as it is.
+    """
+    row = contact(cameras=text, rule=f"{text}\r\nb")
+    table = CONTACTS.shape([row])
+    plain = text.translate(str.maketrans("\t\r\n", "   "))
+    (cells,) = csv.DictReader(io.StringIO(contacts_csv(table).decode(), newline=""))
+    assert cells["cameras"] == f"'{plain}"
+    assert cells["rule"] == f"'{plain}  b"
+    (cells,) = csv.DictReader(io.StringIO(godata_csv(table, "K-1").decode(), newline=""))
+    assert cells["risk_reason"] == f"'{plain}  b"
+    assert json.loads(contacts_json(table))["rows"][0]["cameras"] == text
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    """A number is written as a number, whatever its sign."""
+    table = CONTACTS.shape([contact(min_m=-0.5)])
+    (cells,) = csv.DictReader(io.StringIO(contacts_csv(table).decode()))
+    assert cells["min_m"] == "-0.5"
+    assert float(cells["min_m"]) == -0.5
