@@ -20,6 +20,7 @@ CAMERAS = "cameras.geojson"
 TRUSTED_KEYS = "trusted-keys.json"
 INSTALLATION_KEYS = "installation-keys.json"
 AUDIT_ENTRIES = "entries/"
+LIST_KEYS = "token-list-keys/"
 
 _SEGMENT = re.compile(
     r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4\Z",
@@ -97,11 +98,6 @@ def consent(case_id: str) -> str:
 def approval(case_id: str) -> str:
     """The approval token."""
     return case(case_id, "approval.jws")
-
-
-def withdrawal(case_id: str) -> str:
-    """The withdrawal mark; its presence stops the case."""
-    return case(case_id, "withdrawn.json")
 
 
 def wrapped_key(case_id: str) -> str:
@@ -182,6 +178,16 @@ def read_audit_entry(key: str) -> int | None:
     if not found or audit_entry(int(found["sequence"])) != key:
         return None
     return int(found["sequence"])
+
+
+def token(digest: str, *parts: str) -> str:
+    """What is known of a token, in the audit bucket, by the keyed digest of its id."""
+    return "/".join(("tokens", digest, *parts))
+
+
+def token_list_key(master_key_id: str) -> str:
+    """The key of the token ids' digests, wrapped by this master key, in the audit bucket."""
+    return f"{LIST_KEYS}{master_key_id}.json"
 
 
 def audit_mark(name: str) -> str:

@@ -15,7 +15,7 @@ from flows.runtime.open_case import open_case, stopping_when_unauthorised
 from flows.runtime.prefect_api import runs_of, start_trace
 from flows.runtime.prefect_task import plain, task_of
 from flows.stages import claim, exposure, publish
-from flows.stages.claim import last_run
+from flows.stages.claim import last_run, runs_left
 from flows.stages.operators import show
 from flows.stages.redact import carry_pictures
 
@@ -60,7 +60,9 @@ def _news(case_id: str) -> bool:
     try:
         case = open_case(case_id)
         run = last_run(case.vault)
-        return run is not None and has_new_footage(case, publish.load_manifest(case.vault, run))
+        if run is None or not runs_left(case):
+            return False
+        return has_new_footage(case, publish.load_manifest(case.vault, run))
     except EncounterError:
         return False
 

@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from data_contracts.authorisation import Limits
 from data_contracts.errors import BadInput
 from data_contracts.record import Record
 from infra.home import Home
@@ -178,6 +179,8 @@ class Settings(BaseSettings):
     models: ModelSettings = ModelSettings()
     retention: RetentionSettings = RetentionSettings()
     audit: AuditSettings = AuditSettings()
+    # What an approval may name at most.
+    grants: Limits = Limits()
     case_concurrency: int = Field(default=10, ge=1, le=100)
     report_link_base: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
 

@@ -29,6 +29,7 @@ from data_contracts.tables.contracts import DETECTIONS, TRACKS
 from data_contracts.time import now_utc
 from models.registry import Models
 from tasks.consent.authorise import authorise
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 from tasks.footage import video
 from tasks.observe.follow import follow_segment
@@ -206,12 +207,12 @@ def authorised(subject: Subject) -> AuthorisedCase:
             legal_basis="benchmark on synthetic people",
             expires_utc=now + _DAY,
             now=now - timedelta(seconds=1),
+            binding=bind_request(request, subject.references),
         )
         for role, (private, _) in keys.items()
     ]
-    return authorise(
-        request, *tokens, TrustedKeys(keys=tuple(public for _, public in keys.values())), now
-    )
+    trusted = TrustedKeys(keys=tuple(public for _, public in keys.values()))
+    return authorise(request, *tokens, trusted, now, standing=lambda _grant: "usable")
 
 
 def look(

@@ -16,6 +16,7 @@ from flows.cases.attempt import attempt, told
 from flows.cases.destroy import destroy_case
 from flows.cases.old_pictures import delete_old_pictures
 from flows.cases.sweep import sweep
+from flows.cases.withdraw import is_withdrawn
 from flows.runtime.audit import audit_daily
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
@@ -75,7 +76,7 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
         has_key=True,
         filed_utc=min(made, attempt(lambda: read_request(vault).filed_utc, made)),
         expires_utc=min((claimed_expiry(t) for t in tokens if t is not None), default=None),
-        withdrawn=attempt(lambda: vault.exists(object_key.withdrawal(case_id)), False),
+        withdrawn=attempt(lambda: is_withdrawn(env, tokens[0]), False),
     )
 
 

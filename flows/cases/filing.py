@@ -12,7 +12,9 @@ from data_contracts.time import now_utc
 from flows.runtime.audit import audit, refusals_written
 from flows.runtime.environment import Environment, site, trusted_keys
 from flows.runtime.prefect_api import start_trace
+from infra.token_list import id_of
 from tasks.consent.authorise import authorise
+from tasks.consent.binding import check_pictures
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,28 @@ def store_case(env: Environment, papers: Papers) -> None:
     filed.
 
     Raises NotAuthorised or BadInput before anything is stored; a refusal, and the authorisation, go
-    to the audit log.
+    to the audit log. From here on the two tokens are used: they cannot be filed again.
     """
     request = papers.request
     policy = load_policy(request.policy)
     cameras = site(env)
     if set(papers.references) != set(request.reference_images) or not papers.references:
         raise BadInput("a case needs its reference pictures, at least one")
+    begun = env.cases.open(request.case_id) if env.cases.has_key(request.case_id) else None
     with refusals_written(env, request.case_id):
         authorised = authorise(
-            request, papers.consent, papers.approval, trusted_keys(env), now_utc(), site=cameras
+            request,
+            papers.consent,
+            papers.approval,
+            trusted_keys(env),
+            now_utc(),
+            standing=lambda grant: env.tokens.before_filing(id_of(grant), begun),
+            most=env.settings.grants,
+            site=cameras,
         )
-    if env.cases.has_key(request.case_id) and env.cases.open(request.case_id).exists(
-        object_key.request(request.case_id)
-    ):
+        for grant in (authorised.consent, authorised.approval):
+            check_pictures(grant, papers.references)
+    if begun is not None and begun.exists(object_key.request(request.case_id)):
         raise BadInput(
             f"case {request.case_id} is filed already; run it again with: encounter case run "
             f"{request.case_id}"
@@ -52,6 +62,9 @@ def store_case(env: Environment, papers: Papers) -> None:
         env, "authorise", case=authorised, role="intake", policy=f"{policy.name}@{policy.version}"
     )
     vault = env.cases.create_key(request.case_id)
+    with refusals_written(env, request.case_id):
+        for grant in (authorised.consent, authorised.approval):
+            env.tokens.take(id_of(grant), vault)
     for name, data in papers.references.items():
         vault.put(object_key.reference(request.case_id, name), data)
     vault.put(object_key.consent(request.case_id), papers.consent.encode())

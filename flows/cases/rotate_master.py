@@ -61,6 +61,7 @@ def rotate_master(env: Environment) -> Rotation:
         keys.add()
     newest, *older = keys.read()
     wrapped = sum(_wrapped_anew(env.cases, case_id) for case_id in env.cases.case_ids())
+    env.tokens.wrap_anew()
     left = holdings(env.cases)
     free = [k.key_id for k in older if not left.cases[k.key_id] and not left.unreadable]
     audit(

@@ -13,6 +13,7 @@ from data_contracts.time import now_utc
 from flows.cases.filing import Papers
 from flows.cases.site_files import publish_site_file
 from flows.runtime.environment import Environment, trusted_keys
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 
 _MARGIN = timedelta(days=1)
@@ -63,6 +64,8 @@ def papers(
             legal_basis=basis,
             expires_utc=now + expires,
             now=now,
+            binding=bind_request(request, references),
+            limits=env.settings.grants if role == "approval" else None,
         )
     _trust(env, trusted)
     return Papers(request, tokens["consent"], tokens["approval"], references)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 from data_contracts import object_key
 from data_contracts.deletion import Receipt
 from data_contracts.errors import NotFound
-from data_contracts.time import now_utc
 from flows.cases.attempt import attempt
 from flows.cases.deletion_steps import there_is
 from flows.cases.destroy import destroy_case
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
+from infra.token_list import TokenId
+from tasks.consent.grant_token import claimed_id
 from tasks.ending.purge import WITHDRAWN
 
 
@@ -22,11 +21,23 @@ def withdraw_case(env: Environment, case_id: str) -> Receipt:
     """
     if not there_is(env, case_id):
         raise NotFound(f"there is no case {case_id[:40]!r}: encounter case list")
-    attempt(lambda: _mark(env, case_id), None)
+    attempt(lambda: mark_withdrawn(env, case_id), None)
     attempt(lambda: audit(env, "withdraw", case_id=case_id), None)
     return destroy_case(case_id, WITHDRAWN, env)
 
 
-def _mark(env: Environment, case_id: str) -> None:
-    mark = json.dumps({"withdrawn_utc": now_utc().isoformat()}).encode()
-    env.cases.open(case_id).put(object_key.withdrawal(case_id), mark)
+def mark_withdrawn(env: Environment, case_id: str) -> None:
+    """Write the consent's id to the locked list of tokens: everything that asks stops from now on,
+    and nobody can take it back.
+
+    Raises KeyMissing or NotFound where the consent cannot be read, StoreError.
+    """
+    found = claimed_id(env.cases.open(case_id).get(object_key.consent(case_id)).decode())
+    if found is not None:
+        env.tokens.withdraw(TokenId(*found))
+
+
+def is_withdrawn(env: Environment, consent: str | None) -> bool:
+    """Whether a consent was withdrawn; None is one that cannot be read."""
+    found = claimed_id(consent or "")
+    return found is not None and env.tokens.before_filing(TokenId(*found)) == "withdrawn"

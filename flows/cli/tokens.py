@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from data_contracts.authorisation import Role
+from data_contracts.authorisation import Binding, Evidence
+from data_contracts.camera import read_site
+from data_contracts.errors import BadInput, KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
 from flows.cases.ending_environment import ending_environment
+from flows.cases.signing import GrantDraft, sign_draft
 from flows.cases.withdraw import withdraw_case
-from flows.cli.console import read_json, say, write_private
+from flows.cli.cases import read_references
+from flows.cli.console import read_file, read_json, read_text, say, write_private
 from flows.cli.ending import tell
+from flows.runtime.environment import environment, site, trusted_keys
 from flows.runtime.prefect_api import use_server
-from tasks.consent.grant_token import sign_grant
+from infra.settings import load_settings
+from tasks.consent.binding import bind
+from tasks.consent.evidence import form_evidence, sign_as_subject
+from tasks.search.itinerary import read_itinerary
 
 
 class ScopeName(StrEnum):
@@ -45,39 +52,52 @@ From = Annotated[
 To = Annotated[str, typer.Option("--to", help="End of the time searched.")]
 Basis = Annotated[str, typer.Option("--legal-basis", help="Legal basis, such as 'GDPR 9(2)(a)'.")]
 Days = Annotated[
-    float, typer.Option("--valid-days", min=0.01, max=3660, help="Days until the token expires.")
+    float, typer.Option("--valid-days", min=0.01, max=120, help="Days until the token expires.")
+]
+Itinerary = Annotated[Path, typer.Option(help="The itinerary as it will be filed (CSV).")]
+References = Annotated[
+    list[Path],
+    typer.Option("--reference", help="Reference picture or folder as it will be filed; repeat."),
+]
+Onset = Annotated[str | None, typer.Option(help="Onset of symptoms, as it will be filed.")]
+Sample = Annotated[str | None, typer.Option(help="Time of the positive sample, likewise.")]
+SiteFile = Annotated[
+    Path | None,
+    typer.Option("--site", help="Camera file to check cameras by, where no store is at hand."),
 ]
 
 
-def _sign(
-    role: Role,
-    case: str,
-    subject: str,
-    key: Path,
-    out: Path,
-    scope: list[ScopeName],
-    camera: list[str],
-    start: str,
-    end: str,
-    basis: str,
-    days: float,
-) -> None:
-    now = now_utc()
-    token = sign_grant(
-        read_json(key),
-        role,
-        case_id=case,
-        subject=subject,
-        scopes=tuple(s.value for s in scope),
-        cameras=tuple(camera),
-        from_utc=parse_utc(start, "--from"),
-        to_utc=parse_utc(end, "--to"),
-        legal_basis=basis,
-        expires_utc=now + timedelta(days=days),
-        now=now,
+def _bound(
+    itinerary: Path, reference: list[Path], onset: str | None, sample: str | None
+) -> Binding:
+    if onset is None and sample is None:
+        raise BadInput("--onset or --sample: a case needs an onset or a sample date")
+    return bind(
+        read_itinerary(read_text(itinerary), itinerary.name),
+        parse_utc(onset, "--onset") if onset else None,
+        parse_utc(sample, "--sample") if sample else None,
+        read_references(reference),
     )
+
+
+def _sign(draft: GrantDraft, key: Path, site_file: Path | None, out: Path) -> None:
+    """Check against what this machine can ask (the store's cameras and trusted keys, the settings),
+    sign and write.
+    """
+    cameras = read_site(read_file(site_file), site_file.name) if site_file else None
+    trusted = None
+    try:
+        env = environment()
+        cameras = cameras or site(env)
+        trusted = trusted_keys(env)
+    except (StoreError, KeyMissing, BadInput) as error:
+        say(f"not all could be checked here ({error})")
+    token = sign_draft(draft, read_json(key), now_utc(), load_settings().grants, cameras, trusted)
     write_private(out, token.encode())
-    say(f"{role} for case {case} written to {out}; valid for {days:g} days")
+    say(
+        f"{draft.role} for case {draft.case_id} written to {out}; valid for "
+        f"{draft.valid_days:g} days, for {len(draft.binding.pictures)} pictures"
+    )
 
 
 @consent_app.command("sign")
@@ -91,10 +111,49 @@ def sign_consent(
     start: From,
     end: To,
     basis: Basis,
+    itinerary: Itinerary,
+    reference: References,
+    onset: Onset = None,
+    sample: Sample = None,
     days: Days = 14.0,
+    form: Annotated[
+        Path | None, typer.Option(help="Scan of the form that the subject signed.")
+    ] = None,
+    subject_key: Annotated[
+        Path | None, typer.Option(help="The subject's own private key, where they have one.")
+    ] = None,
+    site_file: SiteFile = None,
 ) -> None:
-    """Sign the subject's consent: which searches, on which cameras, for which time, until when."""
-    _sign("consent", case, subject, key, out, scope, camera, start, end, basis, days)
+    """Sign the subject's consent: which searches, on which cameras, for which time, until when, for
+    which pictures and itinerary.
+    """
+    binding = _bound(itinerary, reference, onset, sample)
+    draft = GrantDraft(
+        role="consent",
+        case_id=case,
+        subject=subject,
+        scopes=tuple(s.value for s in scope),
+        cameras=tuple(camera),
+        from_utc=parse_utc(start, "--from"),
+        to_utc=parse_utc(end, "--to"),
+        legal_basis=basis,
+        valid_days=days,
+        binding=binding,
+        evidence=_evidence(case, binding, form, subject_key),
+    )
+    _sign(draft, key, site_file, out)
+
+
+def _evidence(
+    case: str, binding: Binding, form: Path | None, subject_key: Path | None
+) -> Evidence | None:
+    parts: dict[str, Any] = {}
+    if form is not None:
+        parts |= form_evidence(binding, read_file(form)).model_dump(exclude_none=True)
+    if subject_key is not None:
+        signed = sign_as_subject(read_json(subject_key), case, binding)
+        parts |= signed.model_dump(exclude_none=True)
+    return Evidence.model_validate(parts) if parts else None
 
 
 @approval_app.command("sign")
@@ -108,12 +167,38 @@ def sign_approval(
     start: From,
     end: To,
     basis: Basis,
+    itinerary: Itinerary,
+    reference: References,
+    onset: Onset = None,
+    sample: Sample = None,
     days: Days = 14.0,
+    max_cameras: Annotated[
+        int | None, typer.Option(help="Cameras that may be looked at; default: grants.cameras.")
+    ] = None,
+    max_runs: Annotated[
+        int | None, typer.Option(help="Runs that may read footage; default: grants.runs.")
+    ] = None,
+    site_file: SiteFile = None,
 ) -> None:
     """Sign the health authority's approval; the signer must be another person than the
     consent's.
     """
-    _sign("approval", case, subject, key, out, scope, camera, start, end, basis, days)
+    most = load_settings().grants
+    asked = {"cameras": max_cameras or most.cameras, "runs": max_runs or most.runs}
+    draft = GrantDraft(
+        role="approval",
+        case_id=case,
+        subject=subject,
+        scopes=tuple(s.value for s in scope),
+        cameras=tuple(camera),
+        from_utc=parse_utc(start, "--from"),
+        to_utc=parse_utc(end, "--to"),
+        legal_basis=basis,
+        valid_days=days,
+        binding=_bound(itinerary, reference, onset, sample),
+        limits=most.model_copy(update=asked),
+    )
+    _sign(draft, key, site_file, out)
 
 
 @consent_app.command("withdraw")

@@ -102,6 +102,8 @@ def audit(
         **(_grounds(case) if case else {}),
         **fields,
     }
+    if case is not None and action == "authorise":
+        given["objects"] = (*_bound(case), *given.get("objects", ()))
     return env.audit_log.append(
         AuditEvent(action=action, outcome=outcome, **given), checkpoint=checkpoint
     )
@@ -120,6 +122,16 @@ def _grounds(case: AuthorisedCase) -> dict[str, Any]:
         "papers": tuple(one_line(f"{g.role}:{g.token_id}") for g in grants),
         "verified_by": tuple(f"key:{g.key_id}" for g in grants),
     }
+
+
+def _bound(case: AuthorisedCase) -> tuple[str, ...]:
+    """What both papers are bound to, as keyed digests: without a paper they say nothing."""
+    out = []
+    for grant in (case.consent, case.approval):
+        kinds = [("picture", d) for d in grant.binding.pictures]
+        kinds += [("itinerary", grant.binding.itinerary), ("window", grant.binding.window)]
+        out += [f"{grant.role}-{kind}:{digest}" for kind, digest in kinds]
+    return tuple(out)
 
 
 def one_line(text: str, limit: int = 120) -> str:

@@ -19,6 +19,7 @@ from data_contracts.time import now_utc
 from flows.runtime.audit import failures_written, refusals_written
 from flows.runtime.environment import Environment, environment, site, trusted_keys
 from infra.case_store import CaseVault
+from infra.token_list import id_of
 from tasks.consent.authorise import authorise
 
 
@@ -59,7 +60,8 @@ def open_case(case_id: str, env: Environment | None = None, policy: str | None =
             _text(vault, object_key.approval(case_id)),
             trusted_keys(env),
             now_utc(),
-            withdrawn=vault.exists(object_key.withdrawal(case_id)),
+            standing=lambda grant: env.tokens.standing(id_of(grant), vault),
+            most=env.settings.grants,
             site=cameras,
         )
     return OpenCase(authorised, vault, cameras, load_policy(policy or request.policy))

@@ -16,6 +16,7 @@ from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.prefect_api import flow_run_is_active
 from infra.case_store import CaseVault
+from infra.token_list import id_of
 
 
 class Claim(Record):
@@ -76,11 +77,11 @@ def _claimed(case: OpenCase, flow_run_id: str, again: bool) -> Run | None:
         return None
     if claim.state == "published" and not again:
         return None
-    resumed = (
-        _new(case, flow_run_id)
-        if claim.state == "published"
-        else claim.model_copy(update={"flow_run_id": flow_run_id})
-    )
+    if claim.state == "published":
+        _count_run(case)
+        resumed = _new(case, flow_run_id)
+    else:
+        resumed = claim.model_copy(update={"flow_run_id": flow_run_id})
     _write(case.vault, resumed)
     return _run(case_id, resumed)
 
@@ -91,7 +92,20 @@ def _first(case: OpenCase, flow_run_id: str) -> Run | None:
         object_key.claim(case.vault.case_id), claim.model_dump_json().encode()
     ):
         return None
+    _count_run(case)
     return _run(case.vault.case_id, claim)
+
+
+def runs_left(case: OpenCase) -> int:
+    """How many runs may still read footage under the case's approval."""
+    had = environment().tokens.runs(id_of(case.authorised.approval))
+    return max(0, case.authorised.limits.runs - had)
+
+
+def _count_run(case: OpenCase) -> None:
+    """One more run under this approval. A run that died and is taken up again is not another."""
+    authorised = case.authorised
+    environment().tokens.take_run(id_of(authorised.approval), authorised.limits.runs)
 
 
 def _new(case: OpenCase, flow_run_id: str) -> Claim:

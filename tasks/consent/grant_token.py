@@ -19,7 +19,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import ValidationError
 
-from data_contracts.authorisation import Grant, Role, TrustedKey, TrustedKeys
+from data_contracts.authorisation import (
+    Binding,
+    Evidence,
+    Grant,
+    Limits,
+    Role,
+    TrustedKey,
+    TrustedKeys,
+)
 from data_contracts.case import Scope
 from data_contracts.errors import BadInput, NotAuthorised
 from data_contracts.signature import ALGORITHM
@@ -63,7 +71,8 @@ def generate_key(person: str, roles: tuple[Role, ...]) -> tuple[dict[str, str], 
     full = {k: str(v) for k, v in key.as_dict(private=True).items()}
     public = {k: full[k] for k in PUBLIC_MEMBERS}
     trusted = TrustedKey(key_id=key.thumbprint(), person=person, roles=roles, public_jwk=public)
-    return {**full, "kid": trusted.key_id, "person": person}, trusted
+    own = {"kid": trusted.key_id, "person": person, "roles": " ".join(roles)}
+    return {**full, **own}, trusted
 
 
 def sign_grant(
@@ -81,14 +90,21 @@ def sign_grant(
     not_before: datetime | None = None,
     token_id: str | None = None,
     area: tuple[tuple[float, float], ...] = (),
+    *,
+    binding: Binding,
+    limits: Limits | None = None,
+    evidence: Evidence | None = None,
 ) -> str:
     """Sign a consent or approval. `area` is a ring of (longitude, latitude), given instead of
     `cameras`.
 
-    Times are aware; the token's own times are kept in whole seconds (the start rounded down).
-    Raises BadInput for a grant that `verify` would refuse for its form, or a key that cannot sign.
+    Times are aware; the token's own times are kept in whole seconds (the start rounded down). An
+    approval without `limits` gets the default ones. Raises BadInput for a grant that `verify` would
+    refuse for its form, or a key that cannot sign this role.
     """
-    key, person = _private_key(private_jwk)
+    key, person = _private_key(private_jwk, role)
+    if role == "approval":
+        limits = limits or Limits()
     start = not_before or now
     claims: dict[str, Any] = {
         "iss": person,
@@ -104,6 +120,9 @@ def sign_grant(
             "from": from_utc.astimezone(UTC).isoformat(),
             "to": to_utc.astimezone(UTC).isoformat(),
             "legal_basis": legal_basis,
+            "binding": binding.model_dump(mode="json"),
+            **({"limits": limits.model_dump(mode="json")} if limits else {}),
+            **({"evidence": evidence.model_dump(exclude_none=True)} if evidence else {}),
             **({"area": _polygon(area)} if area else {"cameras": list(cameras)}),
         },
     }
@@ -186,6 +205,19 @@ def verify(text: str | None, role: Role, trusted_keys: TrustedKeys, now: datetim
     return grant
 
 
+def claimed_id(text: str) -> tuple[str, str, datetime] | None:
+    """Signer's key, `jti` and expiry as a token says, or None. Nothing is checked: this is read
+    only to end a case, never to allow one.
+    """
+    try:
+        found = jws.extract_compact(text.strip().encode())
+        claims = json.loads(found.payload or b"")
+        expires = datetime.fromtimestamp(claims["exp"], UTC)
+        return str(found.headers()["kid"]), str(claims["jti"]), expires
+    except (JoseError, *_NO_CLAIMS):
+        return None
+
+
 def _checked_signature(
     text: str, role: Role, trusted_keys: TrustedKeys
 ) -> tuple[TrustedKey, bytes]:
@@ -232,6 +264,9 @@ def _grant(claims: dict[str, Any], key_id: str) -> Grant:
         issued_utc=datetime.fromtimestamp(claims["iat"], UTC),
         not_before_utc=datetime.fromtimestamp(claims["nbf"], UTC),
         expires_utc=datetime.fromtimestamp(claims["exp"], UTC),
+        binding=Binding.model_validate(own["binding"]),
+        limits=Limits.model_validate(own["limits"]) if "limits" in own else None,
+        evidence=Evidence.model_validate(own["evidence"]) if "evidence" in own else None,
         signer=claims["iss"],
         key_id=key_id,
     )
@@ -242,16 +277,20 @@ def _polygon(area: tuple[tuple[float, float], ...]) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring if ring[0] == ring[-1] else [*ring, ring[0]]]}
 
 
-def _private_key(private_jwk: dict[str, str]) -> tuple[OKPKey, str]:
+def _private_key(private_jwk: dict[str, str], role: Role) -> tuple[OKPKey, str]:
     try:
         if private_jwk["crv"] != "Ed25519":
             raise ValueError("expected an Ed25519 key")
         key = OKPKey.import_key({k: private_jwk[k] for k in (*PUBLIC_MEMBERS, "d")})
-        return key, private_jwk["person"]
-    except (KeyError, ValueError, TypeError, JoseError):
+        person = private_jwk["person"]
+        roles = private_jwk.get("roles", role).split()
+    except (KeyError, ValueError, TypeError, AttributeError, JoseError):
         raise BadInput(
             "expected a private Ed25519 JWK with kty, crv, x, d and person, as generate_key makes"
         ) from None
+    if role not in roles:
+        raise BadInput(f"this key may sign {' and '.join(roles)} only; this is a token of {role}")
+    return key, person
 
 
 def _what(error: Exception) -> str:

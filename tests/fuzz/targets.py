@@ -32,6 +32,7 @@ from infra.case_store import CaseStore, _read_key_record
 from infra.crypto import new_data_key, seal, unseal
 from infra.master_keys import HeldKeys, LocalMasterKey
 from tasks.consent.authorise import authorise
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import (
     ALGORITHM,
     TYPES,
@@ -166,6 +167,15 @@ _PRIVATE, _PUBLIC = generate_key("Dr Kim", ("consent",))
 _OFFICER, _OFFICER_PUBLIC = generate_key("Officer Lee", ("approval",))
 _KEY = OKPKey.import_key({k: _PRIVATE[k] for k in ("kty", "crv", "x", "d")})
 _KEYS = TrustedKeys(keys=(_PUBLIC, _OFFICER_PUBLIC))
+_REQUEST = CaseRequest(
+    case_id="K-2026-0042",
+    subject="S",
+    onset_utc=NOW,
+    itinerary=(Visit(place="lobby", from_utc=NOW - DAY, to_utc=NOW),),
+    policy="who",
+    reference_images=("a.jpg",),
+    filed_utc=NOW,
+)
 _GRANT: dict[str, Any] = {
     "case_id": "K-2026-0042",
     "subject": "S",
@@ -176,6 +186,7 @@ _GRANT: dict[str, Any] = {
     "legal_basis": "GDPR Art. 9(2)(a)",
     "expires_utc": NOW + DAY,
     "now": NOW,
+    "binding": bind_request(_REQUEST, {"a.jpg": b"picture"}),
 }
 _TOKEN = sign_grant(_PRIVATE, "consent", **_GRANT)
 _APPROVAL = sign_grant(_OFFICER, "approval", **_GRANT)
@@ -191,15 +202,6 @@ _WITH_AREA = {
         "area": _AREA,
     },
 }
-_REQUEST = CaseRequest(
-    case_id="K-2026-0042",
-    subject="S",
-    onset_utc=NOW,
-    itinerary=(Visit(place="lobby", from_utc=NOW - DAY, to_utc=NOW),),
-    policy="who",
-    reference_images=("a.jpg",),
-    filed_utc=NOW,
-)
 
 
 def check_token(data: bytes) -> Ended:
@@ -238,7 +240,9 @@ def check_claims(claims: Any) -> Ended:
     token = jws.serialize_compact(header, json.dumps(claims).encode(), _KEY, algorithms=[ALGORITHM])
 
     def work() -> None:
-        case = authorise(_REQUEST, token, _APPROVAL, _KEYS, NOW, site=_SITE)
+        case = authorise(
+            _REQUEST, token, _APPROVAL, _KEYS, NOW, standing=lambda _: "usable", site=_SITE
+        )
         assert case.scopes <= set(claims["encounter"]["scopes"])
         assert case.consent.not_before_utc <= NOW < case.expires_utc <= NOW + DAY
         assert case.span.start_utc < case.span.end_utc

@@ -29,10 +29,10 @@ class Guard(NamedTuple):
 
 GUARDS = (
     Guard(
-        "1 a withdrawn consent is refused",
+        "1 a withdrawn or used token is refused",
         "tasks/consent/authorise.py",
-        "    if withdrawn:",
-        "    if False:",
+        "        _check_standing(grant, standing(grant))",
+        "        pass",
     ),
     Guard(
         "1 two people must sign",
@@ -45,6 +45,66 @@ GUARDS = (
         "data_contracts/authorisation.py",
         "if witness is not _WITNESS:",
         "if False:",
+    ),
+    Guard(
+        "1 a token is used by its filing",
+        "flows/cases/filing.py",
+        "            env.tokens.take(id_of(grant), vault)",
+        "            pass",
+    ),
+    Guard(
+        "1 a token belongs to one filing",
+        "infra/token_list.py",
+        "all(self._content(i) == mine for i in written)",
+        "True",
+    ),
+    Guard(
+        "1 tokens end",
+        "tasks/consent/authorise.py",
+        "        if life > named.life_days:",
+        "        if False:",
+    ),
+    Guard(
+        "1 the time that tokens name is bounded",
+        "tasks/consent/authorise.py",
+        "        if span > named.span_days:",
+        "        if False:",
+    ),
+    Guard(
+        "1 runs are counted",
+        "flows/stages/claim.py",
+        "        _count_run(case)\n        resumed",
+        "        resumed",
+    ),
+    Guard(
+        "1 nothing after the filing",
+        "data_contracts/authorisation.py",
+        "min(self.consent.to_utc, self.approval.to_utc, self.request.filed_utc)",
+        "min(self.consent.to_utc, self.approval.to_utc)",
+    ),
+    Guard(
+        "1 nothing is filed in the future",
+        "tasks/consent/authorise.py",
+        "    if request.filed_utc > now:",
+        "    if False:",
+    ),
+    Guard(
+        "1 tokens are bound to itinerary and onset",
+        "tasks/consent/authorise.py",
+        "        check_request(grant, request)",
+        "        pass",
+    ),
+    Guard(
+        "1 tokens are bound to pictures",
+        "flows/cases/filing.py",
+        "            check_pictures(grant, papers.references)",
+        "            pass",
+    ),
+    Guard(
+        "1 an authorised case has no subclass",
+        "data_contracts/authorisation.py",
+        """raise NotAuthorised("an AuthorisedCase has no subclasses: call authorise(...)")""",
+        "pass",
     ),
     Guard(
         "1 refusals are written",

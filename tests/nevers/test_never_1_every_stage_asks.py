@@ -32,6 +32,7 @@ from data_contracts.run import Run
 from flows import rerun_exposure, trace_case
 from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
+from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.runtime import segment_job, still_allowed
 from flows.runtime.environment import Environment, environment, trusted_keys
@@ -81,7 +82,7 @@ def filed(env: Environment, expires: timedelta = timedelta(days=1)) -> str:
 
 def withdraw(env: Environment, case_id: str) -> None:
     """Leave the mark of a withdrawal; nothing is destroyed yet."""
-    env.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
+    mark_withdrawn(env, case_id)
 
 
 def arguments(function: object, case_id: str) -> list[object]:

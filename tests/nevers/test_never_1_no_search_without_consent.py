@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from data_contracts.authorisation import AuthorisedCase, Grant, TrustedKeys
+from data_contracts.authorisation import AuthorisedCase, Grant, Limits, TrustedKeys
 from data_contracts.camera import Camera, Origin, Site
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.errors import NotAuthorised
@@ -18,8 +18,10 @@ from data_contracts.policy import InfectiousWindow, Policy, Tier
 from data_contracts.tables.contracts import WINDOWS
 from data_contracts.time import Interval
 from tasks.consent.authorise import authorise, require
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 from tasks.search import plan as planning
+from tests.support.grants import BINDING, PICTURES, usable
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
 START = NOW - timedelta(days=3)
@@ -62,6 +64,7 @@ def sign(key, role, **changes):
         "cameras": ("*",),
         "from_utc": START,
         "to_utc": END,
+        "binding": bind_request(REQUEST, PICTURES),
     } | changes
     return sign_grant(
         key,
@@ -78,7 +81,12 @@ def sign(key, role, **changes):
 def granted(**changes):
     """A case whose consent (not its approval) is changed."""
     return authorise(
-        REQUEST, sign(DOCTOR, "consent", **changes), sign(OFFICER, "approval"), KEYS, NOW
+        REQUEST,
+        sign(DOCTOR, "consent", **changes),
+        sign(OFFICER, "approval"),
+        KEYS,
+        NOW,
+        standing=usable,
     )
 
 
@@ -94,6 +102,8 @@ def grant(role):
         from_utc=START,
         to_utc=END,
         legal_basis="none",
+        binding=BINDING,
+        limits=Limits() if role == "approval" else None,
         issued_utc=NOW,
         not_before_utc=NOW,
         expires_utc=NOW + timedelta(days=1),
@@ -158,6 +168,7 @@ def test_one_signature_is_none(consent, approval):
             tokens["approval"] if approval == "good" else tokens[approval],
             KEYS,
             NOW,
+            standing=usable,
         )
 
 
@@ -165,7 +176,12 @@ def test_no_keys_no_search():
     """An empty list of trusted keys trusts nobody."""
     with pytest.raises(NotAuthorised):
         authorise(
-            REQUEST, sign(DOCTOR, "consent"), sign(OFFICER, "approval"), TrustedKeys(keys=()), NOW
+            REQUEST,
+            sign(DOCTOR, "consent"),
+            sign(OFFICER, "approval"),
+            TrustedKeys(keys=()),
+            NOW,
+            standing=usable,
         )
 
 
@@ -173,7 +189,12 @@ def test_withdrawal_stops():
     """A withdrawn case is refused although its tokens are good."""
     with pytest.raises(NotAuthorised, match="withdrawn"):
         authorise(
-            REQUEST, sign(DOCTOR, "consent"), sign(OFFICER, "approval"), KEYS, NOW, withdrawn=True
+            REQUEST,
+            sign(DOCTOR, "consent"),
+            sign(OFFICER, "approval"),
+            KEYS,
+            NOW,
+            standing=lambda grant: "withdrawn" if grant.role == "consent" else "usable",
         )
 
 
@@ -237,6 +258,7 @@ def test_one_person_cannot_sign_both():
         "legal_basis": "test",
         "expires_utc": NOW + timedelta(days=1),
         "now": NOW,
+        "binding": bind_request(REQUEST, PICTURES),
     }
     keys = TrustedKeys(keys=(trusted, also))
     for second in (key, other):
@@ -247,4 +269,5 @@ def test_one_person_cannot_sign_both():
                 sign_grant(second, "approval", **given),
                 keys,
                 NOW,
+                standing=usable,
             )

@@ -23,6 +23,7 @@ from data_contracts.run import Run
 from flows.cases.filing import Papers, store_case
 from flows.cases.site_files import publish_site_file
 from flows.cases.throwaway import papers
+from flows.cases.withdraw import mark_withdrawn
 from flows.runtime.audit import Acting, acting, audit, failures_written, refusals_written, service
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
@@ -167,7 +168,7 @@ def test_a_refusal_in_a_run_is_written_once(env: Environment, signed: Callable[[
     made = signed()
     store_case(env, made)
     case_id = made.request.case_id
-    env.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
+    mark_withdrawn(env, case_id)
     with (
         pytest.raises(NotAuthorised, match="withdrawn"),
         failures_written(env, case_id),
@@ -188,7 +189,7 @@ def test_a_refusal_repeated_by_schedule_is_written_once_a_day(
     made = signed()
     store_case(env, made)
     case_id = made.request.case_id
-    env.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
+    mark_withdrawn(env, case_id)
     for who, times in (
         (service("reconcile", repeats=True), 3),
         (Acting("user", NAME, "operator"), 2),

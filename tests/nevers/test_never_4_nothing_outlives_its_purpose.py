@@ -15,6 +15,7 @@ from infra.case_store import CaseStore, CaseVault
 from infra.store import ObjectStore
 from tasks.consent.grant_token import generate_key, sign_grant
 from tasks.ending.purge import CasePapers, claimed_expiry, plan_purge
+from tests.support.grants import BINDING
 
 KEEP = 28
 
@@ -67,6 +68,7 @@ def test_expiry_is_read_from_the_token_and_garbage_has_expired() -> None:
         legal_basis="x",
         expires_utc=until,
         now=NOW,
+        binding=BINDING,
     )
     assert claimed_expiry(token) == until
     for garbage in ("", "a.b.c", token[:-1].split(".", maxsplit=1)[0], "{}"):

@@ -12,6 +12,7 @@ from data_contracts import object_key
 from data_contracts.errors import KeyMissing, NotAuthorised, NotFound
 from flows.cases.destroy import destroy_case
 from flows.cases.filing import Papers, file_case, store_case
+from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.reconcile import needs_run, start_missing
 from flows.runtime.environment import Environment
@@ -85,7 +86,7 @@ def test_withdrawal_stops_and_destroys(
     papers = new_papers()
     store_case(site, papers)
     case_id = papers.request.case_id
-    site.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
+    mark_withdrawn(site, case_id)
     with pytest.raises(NotAuthorised):
         open_case(case_id, site)
     receipt = destroy_case(case_id, "withdrawn")

@@ -18,7 +18,7 @@ from data_contracts.audit import read_link
 from data_contracts.time import now_utc
 from flows.cases import clock, deletion_steps, expiry
 from flows.cases.expiry import PassIncomplete, Word
-from flows.cases.withdraw import withdraw_case
+from flows.cases.withdraw import mark_withdrawn, withdraw_case
 from flows.cli.main import app
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment, environment
@@ -120,7 +120,7 @@ def test_a_withdrawal_does_not_wait_for_the_clock(
     a_pass(env, now_utc())
     set_clock(monkeypatch, LATER)
     withdraw_case(env, asked)
-    env.cases.open(marked).put(object_key.withdrawal(marked), b"{}")
+    mark_withdrawn(env, marked)
     env.cases.destroy_key(half)
     with pytest.raises(PassIncomplete, match="this clock"):
         a_pass(env, now_utc() + LATER)

@@ -19,6 +19,7 @@ from infra.case_store import CaseStore, CaseVault
 from infra.settings import Settings
 from infra.signing import ensure_signing_key
 from infra.store import ObjectStore
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 
 PLACE = "the bakery in the third lane"
@@ -64,6 +65,7 @@ def filled_case(env: Environment, objects: int = 3) -> CaseVault:
             legal_basis="test",
             expires_utc=now + timedelta(days=1),
             now=now,
+            binding=bind_request(request, {"a.jpg": b"picture"}),
         )
         vault.put(getattr(object_key, role)(case_id), token.encode())
     for number in range(objects):

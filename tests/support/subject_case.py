@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from data_contracts.authorisation import TrustedKeys
 from data_contracts.case import CaseRequest, Visit
 from tasks.consent.authorise import authorise
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
+from tests.support.grants import PICTURES, usable
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
 START = datetime(2026, 11, 14, tzinfo=UTC)
@@ -39,6 +41,7 @@ def subject_case(case_id="K-2026-0042", **changes):
         "legal_basis": "GDPR Art. 9(2)(a)",
         "expires_utc": NOW + timedelta(days=7),
         "now": NOW,
+        "binding": bind_request(request, PICTURES),
         **changes,
     }
     return authorise(
@@ -47,6 +50,7 @@ def subject_case(case_id="K-2026-0042", **changes):
         sign_grant(_OFFICER, "approval", **given),
         _KEYS,
         NOW,
+        standing=usable,
     )
 
 

@@ -73,6 +73,12 @@ def _sign(role: str, key: Path, out: Path) -> list[str]:
         TIME,
         "--legal-basis",
         "GDPR 9(2)(a)",
+        "--itinerary",
+        str(DEMO / "itinerary.csv"),
+        "--reference",
+        str(DEMO / "reference"),
+        "--onset",
+        TIME,
     ]
 
 

@@ -14,6 +14,7 @@ from data_contracts.errors import BadInput, ContractViolation, NotAuthorised
 from data_contracts.record import Record
 from data_contracts.run import Run, TableRef
 from data_contracts.tables.contracts import GAPS, SEGMENTS, WINDOWS
+from flows.cases.withdraw import mark_withdrawn
 from flows.runtime import stage as runner
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
@@ -157,7 +158,7 @@ def test_a_withdrawn_case_runs_nothing(
 ) -> None:
     """The case is authorised anew at each call, also where the result is there already."""
     made(run)
-    env.cases.open(run.case_id).put(object_key.withdrawal(run.case_id), b"{}")
+    mark_withdrawn(env, run.case_id)
     with pytest.raises(NotAuthorised):
         made(run)
     assert len(calls) == 1

@@ -10,11 +10,13 @@ from data_contracts.case import CaseRequest, Visit
 from data_contracts.errors import NotAuthorised
 from data_contracts.time import Interval
 from tasks.consent.authorise import authorise, require
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
+from tests.support.grants import PICTURES, usable
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
 START = datetime(2026, 11, 14, tzinfo=UTC)
-END = datetime(2026, 11, 18, tzinfo=UTC)
+END = datetime(2026, 11, 17, tzinfo=UTC)
 DOCTOR, DOCTOR_KEY = generate_key("Dr Kim", ("consent",))
 OFFICER, OFFICER_KEY = generate_key("Officer Lee", ("approval",))
 KEYS = TrustedKeys(keys=(DOCTOR_KEY, OFFICER_KEY))
@@ -41,6 +43,7 @@ def sign(private, role, **changes):
         "legal_basis": "GDPR Art. 9(2)(a)",
         "expires_utc": NOW + timedelta(days=7),
         "now": NOW,
+        "binding": bind_request(REQUEST, PICTURES),
     }
     return sign_grant(private, role, **{**given, **changes})
 
@@ -53,7 +56,7 @@ def made(consent=None, approval=None, keys=KEYS, now=NOW, **options):
         sign(OFFICER, "approval", **(approval or {})),
         keys,
         now,
-        **options,
+        **{"standing": usable, **options},
     )
 
 
@@ -124,21 +127,42 @@ def test_refused(consent, approval, says):
 def test_missing():
     """One signature is not two."""
     with pytest.raises(NotAuthorised, match="consent missing"):
-        authorise(REQUEST, None, sign(OFFICER, "approval"), KEYS, NOW)
+        authorise(
+            REQUEST,
+            None,
+            sign(OFFICER, "approval"),
+            KEYS,
+            NOW,
+            standing=usable,
+        )
     with pytest.raises(NotAuthorised, match="approval missing"):
-        authorise(REQUEST, sign(DOCTOR, "consent"), None, KEYS, NOW)
+        authorise(
+            REQUEST,
+            sign(DOCTOR, "consent"),
+            None,
+            KEYS,
+            NOW,
+            standing=usable,
+        )
 
 
 def test_swapped():
     """A consent in the approval's place is refused even where the key may sign both."""
     with pytest.raises(NotAuthorised):
-        authorise(REQUEST, sign(OFFICER, "approval"), sign(DOCTOR, "consent"), KEYS, NOW)
+        authorise(
+            REQUEST,
+            sign(OFFICER, "approval"),
+            sign(DOCTOR, "consent"),
+            KEYS,
+            NOW,
+            standing=usable,
+        )
 
 
 def test_withdrawn():
     """A withdrawal beats valid tokens."""
     with pytest.raises(NotAuthorised, match="withdrawn"):
-        made(withdrawn=True)
+        made(standing=lambda grant: "withdrawn" if grant.role == "consent" else "usable")
 
 
 def test_expired_approval():
@@ -157,10 +181,26 @@ def test_same_key():
             sign(private, "approval"),
             TrustedKeys(keys=(public,)),
             NOW,
+            standing=usable,
         )
 
 
-@pytest.mark.parametrize("name", ["Dr Kim", "dr  KIM ", "DR KIM"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Dr Kim",
+        "dr  KIM ",
+        "DR KIM",
+        "Dr. Kim",
+        "Dr\u200bKim",  # zero width space
+        "Dr Kim\u3164",  # Hangul filler, a letter for which nothing is drawn
+        "Dr \u041aim",  # Cyrillic Ka
+        "Dr \u039a\u0456m",  # Greek Kappa, Cyrillic i
+        "\uff24\uff52 Kim",  # full width
+        "Dr K\u0131m",  # dotless i
+        "Dr Kl\u0301m",
+    ],
+)
 def test_same_person_with_two_keys(name):
     """Two keys of one person are one person, however the name is written."""
     private, public = generate_key(name, ("approval",))
@@ -171,6 +211,7 @@ def test_same_person_with_two_keys(name):
             sign(private, "approval"),
             TrustedKeys(keys=(DOCTOR_KEY, public)),
             NOW,
+            standing=usable,
         )
 
 

@@ -18,6 +18,7 @@ from tasks.consent.grant_token import (
     sign_grant,
     verify,
 )
+from tests.support.grants import BINDING
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
 START = datetime(2026, 11, 14, tzinfo=UTC)
@@ -39,6 +40,7 @@ def token(private=PRIVATE, role="consent", **changes):
         "legal_basis": "GDPR Art. 9(2)(a)",
         "expires_utc": NOW + timedelta(days=7),
         "now": NOW,
+        "binding": BINDING,
     }
     return sign_grant(private, role, **{**given, **changes})
 
@@ -83,6 +85,7 @@ def test_claims_are_the_documented_ones():
         "from",
         "to",
         "legal_basis",
+        "binding",
     }
 
 
@@ -225,7 +228,15 @@ def test_roles_do_not_mix():
     with pytest.raises(NotAuthorised, match="role"):
         verify(relabelled, "approval", keys, NOW)
     with pytest.raises(NotAuthorised, match="may not sign"):
-        verify(token(role="approval"), "approval", KEYS, NOW)
+        verify(token({**PRIVATE, "roles": "approval"}, role="approval"), "approval", KEYS, NOW)
+
+
+def test_a_key_of_the_wrong_role_does_not_sign():
+    """A consent's key says at once that it may not sign an approval, not only when the case is
+    filed.
+    """
+    with pytest.raises(BadInput, match="may sign consent only"):
+        token(role="approval")
 
 
 def test_times():

@@ -20,6 +20,7 @@ from data_contracts.policy import InfectiousWindow, Policy, SearchSettings, Tier
 from data_contracts.tables.contracts import CANDIDATES, GAPS, WINDOWS
 from data_contracts.time import Interval, subtract
 from tasks.consent.authorise import authorise
+from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 from tasks.search.plan import (
     Anchor,
@@ -31,6 +32,7 @@ from tasks.search.plan import (
     sighting_anchors,
     walking_seconds,
 )
+from tests.support.grants import PICTURES, usable
 
 T0 = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
 DAY = 86_400
@@ -90,7 +92,7 @@ def street(n=5, step_s=60):
 
 @cache
 def case(
-    consent=(-30 * DAY, 30 * DAY), approval=(-30 * DAY, 30 * DAY), cameras=("*",), approved=("*",)
+    consent=(-30 * DAY, 12 * DAY), approval=(-30 * DAY, 12 * DAY), cameras=("*",), approved=("*",)
 ):
     """An authorised case with spans in seconds after 10:00."""
     now = T0 + timedelta(days=1)
@@ -108,6 +110,7 @@ def case(
             "law",
             at(5 * DAY),
             now,
+            binding=bind_request(REQUEST, PICTURES),
         )
 
     return authorise(
@@ -116,6 +119,7 @@ def case(
         sign(OFFICER, "approval", approval, approved),
         KEYS,
         now,
+        standing=usable,
     )
 
 
