@@ -42,7 +42,11 @@ def _start_missing() -> dict[str, int]:
     counts = {"filed": 0, "started": 0, "refused": 0}
     for case_id in filed_cases(env):
         counts["filed"] += 1
-        claim = read_claim(env.cases.open(case_id))
+        try:
+            claim = read_claim(env.cases.open(case_id))
+        except EncounterError:  # damaged, or ended a moment ago: no other case waits for it
+            counts["refused"] += 1
+            continue
         states = [run.state.type.value for run in runs_of(case_id) if run.state is not None]
         attempt = needs_run(claim is not None and claim.state == "published", states)
         if attempt is None:

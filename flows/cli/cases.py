@@ -123,9 +123,8 @@ def _state(env: Environment, case_id: str) -> tuple[str, str]:
     """A case's state and since when; of one that cannot be read that it still can be destroyed."""
     try:
         claim = read_claim(env.cases.open(case_id))
-    except (EncounterError, ValidationError) as error:
-        kind = error if isinstance(error, EncounterError) else type(error).__name__
-        return escape(f"cannot be read ({kind}); it expires, and can be purged"), ""
+    except EncounterError as error:
+        return escape(f"cannot be read ({error}); it expires, and can be purged"), ""
     return (claim.state, f"{claim.started_utc:%Y-%m-%d %H:%M}") if claim else ("filed", "")
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.signature import PublicKey
+from flows.cases.receipts import own_receipt
 from flows.cli.console import console, read_file, say, write_private
 from flows.runtime.environment import environment
 from infra.settings import load_settings
@@ -65,14 +67,21 @@ def show_key() -> None:
 
 @app.command("list")
 def show() -> None:
-    """All receipts in the audit bucket."""
+    """All receipts in the audit bucket; what lies there and was not signed here is told apart."""
     table = Table(
         Column("case", no_wrap=True), Column("receipt", no_wrap=True), "stored (UTC)", box=None
     )
-    for item in environment().store.list(object_key.AUDIT, object_key.receipts()):
-        _, case_id, name = item.key.split("/", 2)
-        table.add_row(case_id, name, f"{item.last_modified:%Y-%m-%d %H:%M}")
+    env = environment()
+    strangers = []
+    for item in env.store.list(object_key.AUDIT, object_key.receipts()):
+        if env.audit_log.key is not None and own_receipt(env, item.key) is None:
+            strangers.append(item.key)
+            continue
+        case_id, _, name = item.key.removeprefix(object_key.receipts()).partition("/")
+        table.add_row(escape(case_id), escape(name), f"{item.last_modified:%Y-%m-%d %H:%M}")
     console.print(table)
+    for key in strangers:
+        console.print(f"not a receipt of this home's key: {key}", markup=False, soft_wrap=True)
 
 
 @app.command("fetch")

@@ -83,9 +83,12 @@ def stopping_when_unauthorised(case_id: str) -> Iterator[None]:
 
 
 def read_request(vault: CaseVault) -> CaseRequest:
-    """The filed request. Raises NotFound with what to do when no such case was filed."""
+    """The filed request. Raises NotFound with what to do when no such case was filed, BadInput
+    where it is damaged.
+    """
+    key = object_key.request(vault.case_id)
     try:
-        return CaseRequest.model_validate_json(vault.get(object_key.request(vault.case_id)))
+        return CaseRequest.stored(vault.get(key), key)
     except NotFound as error:
         raise NotFound(
             f"no case {vault.case_id} was filed; file it with: encounter case file ..."

@@ -33,9 +33,11 @@ class Claim(Record):
 
 
 def read_claim(vault: CaseVault) -> Claim | None:
-    """The present claim, or None where the case was never run."""
+    """The present claim, or None where the case was never run. Raises BadInput where it is
+    damaged.
+    """
     key = object_key.claim(vault.case_id)
-    return Claim.model_validate_json(vault.get(key)) if vault.exists(key) else None
+    return Claim.stored(vault.get(key), key) if vault.exists(key) else None
 
 
 def last_run(vault: CaseVault) -> Run | None:

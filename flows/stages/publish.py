@@ -61,8 +61,11 @@ def manifest_key(run: Run) -> str:
 
 
 def load_manifest(vault: CaseVault, run: Run) -> RunManifest:
-    """The manifest of a finished run. Raises NotFound where the run did not finish."""
-    return RunManifest.model_validate_json(vault.get(manifest_key(run)))
+    """The manifest of a finished run. Raises NotFound where the run did not finish, BadInput where
+    it is damaged.
+    """
+    key = manifest_key(run)
+    return RunManifest.stored(vault.get(key), key)
 
 
 def publish(run: Run, result: Outcome) -> None:
