@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating]
 # A brisk walk is 2.5 m/s (the policies' limit) for a body of 1.7 m: heights a second.
 _HEIGHTS_PER_S = 1.5
-# Jitter of a box's edges as a share of its height. Twice the spread that tasks.ground.position
-# measured (5 %).
+# Jitter of a box's edges as a share of its height. Chosen: five times the spread of 1 to 2 % that
+# `tasks.ground.position` measured.
 _JITTER = 0.1
 # Half of a body's breadth, in heights: how far a box moves when its person turns or stretches an
 # arm.
