@@ -20,7 +20,7 @@ from data_contracts.record import Record
 
 Row3 = tuple[float, float, float]
 
-# Ten thousand cameras take about 25 MB; more is no camera file.
+# Ten thousand cameras take about 25 MB; more is not a camera file.
 MAX_BYTES = 256 * 2**20
 # H.264's largest picture side (ITU-T H.264 table A-1, level 6.2) is a little above; larger is a
 # mistake or an attack.
@@ -227,7 +227,7 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
 
 
 def _features(text: str | bytes, name: str) -> list[Any]:
-    """The features of a GeoJSON file. NaN and Infinity are no JSON."""
+    """The features of a GeoJSON file. NaN and Infinity are not JSON."""
     if len(text) > MAX_BYTES:
         raise BadInput(
             f"{name}: expected a camera file of at most {MAX_BYTES >> 20} MiB, got "
@@ -246,7 +246,7 @@ def _features(text: str | bytes, name: str) -> list[Any]:
 
 
 def _no_number(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def homography_fault(homography: Any, width: int, height: int) -> str:

@@ -51,7 +51,7 @@ def _day(at: datetime) -> str:
 
 
 def read_segment(key: str) -> SegmentName | None:
-    """What a footage key says, or None where it is no segment's key."""
+    """What a footage key says, or None where it is not a segment's key."""
     found = _SEGMENT.match(key)
     if not found:
         return None
@@ -173,7 +173,7 @@ def read_audit_folder(name: str) -> int | None:
 
 
 def read_audit_entry(key: str) -> int | None:
-    """The number of the audit entry that a key names, or None where it is no entry's key."""
+    """The number of the audit entry that a key names, or None where it is not an entry's key."""
     found = _AUDIT_ENTRY.match(key)
     if not found or audit_entry(int(found["sequence"])) != key:
         return None

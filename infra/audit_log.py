@@ -119,7 +119,7 @@ class AuditLog:
             yield from pool.map(self._stored, numbered)
 
     def strangers(self) -> list[str]:
-        """Keys below the entries' prefix that are no entry's."""
+        """Keys below the entries' prefix that are not an entry's."""
         found = {i.key for i in self._versions(object_key.AUDIT_ENTRIES)}
         return sorted(key for key in found if object_key.read_audit_entry(key) is None)
 
@@ -218,7 +218,7 @@ class AuditLog:
         """The hash of an entry, None where it is gone. Of several versions the first that is whole:
         it was there before.
 
-        What is no entry is someone else's, and hashed as it is: nobody can stop a deletion by
+        What is not an entry is someone else's, and hashed as it is: nobody can stop a deletion by
         filling the next place, and the check reports it.
         """
         versions = [

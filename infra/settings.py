@@ -35,7 +35,7 @@ CONFIG_VARIABLE = "ENCOUNTER_CONFIG"
 HOME_VARIABLE = "ENCOUNTER_HOME"
 MASTER_KEY_VARIABLE = "ENCOUNTER_MASTER_KEY"
 PKCS11_PIN_VARIABLE = "ENCOUNTER_PKCS11_PIN"
-# Variables with our prefix that are read elsewhere and are no settings.
+# Variables with the prefix that are read elsewhere and are not settings.
 _OTHER_VARIABLES = {CONFIG_VARIABLE, MASTER_KEY_VARIABLE, PKCS11_PIN_VARIABLE}
 _DEFAULT_HOME = "./.encounter"
 
@@ -331,14 +331,14 @@ def _refuse_unknown_variables(names: Iterable[str]) -> None:
             continue
         near = difflib.get_close_matches(name.upper(), sorted(known), 1)
         hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
-        raise BadInput(f"the environment variable {name} is no setting: {hint}")
+        raise BadInput(f"the environment variable {name} is not a setting: {hint}")
 
 
 def _one(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, setting_names(), 1)
-        return f"{name} is no setting: " + (
+        return f"{name} is not a setting: " + (
             f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
         )
     secret = any(word in name for word in ("secret", "access_key"))

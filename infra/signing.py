@@ -61,7 +61,7 @@ class InstallationKey:
 
 def load_signing_key(settings: Settings) -> InstallationKey:
     """The key from its file. Raises KeyMissing where there is none, BadInput where others can read
-    it or it is no key.
+    it or it is not a key.
     """
     path = settings.signing_key_file
     text = read_private(path, "signing key")

@@ -19,7 +19,7 @@ _LEVELDB = "filerldb2"
 
 
 def configuration(data_dir: Path) -> str | None:
-    """The filer's configuration (filer.toml); None for a data folder of before, which keeps its
+    """The filer's configuration (filer.toml); None for an older data folder, which keeps its
     LevelDB.
     """
     if (data_dir / _LEVELDB).exists():

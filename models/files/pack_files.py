@@ -22,7 +22,7 @@ from models.files.checksum import sha256
 PackTask = Literal["detection", "recognition", "person_detection", "person_reid"]
 _MANIFEST = "manifest.json"
 # A square input of 192 px is a landmark network's in the library's own routing (model_zoo.py),
-# which is no face embedder.
+# which is not a face embedder.
 _LANDMARKS_PX = 192
 
 

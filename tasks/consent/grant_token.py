@@ -37,7 +37,7 @@ from tasks.consent.jws import PUBLIC_MEMBERS, ed25519_key, key_id_of, signed_pay
 TYPES: dict[Role, str] = {"consent": "encounter-consent+jws", "approval": "encounter-approval+jws"}
 CLAIM = "encounter"
 MAX_TOKEN_CHARS = (
-    65_536  # a grant that lists a thousand cameras has about 20 000; more is no token of ours
+    65_536  # a grant that lists a thousand cameras has about 20 000; a longer text is not one
 )
 _SHORT_ID = 8
 # What reading JSON of another shape than a grant's may raise (found by tests/fuzz).
@@ -154,7 +154,7 @@ def read_trusted_keys(text: str | bytes) -> TrustedKeys:
             thumbprint = ed25519_key(entry.public_jwk).thumbprint()
         except (ValueError, JoseError, KeyError, TypeError):
             raise BadInput(
-                f"trusted key {number} is no Ed25519 public key (JWK with kty OKP, crv, x)"
+                f"trusted key {number} is not an Ed25519 public key (JWK with kty OKP, crv, x)"
             ) from None
         if thumbprint != entry.key_id:
             raise BadInput(f"trusted key {number}: key_id must be the key's RFC 7638 thumbprint")

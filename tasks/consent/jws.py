@@ -43,7 +43,7 @@ def read_public_keys(text: str | bytes) -> tuple[PublicKey, ...]:
             right = False
         if not right:
             raise BadInput(
-                "the public key is no Ed25519 key, or its key_id is not its RFC 7638 thumbprint"
+                "the public key is not an Ed25519 key, or its key_id is not its RFC 7638 thumbprint"
             )
     return keys
 

@@ -13,7 +13,7 @@ from data_contracts.errors import NotAuthorised
 from data_contracts.signature import PublicKey
 from tasks.consent.jws import verify_signed
 
-# A receipt has no lists that grow with the case; longer is no receipt of ours.
+# A receipt has no lists that grow with the case; a longer text is not one.
 MAX_CHARS = 100_000
 
 

@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 # for 1.5 to 1.86 m.
 BODY_HEIGHT_M = 1.68
 BODY_HEIGHT_SD_M = 0.09
-# Implied heights beyond this many deviations of the population are no standing adult's: feet hidden
-# or not a person.
+# Implied heights beyond this many deviations of the population are not a standing adult's: the feet
+# are hidden, or it is not a person.
 HEIGHT_GATE_SD = 2.5
 # Box jitter: a floor in px and a share of the box's height. On the demo's footage (NanoDet 640 x
 # 384 against exact boxes, four cameras, 7,968 boxes) edges of people in full view scatter by 2 to 3

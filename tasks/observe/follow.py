@@ -1,4 +1,4 @@
-"""The dear look: people in every frame (down to 5 a second), where they stand, their masks, and
+"""The close look: people in every frame (down to 5 a second), where they stand, their masks, and
 proposed matches.
 """
 

@@ -156,7 +156,7 @@ def _tracked(
         face = bool(
             rows and (np.abs(proposed[track] - time.timestamp()) <= 0.5 / settings.clip_fps).any()
         )
-        # A strayed stretch is hidden, but it is no third person who comes out of the subject and
+        # A strayed stretch is hidden, but it is not a third person who comes out of the subject and
         # vanishes in them.
         out.append(
             _Known(

@@ -22,7 +22,7 @@ from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 # hour.
 LONGEST_SEGMENT_S = 3600.0
 # Starts in keys are whole seconds (up to 1 s is lost in naming) and the last frame of a slow camera
-# lasts up to half a second; a hole shorter than both together is no missing footage.
+# lasts up to half a second; a hole shorter than both together is not missing footage.
 SHORTEST_GAP_S = 1.5
 
 NO_FOOTAGE_ADVICE = "look for this stretch at the recorder; the report does not cover it"

@@ -36,7 +36,7 @@ def read_itinerary(
         _check_header(header, name)
         rows = [(number, row) for number, row in enumerate(reader, start=2) if any(_cells(row))]
     except csv.Error as error:
-        raise BadInput(f"{name}: row {reader.line_num} is no CSV ({error})") from error
+        raise BadInput(f"{name}: row {reader.line_num} is not CSV ({error})") from error
     rows = _of_subject(rows, header, name, subject)
     if not rows:
         raise BadInput(f"{name}: expected at least one visit, got none")

@@ -29,7 +29,7 @@ def test_named_tests_and_files_exist(page: Path) -> None:
         path, _, test = named.partition("::")
         assert (ROOT / path).exists(), f"{page.name} names {path}, which does not exist"
         if test:
-            assert test in _tests_in(ROOT / path), f"{page.name} names {named}, which is no test"
+            assert test in _tests_in(ROOT / path), f"{page.name} names {named}, which is not a test"
 
 
 def test_each_control_names_its_code_and_its_test() -> None:

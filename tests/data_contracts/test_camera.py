@@ -63,7 +63,7 @@ def test_the_demo_is_read():
         (put("homography_px_to_local", "none"), "number 2 lobby-b .*homography"),
         (
             put("homography_px_to_local", [[1, 0, float("nan")], [0, 1, 0], [0, 0, 1]]),
-            "NaN is no JSON",
+            "NaN is not JSON",
         ),
         (put("position_local_m", [1, 2]), "number 2 lobby-b .*position"),
         (put("intrinsics", {"fx": 0}), "above 0"),
@@ -109,7 +109,7 @@ def test_a_wrong_file_is_one_clear_line(change, says):
     "text", ["", "{", "[]", "null", '{"features": 3}', "[" * 100_000, b"\xff\xfe\x00"]
 )
 def test_other_files_are_refused(text):
-    """What is no GeoJSON is said to be none; nothing else is raised."""
+    """What is not GeoJSON is said to be none; nothing else is raised."""
     with pytest.raises(BadInput, match="expected"):
         read_site(text)
 

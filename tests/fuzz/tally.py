@@ -12,7 +12,7 @@ from tests.fuzz.video import Sandbox, files
 
 # name -> how often an input ended so; printed at the end of a test run or a campaign.
 TRIED: dict[str, Counter[str]] = {}
-LIMIT_S = 10.0  # for one input that is no video; they take milliseconds
+LIMIT_S = 10.0  # for one input that is not a video; they take milliseconds
 
 
 def try_inputs(target: Target, examples: int, start: int) -> None:

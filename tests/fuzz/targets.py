@@ -407,8 +407,8 @@ class _Listed(NamedTuple):
 
 
 def check_names(names: list[str]) -> Ended:
-    """A key is a segment's and says its camera and time exactly, or is no segment's; listed, each
-    is used or told.
+    """A key is a segment's and says its camera and time exactly, or is not a segment's; of those
+    listed each is used or told.
     """
     for name in names:
         found = read_segment(name)

@@ -48,7 +48,7 @@ def test_objects_cannot_be_swapped() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"ENCV", b"plain text that is long enough to be an envelope of ours"]
+    "data", [b"", b"ENCV", b"plain text that is long enough to be an envelope"]
 )
 def test_what_was_never_sealed(data: bytes) -> None:
     """Plain or cut bytes are refused with a message, not decrypted to rubbish."""

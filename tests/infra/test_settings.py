@@ -72,7 +72,7 @@ def test_bad_file(tmp_path: Path) -> None:
     """Unknown keys and broken TOML in the file are refused."""
     (tmp_path / "settings.toml").write_text("[retention]\ncase_dayz = 1")
     with pytest.raises(
-        BadInput, match=r"case_dayz is no setting: did you mean retention\.case_days"
+        BadInput, match=r"case_dayz is not a setting: did you mean retention\.case_days"
     ):
         load_settings(home=tmp_path)
     (tmp_path / "settings.toml").write_text("[retention")

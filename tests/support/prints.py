@@ -18,7 +18,7 @@ import numpy as np
 
 # What the embedders that a site may configure give: dlib 128, OSNet and ArcFace 512, FaceRes 1024.
 SIZES = (128, 512, 1024)
-# This many neighbouring pairs in common are no accident: one pair by chance is 2**-64 a try.
+# This many neighbouring pairs in common are not an accident: one pair by chance is 2**-64 a try.
 _HITS = 3
 _NUMBER = re.compile(rb"-?\d+\.\d+(?:e[-+]?\d+)?")
 _LONG_RUN = re.compile(rb"(?:-?\d*\.?\d+(?:e[-+]?\d+)?[\s,;\[\]]+){100}")

@@ -1,4 +1,4 @@
-"""The local store's index: names of deleted objects leave its pages, and a data folder of before is
+"""The local store's index: names of deleted objects leave its pages, and an older data folder is
 served as it is.
 """
 

@@ -192,7 +192,7 @@ def test_one_place_tells_no_tilt():
 
 
 def test_too_little_footage_is_refused():
-    """A second of walking is no check."""
+    """A second of walking is not a check."""
     view = camera("a", *POSE)
     with pytest.raises(BadInput, match="at least 8 s"):
         check_heights(walkers(volunteer().iloc[:5], view), view)
@@ -201,6 +201,6 @@ def test_too_little_footage_is_refused():
 
 
 def test_a_measured_position_is_allowed_to_be_off_as_tapes_are():
-    """Ten centimetres are no contradiction, half a metre is."""
+    """Ten centimetres are not a contradiction, half a metre is."""
     assert check_record(camera("a", *POSE, position_local_m=(0.36, 0.3, 2.78))) == ()
     assert kinds(check_record(camera("a", *POSE, position_local_m=(0.3, 0.3, 3.3)))) == {"position"}

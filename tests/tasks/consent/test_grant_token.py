@@ -217,7 +217,7 @@ def test_signer_must_be_the_keys_person():
 
 
 def test_roles_do_not_mix():
-    """A consent is no approval: by the header, by the claim and by what the key may sign."""
+    """A consent is not an approval: by the header, by the claim and by what the key may sign."""
     private, public = generate_key("Dr Kim", ("consent", "approval"))
     keys = TrustedKeys(keys=(public,))
     with pytest.raises(NotAuthorised, match="typ"):

@@ -80,7 +80,7 @@ def test_long_enough_is_a_contact_and_too_short_is_none():
 
 
 def test_episodes_do_not_add_up_but_windows_do():
-    """Shows three times 5 min an hour apart are no contact of one episode of 15 min, and are one
+    """Shows three times 5 min an hour apart are not a contact of one episode of 15 min, and are one
     over 24 h.
     """
     parts = [

@@ -116,7 +116,7 @@ def test_nearer_people_hide_feet():
 
 def test_beyond_the_coverage_is_nowhere():
     """Positions outside the floor that the camera covers, or above the horizon, are NaN:
-    extrapolations are no places.
+    extrapolations are not places.
     """
     view = camera("a", *POSE, coverage_local_m=((1, 1), (6, 1), (6, 6), (1, 6)))
     found = Locator(view).locate(np.vstack([boxes(), [[600, 10, 640, 60]]]), 1.7, 0.05)

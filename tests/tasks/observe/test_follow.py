@@ -57,7 +57,7 @@ def template(models):
 
 
 def test_template_names_the_picture_that_fails(models):
-    """A picture without a face, with two faces, or that is no picture is refused by name."""
+    """A picture without a face, with two faces, or that is not a picture is refused by name."""
     case = subject_case()
     face = cv2.imdecode(np.frombuffer(PICTURES["frontal.jpg"], np.uint8), cv2.IMREAD_COLOR)
     blank = np.full_like(face, 128)

@@ -92,7 +92,7 @@ def test_a_template_survives_storing_without_its_secret():
 
 
 def damaged():
-    """Bytes that are no stored template."""
+    """Bytes that are not a stored template."""
     whole = to_bytes(made_of(unit(np.random.default_rng(2), 128)[0]))
     numbers = np.frombuffer(whole[-1024:], "<f8")
     yield from (

@@ -219,7 +219,7 @@ def test_no_footage_at_all():
 
 
 def test_small_holes_are_none():
-    """1.5 s of switching files is no gap; 2 s is; the limit is the caller's."""
+    """1.5 s of switching files is not a gap; 2 s is; the limit is the caller's."""
     assert rows(coverage_gaps(windows((0, 60)), reports((0, 29, ""), (30, 58.6, "")))) == []
     assert rows(coverage_gaps(windows((0, 60)), reports((0, 28, ""), (30, 60, "")))) == [
         ("no_footage", 28, 30)
