@@ -32,6 +32,10 @@ from infra.store import ObjectInfo, ObjectStore
 
 _KEY_FORMAT = "encounter-case-key"
 _KEY_VERSION = 1
+_KEY_RECORD_BYTES = 65_536
+# The most that a paper of a case (request, token, claim, list of artefacts) may have: what is
+# longer was not written here, and would fill the memory of who opens or ends the case.
+PAPER_BYTES = 16 * 1024 * 1024
 _SEALED_TYPE = "application/vnd.encounter.sealed"
 _JSON = "application/json"
 
@@ -77,10 +81,11 @@ class CaseVault:
             CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE
         )
 
-    def get(self, key: str) -> bytes:
-        """Read and decrypt."""
+    def get(self, key: str, at_most: int | None = None) -> bytes:
+        """Read and decrypt. Raises BadInput where more than `at_most` bytes lie there."""
         self._check(key)
-        return unseal(self._data_key, f"{CASES}/{key}", self.store.get(CASES, key))
+        sealed = self.store.get(CASES, key, at_most=at_most)
+        return unseal(self._data_key, f"{CASES}/{key}", sealed)
 
     def exists(self, key: str) -> bool:
         """Whether an object is there."""
@@ -211,7 +216,7 @@ class CaseStore:
         KeyMissing where the record is damaged.
         """
         try:
-            data = self.store.get(CASES, object_key.wrapped_key(case_id))
+            data = self.store.get(CASES, object_key.wrapped_key(case_id), at_most=_KEY_RECORD_BYTES)
         except NotFound:
             return None
         return str(_read_key_record(case_id, data)["master_key_id"])
@@ -220,7 +225,7 @@ class CaseStore:
         key = object_key.wrapped_key(case_id)
         try:
             etag = self.store.stat(CASES, key).etag
-            data = self.store.get(CASES, key)
+            data = self.store.get(CASES, key, at_most=_KEY_RECORD_BYTES)
         except NotFound:
             raise _no_key(case_id) from None
         record = _read_key_record(case_id, data)

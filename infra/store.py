@@ -28,7 +28,7 @@ from minio.objectlockconfig import ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 
 from data_contracts import object_key
-from data_contracts.errors import NotFound, StoreError
+from data_contracts.errors import BadInput, NotFound, StoreError
 from infra.settings import S3Settings
 from infra.store_errors import Exists, Unsupported, mapped
 
@@ -228,10 +228,17 @@ class ObjectStore:
         return True
 
     def get(
-        self, bucket: str, key: str, offset: int = 0, length: int = 0, version_id: str | None = None
+        self,
+        bucket: str,
+        key: str,
+        offset: int = 0,
+        length: int = 0,
+        version_id: str | None = None,
+        at_most: int | None = None,
     ) -> bytes:
         """Read an object, or `length` bytes from `offset` (0: to the end); the newest version
-        unless one is named.
+        unless one is named. Raises BadInput, with no more read than that, where there are more than
+        `at_most` bytes.
         """
 
         def read(name: str) -> bytes:
@@ -239,12 +246,15 @@ class ObjectStore:
                 name, key, offset=offset, length=length, version_id=version_id
             )
             try:
-                return response.read()
+                return response.read() if at_most is None else response.read(at_most + 1)
             finally:
                 response.close()
                 response.release_conn()
 
-        return self._do(bucket, key, read)
+        data = self._do(bucket, key, read)
+        if at_most is not None and len(data) > at_most:
+            raise BadInput(f"{bucket}/{key}: more than {at_most} bytes: it was not written here")
+        return data
 
     def download(self, bucket: str, key: str, path: Path) -> Path:
         """Read an object into a file, which appears whole or not at all."""

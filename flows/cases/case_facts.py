@@ -16,7 +16,7 @@ from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
 from flows.stages.claim import last_run
 from flows.stages.publish import RunManifest, load_manifest
-from infra.case_store import CaseVault
+from infra.case_store import PAPER_BYTES, CaseVault
 from tasks.ending.purge import claimed_scopes
 
 _SHARING = ("view", "export", "decision")
@@ -29,7 +29,7 @@ def case_facts(env: Environment, case_id: str) -> CaseFacts:
     try:
         vault = env.cases.open(case_id)
         request = read_request(vault)
-        scopes = claimed_scopes(vault.get(object_key.consent(case_id)).decode())
+        scopes = claimed_scopes(vault.get(object_key.consent(case_id), PAPER_BYTES).decode())
         runs = {i.key.split("/")[2] for i in vault.list(f"{object_key.run(case_id, '')}/")}
         manifest = _manifest(vault)
     except (EncounterError, ValidationError):

@@ -20,6 +20,7 @@ from flows.cases.withdraw import is_withdrawn
 from flows.runtime.audit import audit_daily
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
+from infra.case_store import PAPER_BYTES
 from tasks.ending.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 
 _LATE = timedelta(hours=1)
@@ -68,7 +69,7 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
     if vault is None:
         return CasePapers(case_id=case_id, has_key=True, filed_utc=made)
     tokens = [
-        attempt(lambda key=key: vault.get(key).decode(), None)  # type: ignore[misc]
+        attempt(lambda key=key: vault.get(key, PAPER_BYTES).decode(), None)  # type: ignore[misc]
         for key in (object_key.consent(case_id), object_key.approval(case_id))
     ]
     return CasePapers(
@@ -88,7 +89,7 @@ def _key_made(env: Environment, case_id: str) -> datetime:
     written = env.store.stat(object_key.CASES, key).last_modified
 
     def said() -> datetime:
-        record = json.loads(env.store.get(object_key.CASES, key))
+        record = json.loads(env.store.get(object_key.CASES, key, at_most=PAPER_BYTES))
         return min(written, datetime.fromisoformat(record["created_utc"]))
 
     return attempt(said, written)

@@ -11,6 +11,7 @@ from data_contracts.errors import KeyMissing, NotFound
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
 from flows.stages.publish import RunManifest
+from infra.case_store import PAPER_BYTES
 from tasks.artefacts.exports import shows_pictures
 
 
@@ -30,7 +31,7 @@ def delete_old_pictures(env: Environment, case_id: str, now: datetime) -> int:
         if not item.key.endswith("/manifest.json"):
             continue
         try:
-            manifest = RunManifest.model_validate_json(vault.get(item.key))
+            manifest = RunManifest.stored(vault.get(item.key, PAPER_BYTES), item.key)
         except NotFound:
             continue
         doomed = tuple(a for a in manifest.artefacts if shows_pictures(a.name))

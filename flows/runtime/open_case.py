@@ -18,7 +18,7 @@ from data_contracts.policy import Policy
 from data_contracts.time import now_utc
 from flows.runtime.audit import failures_written, refusals_written
 from flows.runtime.environment import Environment, environment, site, trusted_keys
-from infra.case_store import CaseVault
+from infra.case_store import PAPER_BYTES, CaseVault
 from infra.token_list import id_of
 from tasks.consent.authorise import authorise
 
@@ -88,7 +88,7 @@ def read_request(vault: CaseVault) -> CaseRequest:
     """
     key = object_key.request(vault.case_id)
     try:
-        return CaseRequest.stored(vault.get(key), key)
+        return CaseRequest.stored(vault.get(key, PAPER_BYTES), key)
     except NotFound as error:
         raise NotFound(
             f"no case {vault.case_id} was filed; file it with: encounter case file ..."
@@ -97,6 +97,6 @@ def read_request(vault: CaseVault) -> CaseRequest:
 
 def _text(vault: CaseVault, key: str) -> str | None:
     try:
-        return vault.get(key).decode()
+        return vault.get(key, PAPER_BYTES).decode()
     except NotFound:
         return None

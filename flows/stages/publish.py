@@ -25,7 +25,7 @@ from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.results import load
 from flows.runtime.stats import read_stats
 from flows.stages.claim import last_run, mark_published
-from infra.case_store import CaseVault
+from infra.case_store import PAPER_BYTES, CaseVault
 from infra.local.traces import remember_fetched
 from tasks.artefacts.exports import PICTURES, make_exports
 from tasks.artefacts.provenance import provenance
@@ -65,7 +65,7 @@ def load_manifest(vault: CaseVault, run: Run) -> RunManifest:
     it is damaged.
     """
     key = manifest_key(run)
-    return RunManifest.stored(vault.get(key), key)
+    return RunManifest.stored(vault.get(key, PAPER_BYTES), key)
 
 
 def publish(run: Run, result: Outcome) -> None:

@@ -73,20 +73,36 @@ def _json(text: str | None) -> object:
 
 
 def delete_rows(database: Path, case_id: str, runs: Sequence[str] = ()) -> int:
-    """Delete every row that names the case or one of its runs; returns how many. Raises StackError
-    when it is locked.
+    """Delete every row that names the case or one of its runs, and runs whose state went so (a pass
+    of purge-expired that named the case in its failure); returns how many. Raises StackError when
+    it is locked.
     """
     with opened(database, case_id, runs) as db, db:
+        conditions = [(table, _named(db, table)) for table in _COLUMNS]
+        conditions += [(run, _stateless(db, run)) for run in ("task_run", "flow_run")]
         return sum(
-            db.execute(f"DELETE FROM {table} WHERE {named}").rowcount  # noqa: S608
-            for table in _COLUMNS
-            if (named := _named(db, table))
+            db.execute(f"DELETE FROM {table} WHERE {condition}").rowcount  # noqa: S608
+            for table, condition in conditions
+            if condition
         )
+
+
+def _stateless(db: sqlite3.Connection, table: str) -> str:
+    """SQL that is true for runs whose present state is not there any more; empty where the server
+    keeps no such column.
+    """
+    if "state_id" not in _columns(db, table):
+        return ""
+    return f"state_id IS NOT NULL AND state_id NOT IN (SELECT id FROM {table}_state)"  # noqa: S608
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
 def _named(db: sqlite3.Connection, table: str) -> str:
     """SQL that is true for rows that name the case in a column that may; empty where the server has
     no such table.
     """
-    present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    present = _columns(db, table)
     return " OR ".join(f'names("{column}")' for column in _COLUMNS[table] if column in present)

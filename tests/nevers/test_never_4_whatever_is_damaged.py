@@ -24,14 +24,17 @@ from typer.testing import CliRunner
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, StackError, StoreError
 from data_contracts.time import now_utc
-from flows.cases import deletion_steps, expiry, forget_runs
+from flows.cases import case_facts, deletion_steps, expiry, forget_runs
 from flows.cases.destroy import Unfinished, destroy_case
 from flows.cases.ending_environment import ending_environment
 from flows.cases.expiry import PassIncomplete, Word, conclude
 from flows.cases.receipts import earlier_receipt
 from flows.cases.withdraw import withdraw_case
 from flows.cli.main import app
+from flows.runtime import open_case
 from flows.runtime.environment import Environment, environment
+from flows.stages import claim, publish
+from infra import case_store
 from infra.audit_log import AuditLog
 from infra.key_source import ensure_master_keys
 from infra.local.traces import remember_fetched
@@ -230,6 +233,33 @@ def test_whatever_file_of_the_home_is_damaged(here: Settings, name: str) -> None
     for how in DAMAGES:
         case_id = a_case(here)
         ends(here, case_id, next(ways), (name, how))
+
+
+@pytest.mark.parametrize("name", OBJECTS[:4] + OBJECTS[5:])
+def test_a_huge_object_is_not_read(
+    here: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An object that would fill the memory of whoever reads it does not keep the case: no more of
+    it is read than a paper may have.
+    """
+    most = 100_000
+    for module in (case_store, claim, open_case, publish, case_facts, expiry):
+        if hasattr(module, "PAPER_BYTES"):
+            monkeypatch.setattr(module, "PAPER_BYTES", most)
+    case_id = a_case(here)
+    env = environment()
+    env.store.put(object_key.CASES, f"{case_id}/{name}", b"x" * 50 * most)
+    read: list[int] = []
+    get = ObjectStore.get
+
+    def spied(self: ObjectStore, *args, **options) -> bytes:
+        data = get(self, *args, **options)
+        read.append(len(data))
+        return data
+
+    monkeypatch.setattr(ObjectStore, "get", spied)
+    ends(here, case_id, "expiry")
+    assert max(read) <= most
 
 
 @drawn(

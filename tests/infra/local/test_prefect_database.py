@@ -118,6 +118,23 @@ def test_a_case_called_like_a_word_takes_no_other_row(tmp_path: Path, case: str)
         assert not names(path, case)
 
 
+def test_a_pass_that_named_the_case_goes_whole(tmp_path: Path) -> None:
+    """A failed run of purge-expired whose state names the case goes with that state: no run is left
+    whose state is missing. Another's, and one without a state yet, stay.
+    """
+    path = tmp_path / "prefect.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("CREATE TABLE flow_run (id TEXT, parameters TEXT, tags TEXT, state_id TEXT)")
+        db.execute("CREATE TABLE flow_run_state (id TEXT, flow_run_id TEXT, message TEXT)")
+        rows = [("p", "s1", "case K-1: verify"), ("q", "s2", "case K-2: verify")]
+        for run, state, message in rows:
+            db.execute("INSERT INTO flow_run VALUES (?, '{}', '[]', ?)", (run, state))
+            db.execute("INSERT INTO flow_run_state VALUES (?, ?, ?)", (state, run, message))
+        db.execute("INSERT INTO flow_run VALUES ('new', '{}', '[]', NULL)")
+        assert delete_rows(path, "K-1") == 2
+        assert db.execute("SELECT id FROM flow_run").fetchall() == [("q",), ("new",)]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
