@@ -17,6 +17,8 @@ from data_contracts.record import Record
 from data_contracts.time import Interval, Utc
 
 Role = Literal["consent", "approval"]
+# An administrator signs changes of the list of trusted keys, and no token.
+KeyRole = Literal["consent", "approval", "administrator"]
 # What the list of tokens says of one: `unregistered` where it was never filed here.
 Standing = Literal["usable", "unregistered", "spent", "withdrawn"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -123,7 +125,7 @@ class TrustedKey(Record):
 
     key_id: str
     person: str
-    roles: tuple[Role, ...]
+    roles: tuple[KeyRole, ...]
     public_jwk: dict[str, str]
     revoked_utc: Utc | None = None
 

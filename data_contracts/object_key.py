@@ -17,10 +17,10 @@ AUDIT = "audit"
 BUCKETS = (FOOTAGE, SITE, CASES, AUDIT)
 
 CAMERAS = "cameras.geojson"
-TRUSTED_KEYS = "trusted-keys.json"
 INSTALLATION_KEYS = "installation-keys.json"
 AUDIT_ENTRIES = "entries/"
 LIST_KEYS = "token-list-keys/"
+KEY_LISTS = "key-lists/"
 
 _SEGMENT = re.compile(
     r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4\Z",
@@ -29,6 +29,7 @@ _SEGMENT = re.compile(
 
 # Entries of the audit log in one folder, so that the last one is found without listing all.
 ENTRIES_A_FOLDER = 1000
+_KEY_LIST = re.compile(r"^key-lists/(?P<number>\d{6})\.json\Z", re.ASCII)
 _AUDIT_ENTRY = re.compile(r"^entries/\d{9,15}/(?P<sequence>\d{12,18})\.json\Z", re.ASCII)
 _AUDIT_FOLDER = re.compile(r"^\d{9,15}\Z", re.ASCII)
 
@@ -188,6 +189,17 @@ def token(digest: str, *parts: str) -> str:
 def token_list_key(master_key_id: str) -> str:
     """The key of the token ids' digests, wrapped by this master key, in the audit bucket."""
     return f"{LIST_KEYS}{master_key_id}.json"
+
+
+def key_list(number: int) -> str:
+    """A version of the list of trusted keys, in the audit bucket."""
+    return f"{KEY_LISTS}{number:06d}.json"
+
+
+def read_key_list(key: str) -> int | None:
+    """The number of the version that a key names, or None where it is no version's key."""
+    found = _KEY_LIST.match(key)
+    return int(found["number"]) if found else None
 
 
 def audit_mark(name: str) -> str:

@@ -82,6 +82,22 @@ class Home:
         return self.path / "viewer-accounts.json"
 
     @property
+    def root_file(self) -> Path:
+        """The public half of the root of trusted keys, unless settings name it."""
+        return self.keys / "root.pub"
+
+    @property
+    def demo_root_file(self) -> Path:
+        """The private half of a root, only in a home for a demo or a benchmark, which plays all
+        roles itself.
+        """
+        return self.keys / "demo-root.jwk"
+
+    def key_list_file(self, bucket_prefix: str) -> Path:
+        """Number and digest of the highest list of trusted keys that was seen in a store."""
+        return self.keys / f"{bucket_prefix}key-list-seen.json"
+
+    @property
     def checkpoints_file(self) -> Path:
         """The audit log's checkpoints that were made here, one a line: what a store that was cut
         short is held against.

@@ -112,6 +112,8 @@ class KeySettings(Record):
     file: Path | None = None
     pkcs11: Pkcs11Settings = Pkcs11Settings()
     signing_file: Path | None = None
+    # The x of the root's public key (Ed25519): 32 bytes in base64url.
+    root_public: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{43}$")
 
 
 class ModelSettings(Record):

@@ -1,23 +1,31 @@
 """Cases with throw-away keys, for the demo and the benchmarks: signed now, the private keys kept
-nowhere.
+nowhere but in this process. The home plays all roles: subject, officer, administrator and root.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from data_contracts import object_key
-from data_contracts.authorisation import Role, TrustedKey, TrustedKeys
+from data_contracts.authorisation import Role, TrustedKey
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.time import now_utc
 from flows.cases.filing import Papers
-from flows.cases.site_files import publish_site_file
-from flows.runtime.environment import Environment, trusted_keys
+from flows.cases.key_changes import (
+    PrivateKey,
+    ensure_demo_root,
+    listed_keys,
+    proposal,
+    publish_list,
+    with_added,
+)
+from flows.runtime.environment import Environment
 from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 
 _MARGIN = timedelta(days=1)
 _PERSON = "throw-away"
+_ROLES: tuple[Role, ...] = ("consent", "approval")
+_made: dict[tuple[str, str], dict[Role, PrivateKey]] = {}
 
 
 def papers(
@@ -48,10 +56,7 @@ def papers(
     )
     now = now_utc() - timedelta(seconds=1)
     tokens: dict[Role, str] = {}
-    trusted: list[TrustedKey] = []
-    for role in ("consent", "approval"):
-        private, public = generate_key(f"{_PERSON} {role} signer", (role,))
-        trusted.append(public)
+    for role, private in _signers(env).items():
         tokens[role] = sign_grant(
             private,
             role,
@@ -67,7 +72,6 @@ def papers(
             binding=bind_request(request, references),
             limits=env.settings.grants if role == "approval" else None,
         )
-    _trust(env, trusted)
     return Papers(request, tokens["consent"], tokens["approval"], references)
 
 
@@ -76,13 +80,17 @@ def is_throwaway(key: TrustedKey) -> bool:
     return key.person.startswith(f"{_PERSON} ")
 
 
-def known_keys(env: Environment) -> tuple[TrustedKey, ...]:
-    """The keys that the store trusts; none where none were published."""
-    if not env.store.exists(object_key.SITE, object_key.TRUSTED_KEYS):
-        return ()
-    return trusted_keys(env).keys
-
-
-def _trust(env: Environment, new: list[TrustedKey]) -> None:
-    data = TrustedKeys(keys=(*known_keys(env), *new)).model_dump_json(indent=1).encode()
-    publish_site_file(env, object_key.TRUSTED_KEYS, data, "application/json")
+def _signers(env: Environment) -> dict[Role, PrivateKey]:
+    """Private keys of two made-up people whom the store trusts: made once a process, and again when
+    one was revoked. The home plays the root itself: see `ensure_demo_root`.
+    """
+    at = (env.store.endpoint, env.settings.s3.bucket_prefix)
+    root = ensure_demo_root(env.settings)
+    listed = listed_keys(env)
+    good = {key.key_id for key in listed if key.revoked_utc is None}
+    if at not in _made or not all(private["kid"] in good for private in _made[at].values()):
+        new = {role: generate_key(f"{_PERSON} {role} signer", (role,)) for role in _ROLES}
+        keys = with_added(listed, [public for _, public in new.values()])
+        publish_list(env, proposal(env, keys, [root]))
+        _made[at] = {role: private for role, (private, _) in new.items()}
+    return _made[at]

@@ -12,8 +12,9 @@ import typer
 from data_contracts import object_key
 from data_contracts.errors import BadInput, NotFound
 from flows.cases.filing import file_case
+from flows.cases.key_changes import ensure_demo_root, listed_keys
 from flows.cases.site_files import publish_site_file
-from flows.cases.throwaway import is_throwaway, known_keys, papers
+from flows.cases.throwaway import is_throwaway, papers
 from flows.cli import stack
 from flows.cli.cases import print_contacts, read_references, server_environment
 from flows.cli.console import say
@@ -57,9 +58,10 @@ def demo(
         env, papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _BASIS)
     )
     say(
-        f"case {case_id} is filed with consent and approval by two people; Prefect UI: "
-        f"{ui_address(env.settings)}"
+        f"case {case_id} is filed with consent and approval by two made-up people; this demo plays "
+        "them, the administrators and the root itself, which an installation never does"
     )
+    say(f"Prefect UI: {ui_address(env.settings)}")
     if started is None:
         raise BadInput("the Prefect server did not take the case; see encounter status")
     wait_for(started)
@@ -81,10 +83,11 @@ def publish_demo_site(env: Environment) -> None:
     is configured they would be strangers whose signature counts. Raises BadInput.
     """
     cameras = (SITE / "cameras.geojson").read_bytes()
+    ensure_demo_root(env.settings)
     configured = []
     if _stored(env, object_key.CAMERAS) not in (None, cameras):
         configured.append("cameras that are not the demo's")
-    if not all(map(is_throwaway, known_keys(env))):
+    if not all(map(is_throwaway, listed_keys(env))):
         configured.append("trusted keys of its own")
     if configured:
         raise BadInput(

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from data_contracts import object_key
-from data_contracts.authorisation import TrustedKey, TrustedKeys
+from data_contracts.authorisation import TrustedKey
 from data_contracts.camera import read_site
+from data_contracts.errors import BadInput, NotAuthorised
+from data_contracts.key_list import SignedKeyList
 from data_contracts.time import now_utc, parse_utc
+from flows.cases.key_changes import (
+    demo_root,
+    listed_keys,
+    new_root,
+    proposal,
+    publish_list,
+    with_added,
+)
 from flows.cases.site_files import publish_site_file
-from flows.cli.console import console, read_file, read_json, say, write_private
-from flows.runtime.environment import environment, trusted_keys
+from flows.cli.console import console, read_file, read_json, say, write_private, write_whole
+from flows.runtime.environment import Environment, environment, trusted_keys
+from infra.settings import load_settings
 from tasks.consent.grant_token import generate_key, read_trusted_keys, revoked
+from tasks.consent.key_list import add_signature
 
 
 class RoleName(StrEnum):
@@ -25,11 +39,14 @@ class RoleName(StrEnum):
 
     consent = "consent"
     approval = "approval"
+    administrator = "administrator"
 
 
 app = typer.Typer(
     help="Signing keys of the people who sign consents and approvals.", no_args_is_help=True
 )
+root_app = typer.Typer(help="The root of all trusted keys.", no_args_is_help=True)
+app.add_typer(root_app, name="root")
 site_app = typer.Typer(help="The site's camera file.", no_args_is_help=True)
 
 
@@ -50,7 +67,7 @@ def new(
     write_private(public_path(out), public.model_dump_json(indent=1).encode())
     say(
         f"private key {out}\npublic key  {public_path(out)}  (an administrator adds it: encounter "
-        "keys publish)"
+        "keys add)"
     )
 
 
@@ -59,21 +76,72 @@ def public_path(private: Path) -> Path:
     return private.with_suffix(".pub.json")
 
 
+Signers = Annotated[
+    list[Path] | None,
+    typer.Option("--key", help="Private key of an administrator or the root; repeat."),
+]
+Proposal = Annotated[
+    Path | None,
+    typer.Option(help="Write the change here, for another administrator: encounter keys sign."),
+]
+
+
+@root_app.command("new")
+def new_root_key(
+    out: Annotated[Path, typer.Option(help="File for the private key; keep it offline.")],
+) -> None:
+    """Make the root of all trusted keys and pin its public half in this home."""
+    settings = load_settings()
+    if out.exists():
+        raise BadInput(f"{out} exists already: name another file, or remove it first")
+    private = new_root(settings)
+    write_private(out, json.dumps(private, indent=1).encode())
+    say(
+        f"private key {out}: move it to a place offline; whoever has it decides who is trusted\n"
+        f'pinned here; on every other machine set  keys.root_public = "{private["x"]}"'
+    )
+
+
+@app.command("add")
+def add(
+    files: Annotated[list[Path], typer.Argument(help="Public key files (*.pub.json).")],
+    key: Signers = None,
+    proposal_file: Proposal = None,
+) -> None:
+    """Add keys to the list of trusted keys; all others stay."""
+    env = environment()
+    _change(env, with_added(listed_keys(env), _read_keys(files)), key, proposal_file)
+
+
 @app.command("publish")
 def publish(
     files: Annotated[
         list[Path], typer.Argument(help="Public key files (*.pub.json), or one trusted-keys file.")
     ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Revoke the listed keys that are not named.")
+    ] = False,
+    key: Signers = None,
+    proposal_file: Proposal = None,
 ) -> None:
-    """Publish the public keys that this site trusts; replaces the present list."""
-    keys: list[TrustedKey] = []
-    for path in files:
-        given = read_json(path)
-        many = given if isinstance(given, dict) and "keys" in given else {"keys": [given]}
-        keys += read_trusted_keys(json.dumps(many)).keys
-    data = TrustedKeys(keys=tuple(keys)).model_dump_json(indent=1).encode()
-    publish_site_file(environment(), object_key.TRUSTED_KEYS, data, "application/json")
-    say(f"{len(keys)} keys are trusted now")
+    """Make the list of trusted keys these and no others: the others are revoked, for good."""
+    new = _read_keys(files)
+    env = environment()
+    named = {k.key_id for k in new}
+    now = now_utc()
+    others = [k for k in listed_keys(env) if k.key_id not in named and k.revoked_utc is None]
+    if others and not replace:
+        raise BadInput(
+            f"this would revoke {len(others)} keys for good, and stop every case that they signed "
+            f"for: {', '.join(f'{k.key_id[:12]} ({k.person})' for k in others)}. Add keys with "
+            "encounter keys add, or repeat with --replace"
+        )
+    gone = {k.key_id for k in others}
+    kept = [
+        k.model_copy(update={"revoked_utc": now}) if k.key_id in gone else k
+        for k in listed_keys(env)
+    ]
+    _change(env, with_added(kept, new), key, proposal_file)
 
 
 # A thumbprint in base64url may begin with a hyphen, as an option does.
@@ -85,23 +153,80 @@ def revoke(
     at: Annotated[
         str | None, typer.Option(help="From when on, ISO 8601 with offset; default now.")
     ] = None,
+    key: Signers = None,
+    proposal_file: Proposal = None,
 ) -> None:
-    """Revoke a key: nothing it ever signed counts from then on. Its entry stays, so that refusals
-    can say why.
+    """Revoke a key, for good: nothing it ever signed counts from then on. Its entry stays, so that
+    refusals can say why.
     """
     env = environment()
     keys = revoked(trusted_keys(env), key_id, parse_utc(at, "--at") if at else now_utc())
-    publish_site_file(
-        env, object_key.TRUSTED_KEYS, keys.model_dump_json(indent=1).encode(), "application/json"
-    )
-    say("revoked; running cases that it signed for stop within seconds")
+    if _change(env, keys.keys, key, proposal_file):
+        say("running cases that it signed for stop within seconds")
+
+
+@app.command("sign")
+def sign(
+    change: Annotated[Path, typer.Argument(help="A change that was written with --proposal-file.")],
+    key: Annotated[list[Path], typer.Option("--key", help="Private key of the signer; repeat.")],
+) -> None:
+    """Sign another administrator's change after reading it; it is published when it has all
+    signatures, else written back.
+    """
+    try:
+        signed = SignedKeyList.model_validate_json(read_file(change))
+    except ValidationError:
+        raise BadInput(f"{change}: expected a change written with --proposal-file") from None
+    env = environment()
+    before = {k.key_id: k for k in listed_keys(env)}
+    for entry in signed.version.keys:
+        if before.get(entry.key_id) != entry:
+            what = "revokes" if entry.key_id in before else "adds"
+            say(f"{what} {entry.key_id[:12]} {entry.person}: {', '.join(entry.roles)}")
+    for path in key:
+        signed = add_signature(signed, read_json(path))
+    _publish(env, signed, change)
+
+
+def _read_keys(files: list[Path]) -> list[TrustedKey]:
+    keys: list[TrustedKey] = []
+    for path in files:
+        given = read_json(path)
+        many = given if isinstance(given, dict) and "keys" in given else {"keys": [given]}
+        keys += read_trusted_keys(json.dumps(many)).keys
+    return keys
+
+
+def _change(
+    env: Environment, keys: Sequence[TrustedKey], signers: list[Path] | None, out: Path | None
+) -> bool:
+    """Propose, sign, publish; whether it is published."""
+    own = demo_root(env.settings)
+    private = [read_json(path) for path in signers or ()] or ([own] if own else [])
+    if not private:
+        raise BadInput("--key: who signs this change? Give an administrator's key or the root's")
+    return _publish(env, proposal(env, keys, private), out)
+
+
+def _publish(env: Environment, signed: SignedKeyList, out: Path | None) -> bool:
+    try:
+        version = publish_list(env, signed)
+    except NotAuthorised as refusal:
+        if out is None or "must be signed" not in str(refusal):
+            raise
+        write_whole(out, signed.model_dump_json(indent=1).encode())
+        say(f"not published yet ({refusal}): another administrator runs  encounter keys sign {out}")
+        return False
+    live = sum(k.revoked_utc is None for k in version.keys)
+    say(f"version {version.number} of the list is published: {live} keys are trusted now")
+    return True
 
 
 @app.command("list")
 def show() -> None:
     """The keys that this site trusts."""
     table = Table("key", "person", "may sign", "revoked")
-    for key in trusted_keys(environment()).keys:
+    for key in listed_keys(environment()):
         table.add_row(key.key_id[:12], key.person, ", ".join(key.roles), str(key.revoked_utc or ""))
     console.print(table)
 

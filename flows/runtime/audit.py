@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,10 +19,11 @@ from typing import Any, Literal, NamedTuple
 from data_contracts import object_key
 from data_contracts.audit import Action, ActorRole, AuditEvent, Link, Outcome
 from data_contracts.authorisation import AuthorisedCase
-from data_contracts.errors import NotAuthorised, StoreError
+from data_contracts.errors import EncounterError, NotAuthorised, StoreError
 from flows.runtime.environment import Environment
 from flows.runtime.results import digest
 from infra.signing import InstallationKey
+from tasks.consent.grant_token import claimed_id
 
 
 class Acting(NamedTuple):
@@ -37,6 +39,8 @@ class Acting(NamedTuple):
 
 
 _UNSAID = Acting("service", "encounter", "service")
+_signed: dict[str, tuple[str, ...]] = {}
+_KEY_ID = re.compile(r"^[A-Za-z0-9_-]{43}\Z")
 _acting: ContextVar[Acting] = ContextVar("acting", default=_UNSAID)
 
 
@@ -102,6 +106,8 @@ def audit(
         **(_grounds(case) if case else {}),
         **fields,
     }
+    if case is None and case_id is not None and "verified_by" not in given:
+        given["verified_by"] = _signers(env, case_id)
     if case is not None and action == "authorise":
         given["objects"] = (*_bound(case), *given.get("objects", ()))
     return env.audit_log.append(
@@ -122,6 +128,20 @@ def _grounds(case: AuthorisedCase) -> dict[str, Any]:
         "papers": tuple(one_line(f"{g.role}:{g.token_id}") for g in grants),
         "verified_by": tuple(f"key:{g.key_id}" for g in grants),
     }
+
+
+def _signers(env: Environment, case_id: str) -> tuple[str, ...]:
+    """The keys that signed a case's papers, as its tokens say; of a case that is destroyed, as this
+    process read them before.
+    """
+    try:
+        vault = env.cases.open(case_id)
+        tokens = [vault.get(k(case_id)).decode() for k in (object_key.consent, object_key.approval)]
+    except (EncounterError, UnicodeDecodeError):
+        return _signed.get(case_id, ())
+    ids = [found[0] for token in tokens if (found := claimed_id(token))]
+    _signed[case_id] = tuple(f"key:{key_id}" for key_id in ids if _KEY_ID.match(key_id))
+    return _signed[case_id]
 
 
 def _bound(case: AuthorisedCase) -> tuple[str, ...]:

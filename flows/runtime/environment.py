@@ -9,6 +9,7 @@ from data_contracts import object_key
 from data_contracts.authorisation import TrustedKeys
 from data_contracts.camera import Site, read_site
 from data_contracts.errors import BadInput, NotFound
+from flows.runtime.key_list import trusted_keys_of
 from infra.audit_log import AuditLog, open_audit_log
 from infra.case_store import CaseStore
 from infra.key_source import load_master_keys
@@ -19,7 +20,6 @@ from models.interface import FaceScores, PersonScores
 from models.registry import Models, ModelSettings
 from models.registry import detector_scores as scores_of_models
 from models.registry import load as load_models
-from tasks.consent.grant_token import read_trusted_keys
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,8 @@ def environment() -> Environment:
 
 
 def trusted_keys(env: Environment) -> TrustedKeys:
-    """The administrator's public keys from the site bucket."""
-    try:
-        return read_trusted_keys(env.store.get(object_key.SITE, object_key.TRUSTED_KEYS).decode())
-    except NotFound as error:
-        raise BadInput(
-            "no trusted keys on this site: publish them with `encounter keys publish FILE`"
-        ) from error
+    """The present list of trusted keys: see `flows.runtime.key_list`."""
+    return trusted_keys_of(env.store, env.settings)
 
 
 def site(env: Environment) -> Site:

@@ -23,6 +23,7 @@ from data_contracts.authorisation import (
     Binding,
     Evidence,
     Grant,
+    KeyRole,
     Limits,
     Role,
     TrustedKey,
@@ -57,15 +58,20 @@ _NO_CLAIMS = (
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 
 
-def generate_key(person: str, roles: tuple[Role, ...]) -> tuple[dict[str, str], TrustedKey]:
+def generate_key(person: str, roles: tuple[KeyRole, ...]) -> tuple[dict[str, str], TrustedKey]:
     """A new Ed25519 key: the private JWK (with the person in `person`) and the public entry for the
     trusted keys.
 
     Raises BadInput when no person or no role is given.
     """
-    if not person.strip() or not roles or any(role not in TYPES for role in roles):
+    if (
+        not person.strip()
+        or not roles
+        or any(role not in (*TYPES, "administrator") for role in roles)
+    ):
         raise BadInput(
-            "a signing key needs a person and at least one role out of consent and approval"
+            "a signing key needs a person and at least one role out of consent, approval and "
+            "administrator"
         )
     key = OKPKey.generate_key("Ed25519")
     full = {k: str(v) for k, v in key.as_dict(private=True).items()}

@@ -107,6 +107,36 @@ GUARDS = (
         "pass",
     ),
     Guard(
+        "1 the list of keys is signed",
+        "tasks/consent/key_list.py",
+        "    if missing:",
+        "    if False:",
+    ),
+    Guard(
+        "1 a revocation is final",
+        "tasks/consent/key_list.py",
+        "    _check_only_added(old, version.keys)",
+        "    pass",
+    ),
+    Guard(
+        "1 names are compared by how they look",
+        "tasks/consent/key_list.py",
+        "    _check_names(version)",
+        "    pass",
+    ),
+    Guard(
+        "1 no older list of keys",
+        "flows/runtime/key_list.py",
+        "    _remember(seen_file, found, root)",
+        "    pass",
+    ),
+    Guard(
+        "1 each entry names the signers",
+        "flows/runtime/audit.py",
+        """        given["verified_by"] = _signers(env, case_id)""",
+        "        pass",
+    ),
+    Guard(
         "1 refusals are written",
         "flows/runtime/audit.py",
         "            _write_refusal(env, case_id, refusal)",

@@ -31,6 +31,7 @@ from data_contracts.errors import (
 from data_contracts.run import Run
 from flows import rerun_exposure, trace_case
 from flows.cases.filing import store_case
+from flows.cases.key_changes import ensure_demo_root, listed_keys, proposal, publish_list
 from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
@@ -206,8 +207,8 @@ def test_a_key_whose_id_begins_with_a_hyphen_is_revoked_like_any(env: Environmen
         if (k := generate_key("person", ("consent",))[1]).key_id.startswith("-")
     )
     filed(env)
-    published = TrustedKeys(keys=(*trusted_keys(env).keys, key)).model_dump_json().encode()
-    env.store.put(object_key.SITE, object_key.TRUSTED_KEYS, published)
+    root = ensure_demo_root(env.settings)
+    publish_list(env, proposal(env, (*listed_keys(env), key), [root]))
     assert CliRunner().invoke(app, ["keys", "revoke", key.key_id]).exit_code == 0
     assert next(k for k in trusted_keys(env).keys if k.key_id == key.key_id).revoked_utc is not None
 

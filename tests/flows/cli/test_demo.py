@@ -8,9 +8,9 @@ import pytest
 from closing import environment_of
 
 from data_contracts import object_key
-from data_contracts.authorisation import TrustedKeys
 from data_contracts.errors import BadInput
-from flows.cases.throwaway import known_keys, papers
+from flows.cases.key_changes import ensure_demo_root, listed_keys, proposal, publish_list
+from flows.cases.throwaway import papers
 from flows.cli.cases import read_references
 from flows.cli.demo import SITE, publish_demo_site
 from flows.runtime.environment import Environment
@@ -41,18 +41,18 @@ def site_of(env: Environment) -> dict[str, bytes]:
 
 def test_a_configured_store_is_left_as_it_is(env: Environment) -> None:
     """Cameras or trusted keys of a site's own: the demo is refused, and changes nothing."""
+    env.store.put(object_key.SITE, object_key.CAMERAS, b"{}")
+    before = site_of(env)
+    with pytest.raises(BadInput, match="cameras that are not the demo's"):
+        publish_demo_site(env)
+    assert site_of(env) == before
+    env.store.remove_all_versions(object_key.SITE, object_key.CAMERAS)
     _, public = generate_key("Dr Kim", ("consent",))
-    keys = TrustedKeys(keys=(public,)).model_dump_json().encode()
-    for key, data, why in (
-        (object_key.CAMERAS, b"{}", "cameras that are not the demo's"),
-        (object_key.TRUSTED_KEYS, keys, "trusted keys of its own"),
-    ):
-        env.store.put(object_key.SITE, key, data)
-        before = site_of(env)
-        with pytest.raises(BadInput, match=why):
-            publish_demo_site(env)
-        assert site_of(env) == before
-        env.store.remove_all_versions(object_key.SITE, key)
+    publish_list(env, proposal(env, (public,), [ensure_demo_root(env.settings)]))
+    with pytest.raises(BadInput, match="trusted keys of its own"):
+        publish_demo_site(env)
+    assert not site_of(env)
+    assert listed_keys(env) == (public,)
 
 
 def test_a_store_of_the_demo_is_used_again(env: Environment) -> None:
@@ -62,4 +62,4 @@ def test_a_store_of_the_demo_is_used_again(env: Environment) -> None:
         visits = read_itinerary((SITE / "itinerary.csv").read_text())
         pictures = read_references([SITE / "reference"])
         papers(env, f"DEMO-{number}", visits, pictures, "demo-short", "test")
-    assert len(known_keys(env)) == 4
+    assert len(listed_keys(env)) == 2
