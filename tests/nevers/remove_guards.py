@@ -824,7 +824,8 @@ def named(never: str, tests: Iterable[str]) -> list[str]:
 
 def run(copy: Path, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """A Python program on the copy."""
-    surroundings = {**os.environ, "PYTHONPATH": str(copy)}
+    # One way of running pytest, whatever the project's own options show.
+    surroundings = {**os.environ, "PYTHONPATH": str(copy), "PYTEST_ADDOPTS": "-rfEs --tb=no"}
     whole = [sys.executable, *argv]
     return subprocess.run(
         whole, cwd=copy, env=surroundings, capture_output=True, text=True, check=False
@@ -837,7 +838,7 @@ def staying_green(copy: Path, guard: Guard) -> list[str]:
         kept = broken_imports(copy)
         return [rule for rule in guard.tests if rule.partition(": ")[2] not in kept]
     wanted = named(guard.never, guard.tests)
-    done = run(copy, ["-m", "pytest", "-rfs", "--tb=no", "-p", "no:cacheprovider", *wanted])
+    done = run(copy, ["-m", "pytest", "-p", "no:cacheprovider", *wanted])
     if done.returncode not in (0, 1):
         return [f"{test} (did not run: {last_line(done)})" for test in wanted]
     failed = re.findall(r"^FAILED (\S+)", done.stdout, re.M)
@@ -882,6 +883,8 @@ def unchanged_is_green(copy: Path, rows: Sequence[Guard]) -> bool:
     done = run(copy, ["-m", "pytest", "-p", "no:cacheprovider", *(tests or ["--version"])])
     green = done.returncode == 0 and not rules
     print(f"unchanged: {'green' if green else 'RED'}  {last_line(done)}", flush=True)
+    for line in re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.M) + sorted(rules):
+        print(f"  {line}")
     return green
 
 
