@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -812,14 +812,14 @@ RULES = (
 )
 
 
-def named(never: str, tests: Iterable[str]) -> list[str]:
-    """What pytest is asked to run: the named tests, else those of the never."""
-    if tests:
-        return sorted(tests)
-    return [
-        str(p.relative_to(ROOT))
-        for p in sorted((ROOT / "tests" / "nevers").glob(f"test_never_{never[:1]}*.py"))
-    ]
+def named(guard: Guard) -> list[str]:
+    """What pytest is asked to run: the named tests, else all files that watch the same never."""
+    if guard.tests:
+        return sorted(guard.tests)
+    number = guard.never[:1]
+    own = (ROOT / "tests" / "nevers").glob(f"test_never_{number}*.py")
+    others = {test.partition("::")[0] for g in GUARDS if g.never[:1] == number for test in g.tests}
+    return sorted({str(path.relative_to(ROOT)) for path in own} | others)
 
 
 def run(copy: Path, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -837,12 +837,13 @@ def staying_green(copy: Path, guard: Guard) -> list[str]:
     if guard.tests and guard.tests[0].startswith(IMPORTS):
         kept = broken_imports(copy)
         return [rule for rule in guard.tests if rule.partition(": ")[2] not in kept]
-    wanted = named(guard.never, guard.tests)
+    wanted = named(guard)
     done = run(copy, ["-m", "pytest", "-p", "no:cacheprovider", *wanted])
     if done.returncode not in (0, 1):
         return [f"{test} (did not run: {last_line(done)})" for test in wanted]
     failed = re.findall(r"^FAILED (\S+)", done.stdout, re.M)
     if failed and not guard.tests:
+        print(f"  name its tests: {', '.join(failed[:4])}")
         return []
     green = [test for test in wanted if not any(found.startswith(test) for found in failed)]
     return [f"{test} ({last_line(done)})" for test in green]
@@ -877,7 +878,7 @@ def copied(folder: Path) -> Path:
 
 def unchanged_is_green(copy: Path, rows: Sequence[Guard]) -> bool:
     """Whether all that the rows rely on holds before anything is broken."""
-    wanted = {test for row in rows for test in named(row.never, row.tests)}
+    wanted = {test for row in rows for test in named(row)}
     tests = sorted(test for test in wanted if not test.startswith(IMPORTS))
     rules = broken_imports(copy) if len(tests) < len(wanted) else set()
     done = run(copy, ["-m", "pytest", "-p", "no:cacheprovider", *(tests or ["--version"])])
