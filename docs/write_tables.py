@@ -1,10 +1,14 @@
-"""Tables of the docs that are made from the code: `make docs` writes them, a test compares them."""
+"""Tables of the docs that are made from the code: `make docs` writes them, a test compares them
+(CONTRIBUTING.md).
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from data_contracts.policies import load_policy, policy_names
+from data_contracts.policy import Tier
 from tasks.artefacts.exports import EXPORTS, PICTURE_TYPES, PICTURES, PICTURES_CAPTION
 
 DOCS = Path(__file__).parent
@@ -23,8 +27,31 @@ def exports_table() -> str:
     return "\n".join([head, *rows])
 
 
+def policies_table() -> str:
+    """The shipped exposure policies, a row each."""
+    head = "| policy | version | what it is | an exposure counts |\n| --- | --- | --- | --- |"
+    rows = [head]
+    for policy in map(load_policy, policy_names()):
+        tiers = "; ".join(_tier(tier) for tier in policy.tiers)
+        rows.append(f"| `{policy.name}` | {policy.version} | {policy.title} | {tiers} |")
+    return "\n".join(rows)
+
+
+def _tier(tier: Tier) -> str:
+    """One rule in words."""
+    length = f"{tier.min_duration_s:g} s"
+    if tier.min_duration_s >= 60:
+        length = f"{tier.min_duration_s / 60:g} min"
+    time = f"for {length}" if tier.min_duration_s else "at any time"
+    setting = "" if tier.setting == "any" else f" ({tier.setting.replace('_', ' ')})"
+    return f"within {tier.max_distance_m:g} m {time}{setting}"
+
+
 # Page and name of a table: what writes it.
-TABLES = {("artefacts.md", "exports"): exports_table}
+TABLES = {
+    ("artefacts.md", "exports"): exports_table,
+    ("exposure.md", "policies"): policies_table,
+}
 
 
 def written(text: str, name: str, table: str) -> str:

@@ -1,4 +1,5 @@
-"""Exposure policies as dated data files, and their loader. Adding a policy is adding a file."""
+"""Exposure policies as dated data files, and their loader. Adding a policy is adding a file
+(CONTRIBUTING.md)."""
 
 from __future__ import annotations
 

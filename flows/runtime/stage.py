@@ -1,4 +1,4 @@
-"""The one way in which a stage runs.
+"""The one way in which a stage runs (CONTRIBUTING.md).
 
 A stage is declared by its name, its function, the tables that it takes and makes (with their
 contracts), and the settings records and model roles that decide its result. `Stage.__call__`

@@ -1,5 +1,5 @@
 """Published model files to the ONNX files that the runtimes load. Each conversion writes the same
-bytes everywhere.
+bytes everywhere. A conversion is a function and a row of `CONVERSIONS` (CONTRIBUTING.md).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _dlib_resnet(files: dict[str, Path]) -> onnx.ModelProto:
     return dlib_resnet.convert(_with_suffix(files, ".dat"))
 
 
-_CONVERSIONS: dict[str, Callable[[dict[str, Path]], onnx.ModelProto]] = {
+CONVERSIONS: dict[str, Callable[[dict[str, Path]], onnx.ModelProto]] = {
     "nanodet": _nanodet,
     "faceres": _faceres,
     "centerface": _centerface,
@@ -56,7 +56,7 @@ _CONVERSIONS: dict[str, Callable[[dict[str, Path]], onnx.ModelProto]] = {
 
 def names() -> list[str]:
     """What a manifest may name."""
-    return [COPY, *_CONVERSIONS]
+    return [COPY, *CONVERSIONS]
 
 
 def convert(name: str, files: dict[str, Path], target: Path) -> None:
@@ -68,7 +68,7 @@ def convert(name: str, files: dict[str, Path], target: Path) -> None:
         shutil.copyfile(next(iter(files.values())), target)
         return
     try:
-        model = _CONVERSIONS[name](files)
+        model = CONVERSIONS[name](files)
     except ModelUnavailable:
         raise
     except Exception as error:

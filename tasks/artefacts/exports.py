@@ -21,14 +21,7 @@ from data_contracts.tables.contracts import (
 )
 from data_contracts.tables.parquet import table_to_bytes
 from data_contracts.tables.table import TableContract
-from tasks.artefacts.formats import (
-    contacts_csv,
-    contacts_json,
-    gaps_csv,
-    gaps_json,
-    godata_csv,
-    trajectory_geojson,
-)
+from tasks.artefacts import formats
 from tasks.artefacts.report import render_report
 from tasks.artefacts.run_tables import RunTables
 
@@ -76,8 +69,12 @@ EXPORTS: tuple[Export, ...] = (
         lambda run: render_report(run, beside_the_report()).encode(),
         pictures=True,
     ),
-    Export("contacts.csv", _CSV, CONTACTS, _CONTACTS, lambda run: contacts_csv(run.contacts)),
-    Export("contacts.json", _JSON, CONTACTS, _CONTACTS, lambda run: contacts_json(run.contacts)),
+    Export(
+        "contacts.csv", _CSV, CONTACTS, _CONTACTS, lambda run: formats.contacts_csv(run.contacts)
+    ),
+    Export(
+        "contacts.json", _JSON, CONTACTS, _CONTACTS, lambda run: formats.contacts_json(run.contacts)
+    ),
     Export(
         "contacts.parquet",
         _PARQUET,
@@ -90,7 +87,7 @@ EXPORTS: tuple[Export, ...] = (
         _CSV,
         CONTACTS,
         "The contacts in the column names of WHO Go.Data, rejected ones left out",
-        lambda run: godata_csv(run.contacts, run.request.case_id),
+        lambda run: formats.godata_csv(run.contacts, run.request.case_id),
     ),
     Export(
         "encounters.parquet",
@@ -111,7 +108,7 @@ EXPORTS: tuple[Export, ...] = (
         _GEOJSON,
         TRAJECTORY,
         _TRAJECTORY,
-        lambda run: trajectory_geojson(run.trajectory, run.site),
+        lambda run: formats.trajectory_geojson(run.trajectory, run.site),
     ),
     Export(
         "trajectory.parquet",
@@ -120,8 +117,8 @@ EXPORTS: tuple[Export, ...] = (
         _TRAJECTORY,
         lambda run: table_to_bytes(run.trajectory, TRAJECTORY),
     ),
-    Export("gaps.csv", _CSV, GAPS, _GAPS, lambda run: gaps_csv(run.gaps)),
-    Export("gaps.json", _JSON, GAPS, _GAPS, lambda run: gaps_json(run.gaps)),
+    Export("gaps.csv", _CSV, GAPS, _GAPS, lambda run: formats.gaps_csv(run.gaps)),
+    Export("gaps.json", _JSON, GAPS, _GAPS, lambda run: formats.gaps_json(run.gaps)),
     Export("gaps.parquet", _PARQUET, GAPS, _GAPS, lambda run: table_to_bytes(run.gaps, GAPS)),
     Export(
         "provenance.json",

@@ -29,7 +29,7 @@ INDIRECT = {
     "timeline",
     "walking_time",
 }
-DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d["name"])
@@ -91,10 +91,54 @@ def test_artefacts_are_named_in_one_list() -> None:
     assert [p for p in code if p != home and names.search(p.read_text())] == []
 
 
+def test_every_room_is_in_the_tree() -> None:
+    """docs/tree.md names each package of the tree and nothing else, and each module that it gives
+    as an answer exists.
+    """
+    page = (DOCS_FOLDER / "tree.md").read_text()
+    layers = ("data_contracts", "models", "tasks", "infra", "flows", "benchmarks")
+    rooms = {
+        f"{path.parent.relative_to(ROOT)}/"
+        for layer in layers
+        for path in (ROOT / layer).rglob("__init__.py")
+    }
+    listed = re.findall(r"^\| `([\w/]+/)` \|", page, re.M)
+    assert len(listed) == len(set(listed))
+    assert rooms - set(listed) == set(), "rooms that docs/tree.md does not name"
+    assert set(listed) - rooms == set(), "rooms of docs/tree.md that are not there"
+    for target in re.findall(r"`([\w/]+(?:\.py|/))`", page):
+        assert (ROOT / target).exists(), target
+
+
+def test_words_of_the_glossary_lead_to_code() -> None:
+    """Each word of docs/glossary.md says what carries it, and that is there."""
+    page = (DOCS_FOLDER / "glossary.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$", page, re.M)
+    tables = {contract.name for contract in ALL}
+    for word, carried in rows:
+        for name in re.findall(r"`([^`]+)`", carried):
+            if name.isupper():
+                assert name.lower() in tables, word
+            elif "." in name:
+                assert _exists(name), (word, name)
+    assert len(rows) > 40
+
+
+def _exists(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = importlib.import_module(module)
+        return hasattr(found, attribute) or bool(importlib.import_module(name))
+    except ModuleNotFoundError:
+        return False
+
+
 def test_make_targets_of_the_readme_exist() -> None:
-    """The README's make commands are targets."""
+    """The README's and CONTRIBUTING's make commands are targets."""
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
-    assert set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.M)) <= targets
+    text = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+    assert set(re.findall(r"^make (\w+)", text, re.M)) <= targets
 
 
 def test_contracts_have_a_version_and_one_name() -> None:

@@ -104,3 +104,12 @@ def reid_network() -> onnx.ModelProto:
     for dim, value in zip(model.graph.output[0].type.tensor_type.shape.dim, (1, 256), strict=True):
         dim.dim_value = value
     return model
+
+
+def halves_network() -> onnx.ModelProto:
+    """(1, 3, 64, 64) -> (1, 2): how red the left and the right half of a picture are."""
+    out = GraphWriter()
+    pooled = out.emit("AveragePool", ["x"], kernel_shape=[64, 32], strides=[64, 32])
+    red = out.emit("Slice", [pooled, *(out.constant(np.array([v])) for v in (0, 1, 1))])
+    out.emit("Reshape", [red, out.constant(np.array([1, 2]))], out="scores")
+    return out.finish({"x": [1, 3, 64, 64]}, ["scores"], "halves")
