@@ -217,7 +217,7 @@ def ends(settings: Settings, case_id: str, way: str, file: tuple[str, str] | Non
 @pytest.mark.parametrize("name", OBJECTS)
 def test_whatever_object_of_the_case_is_damaged(here: Settings, name: str) -> None:
     """Each object of the case gone, empty, garbage or a folder, each by another way to an end."""
-    ways = itertools.cycle(WAYS)
+    ways = itertools.islice(itertools.cycle(WAYS), OBJECTS.index(name), None)
     for how in DAMAGES:
         case_id = a_case(here)
         damage_object(environment(), case_id, name, how)
@@ -229,7 +229,7 @@ def test_whatever_file_of_the_home_is_damaged(here: Settings, name: str) -> None
     """Each file of the home gone, empty, garbage or a folder, each by another way to an end: its
     master key and its signing key among them.
     """
-    ways = itertools.cycle(WAYS)
+    ways = itertools.islice(itertools.cycle(WAYS), FILES.index(name), None)
     for how in DAMAGES:
         case_id = a_case(here)
         ends(here, case_id, next(ways), (name, how))
