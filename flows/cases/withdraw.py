@@ -10,6 +10,7 @@ from flows.cases.deletion_steps import there_is
 from flows.cases.destroy import destroy_case
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
+from infra.case_store import PAPER_BYTES
 from infra.token_list import TokenId
 from tasks.consent.grant_token import claimed_id
 from tasks.ending.purge import WITHDRAWN
@@ -32,7 +33,9 @@ def mark_withdrawn(env: Environment, case_id: str) -> None:
 
     Raises KeyMissing or NotFound where the consent cannot be read, StoreError.
     """
-    found = claimed_id(env.cases.open(case_id).get(object_key.consent(case_id)).decode())
+    found = claimed_id(
+        env.cases.open(case_id).get(object_key.consent(case_id), PAPER_BYTES).decode()
+    )
     if found is not None:
         env.tokens.withdraw(TokenId(*found))
 
