@@ -13,8 +13,10 @@ from flows.runtime.audit import audit, refusals_written
 from flows.runtime.environment import Environment, site, trusted_keys
 from flows.runtime.prefect_api import start_trace
 from infra.token_list import id_of
+from models.registry import Models
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import check_pictures
+from tasks.observe.template import check_one_person
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,13 @@ class Papers:
     references: dict[str, bytes]
 
 
-def store_case(env: Environment, papers: Papers) -> None:
+def store_case(env: Environment, papers: Papers, loaded: Models | None = None) -> None:
     """Check and store a case. The request is written last: its presence says that the case is
     filed.
 
     Raises NotAuthorised or BadInput before anything is stored; a refusal, and the authorisation, go
-    to the audit log. From here on the two tokens are used: they cannot be filed again.
+    to the audit log. From here on the two tokens are used: they cannot be filed again. With models
+    (`loaded`) the pictures are checked to show one person; without, the run does it first.
     """
     request = papers.request
     policy = load_policy(request.policy)
@@ -53,6 +56,8 @@ def store_case(env: Environment, papers: Papers) -> None:
         )
         for grant in (authorised.consent, authorised.approval):
             check_pictures(grant, papers.references)
+    if loaded is not None and "face" in authorised.scopes:
+        check_one_person(authorised, papers.references, loaded)
     if begun is not None and begun.exists(object_key.request(request.case_id)):
         raise BadInput(
             f"case {request.case_id} is filed already; run it again with: encounter case run "
@@ -72,11 +77,11 @@ def store_case(env: Environment, papers: Papers) -> None:
     vault.put(object_key.request(request.case_id), request.model_dump_json().encode())
 
 
-def file_case(env: Environment, papers: Papers) -> str | None:
+def file_case(env: Environment, papers: Papers, loaded: Models | None = None) -> str | None:
     """Store a case and start its run; returns the flow run's id, or None where the server is down
     (reconcile starts it).
     """
-    store_case(env, papers)
+    store_case(env, papers, loaded)
     try:
         return str(start_trace(papers.request.case_id))
     except StackError:

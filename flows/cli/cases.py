@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from data_contracts.case import CaseRequest
-from data_contracts.errors import BadInput, EncounterError
+from data_contracts.errors import BadInput, EncounterError, ModelUnavailable
 from data_contracts.policies import load_policy
 from data_contracts.run import Run
 from data_contracts.tables.contracts import CONTACTS
@@ -23,12 +23,13 @@ from flows.cli.console import console, read_file, read_text, say
 from flows.cli.expire import expire
 from flows.cli.waiting import wait_for
 from flows.runtime.audit import audit
-from flows.runtime.environment import Environment, environment
+from flows.runtime.environment import Environment, environment, models
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import runs_of, start_reassessment, start_trace, use_server
 from flows.stages import publish
 from flows.stages.claim import last_run, read_claim
 from infra.case_store import CaseVault
+from models.registry import Models
 from tasks.search.itinerary import read_itinerary
 
 app = typer.Typer(help="Cases: file, list, show, run, fetch, close.", no_args_is_help=True)
@@ -96,7 +97,7 @@ def file(
     request = build_request(case_id, subject, onset, sample, itinerary, policy, references)
     papers = Papers(request, read_text(consent), read_text(approval), references)
     env = server_environment()
-    started = file_case(env, papers)
+    started = file_case(env, papers, _models_at_hand(env))
     if started:
         say(f"case {case_id} is filed; its trace has started: encounter case show {case_id}")
     else:
@@ -104,6 +105,13 @@ def file(
             f"case {case_id} is filed; the Prefect server is down, the trace starts when it is "
             "back (encounter up)"
         )
+
+
+def _models_at_hand(env: Environment) -> Models | None:
+    try:
+        return models(env)
+    except ModelUnavailable:
+        return None
 
 
 @app.command("list")

@@ -36,7 +36,8 @@ def plan_search(
     claimed, claim_gaps = claimed_anchors(case.request, case.site)
     seen = _sighted(candidates, sightings)
     anchors = [*claimed, *sighting_anchors(seen, case.policy.search.propose_probability)]
-    planned = plan(case.authorised, case.site, case.policy, anchors, round_no)
+    cameras = set(known["camera_id"])
+    planned = plan(case.authorised, case.site, case.policy, anchors, round_no, cameras)
     gaps = _together(GAPS.empty(), GAPS.shape(claim_gaps), planned.gaps)
     return *_windows(known, planned.windows), gaps
 
@@ -54,7 +55,10 @@ def plan_follow(
     """
     case = work.case
     seen = _sighted(candidates, sightings)
-    windows = follow_windows(case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S, round_no)
+    cameras = set(known["camera_id"])
+    windows = follow_windows(
+        case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S, round_no, cameras
+    )
     return *_windows(known, windows), GAPS.empty()
 
 

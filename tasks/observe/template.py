@@ -34,6 +34,10 @@ _MAX_BYTES = 32 * 2**20
 _MAX_PIXELS = 64_000_000
 # A second face at least this share as wide as the largest leaves open who the subject is.
 _RIVAL_SHARE = 0.4
+# Two pictures of which the calibration says less are not taken for one person's. The demo's
+# portraits reach its ceiling (.97) with each other, and with each of three strangers' faces of the
+# demo at most .16 in one pair or another.
+ONE_PERSON_P = 0.5
 # Format 1 held the face vectors themselves.
 FORMAT = 2
 _MAGIC = b"ENCT"
@@ -73,26 +77,67 @@ def build_template(
     """The template for `match`, of reference pictures (JPEG or PNG bytes by name), under a new
     secret.
 
-    Raises NotAuthorised without the face scope, BadInput naming the picture that has no face or
-    several.
+    Raises NotAuthorised without the face scope, BadInput naming the picture that has no face,
+    several, or another person's than the others.
     """
     require(case, "face")
     if not images:
         raise BadInput(
             "a face search needs at least one reference picture of the subject, got none"
         )
-    pictures = []
-    landmarks = []
-    for name, data in images.items():
-        picture = _decoded(name, data)
-        faces = models.face.detect([picture])[0]
-        landmarks.append(faces.landmarks[_only_face(name, faces, models.embedder.min_face_px)])
-        pictures.append(picture)
-    mean = np.asarray(models.embedder.embed(pictures, landmarks), np.float64).mean(0)
+    pictures, landmarks, widths = _faces(images, models, models.embedder.min_face_px)
+    vectors = np.asarray(models.embedder.embed(pictures, landmarks), np.float64)
+    _check_pairs(list(images), vectors, widths, models)
+    mean = vectors.mean(0)
     salt = secrets.token_bytes(_SALT_BYTES)
     rotation = Rotation(derive(salt))
     rotated = rotation.apply(mean[None] / max(float(np.linalg.norm(mean)), 1e-12))[0]
     return SubjectTemplate(case.case_id, salt, rotated, rotation)
+
+
+def check_one_person(case: AuthorisedCase, images: Mapping[str, bytes], models: Models) -> None:
+    """Raise BadInput, as `build_template` does, where the pictures do not each show one face, all
+    the same person's. Nothing is kept.
+    """
+    build_template(case, images, models, lambda _salt: secrets.token_bytes(_SALT_BYTES))
+
+
+def _faces(
+    images: Mapping[str, bytes], models: Models, min_face_px: float
+) -> tuple[list[Image], list[NDArray[np.float32]], NDArray[np.float64]]:
+    """The pictures, their one face's landmarks, and its width in pixels."""
+    pictures = []
+    landmarks = []
+    widths = []
+    for name, data in images.items():
+        picture = _decoded(name, data)
+        faces = models.face.detect([picture])[0]
+        face = _only_face(name, faces, min_face_px)
+        landmarks.append(faces.landmarks[face])
+        widths.append(float(faces.width_px[face]))
+        pictures.append(picture)
+    return pictures, landmarks, np.array(widths)
+
+
+def _check_pairs(
+    names: list[str], vectors: NDArray[np.float64], widths: NDArray[np.float64], models: Models
+) -> None:
+    """Each pair must be as likely one person as two by the model's calibration, at the smaller
+    face's width: somebody else's face would be searched under the subject's consent. The picture
+    that agrees least with the others is named.
+    """
+    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    similarity = (vectors / length) @ (vectors / length).T
+    smaller = np.minimum.outer(widths, widths)
+    answered = models.calibration.probability(similarity, smaller, np.zeros_like(smaller, bool))
+    same = np.nan_to_num(np.asarray(answered, np.float64))
+    np.fill_diagonal(same, 1.0)
+    if same.min() < ONE_PERSON_P:
+        odd = names[int(same.mean(axis=0).argmin())]
+        raise BadInput(
+            f"reference picture {odd}: it seems to show somebody else than the other pictures; "
+            "expected only the subject's, leave it out or send a clearer one"
+        )
 
 
 def _decoded(name: str, data: bytes) -> Image:

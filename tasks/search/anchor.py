@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ from data_contracts.time import Interval, Utc, utc_of
 # A face turned away this long between two looks is still the same presence in one view; what lies
 # between is followed densely afterwards anyway.
 MERGE_WITHIN_S = 10.0
+# How many known names a gap proposes for an unknown place.
+_NEAREST = 3
 # Key frames of surveillance encoders are up to a few seconds apart, so a sighting's ends are known
 # only that well.
 SIGHTING_SLACK_S = 5.0
@@ -77,9 +80,9 @@ class Anchor(Record):
 def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.DataFrame]:
     """One anchor a visit, and GAPS rows for places that could not be found.
 
-    A visit's `cameras` come first; else cameras whose name or id shares a word with the place; else
-    every camera of the site, with that said in the label and as a gap: an unknown place never gives
-    an empty search.
+    A visit's `cameras` come first; else cameras whose name or id shares a word with the place. A
+    place that no camera is named like is a gap that says which known names come nearest: it is
+    never searched for on all cameras.
     """
     vocabulary = _vocabulary(site)
     anchors = []
@@ -91,15 +94,6 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
         if not cameras:
             cameras = _by_words(visit.place, vocabulary, site)
             how = "cameras named like the place"
-        if not cameras:
-            cameras = tuple(site.by_id)
-            how = "no camera is named like the place: all cameras"
-            gaps.append(
-                _place_gap(
-                    visit,
-                    f'no camera is named like "{visit.place}": all {len(cameras)} are looked at',
-                )
-            )
         if unknown:
             gaps.append(
                 _place_gap(
@@ -108,6 +102,9 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
                     f"{', '.join(unknown)}",
                 )
             )
+        if not cameras:
+            gaps.append(_place_gap(visit, _unknown_place(visit.place, site)))
+            continue
         anchors.append(
             Anchor(
                 anchor_id=f"visit-{number}",
@@ -193,11 +190,24 @@ def _place_gap(visit: Visit, detail: str) -> GapRow:
     return gap_row("not_covered", "", Interval(visit.from_utc, visit.to_utc), detail, advice)
 
 
+def _unknown_place(place: str, site: Site) -> str:
+    """That nothing was searched, and the known names that are most like it by their letters."""
+    names = {_plain(name): name for c in site.cameras for name in (c.name, c.camera_id) if name}
+    near = difflib.get_close_matches(_plain(place), names, n=_NEAREST, cutoff=0.0)
+    return (
+        f'no camera is named like "{place}", so none was looked at; nearest: '
+        f"{', '.join(names[n] for n in near)}"
+    )
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
 def _words(text: str) -> set[str]:
-    plain = unicodedata.normalize("NFKC", text).casefold()
     return {
         w
-        for w in re.findall(r"[^\W_]+", plain)
+        for w in re.findall(r"[^\W_]+", _plain(text))
         if w not in STOP_WORDS and (len(w) > 1 or w.isdigit())
     }
 

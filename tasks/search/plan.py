@@ -13,7 +13,7 @@ reaches every camera within the policy's hops and horizon.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -63,10 +63,16 @@ class Wish(NamedTuple):
 
 
 def plan(
-    case: AuthorisedCase, site: Site, policy: Policy, anchors: Iterable[Anchor], round_no: int
+    case: AuthorisedCase,
+    site: Site,
+    policy: Policy,
+    anchors: Iterable[Anchor],
+    round_no: int,
+    known: Collection[str] = (),
 ) -> Plan:
     """Windows that follow from the anchors, at most one for a camera at a time, in order of time
-    and camera.
+    and camera. `known` are the cameras of earlier rounds: they count first among those that the
+    approval allows.
 
     Raises NotAuthorised unless `case` was made by `authorise`.
     """
@@ -78,7 +84,7 @@ def plan(
     for anchor in ordered:
         if anchor.kind == "claimed":
             wishes += _after_claim(anchor, prisms, reach, policy)
-    return _allowed(wishes, case, site, policy, round_no)
+    return _allowed(wishes, case, site, policy, round_no, known)
 
 
 def follow_windows(
@@ -88,6 +94,7 @@ def follow_windows(
     seen: pd.DataFrame,
     pad_s: float,
     round_no: int = 0,
+    known: Collection[str] = (),
 ) -> pd.DataFrame:
     """Windows (contract WINDOWS) to follow densely: `pad_s` around each stretch seen, on the camera
     itself and on every camera that can be reached within `pad_s`.
@@ -111,7 +118,7 @@ def follow_windows(
             wishes += [
                 Wish(other, stretch, reason, f"follow-{own}") for stretch in merge(stretches)
             ]
-    return _allowed(wishes, case, site, policy, round_no).windows
+    return _allowed(wishes, case, site, policy, round_no, known).windows
 
 
 def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -229,12 +236,18 @@ def _excluded(camera_id: str, prisms: list[_Prism]) -> list[Interval]:
 
 
 def _allowed(
-    wishes: list[Wish], case: AuthorisedCase, site: Site, policy: Policy, round_no: int
+    wishes: list[Wish],
+    case: AuthorisedCase,
+    site: Site,
+    policy: Policy,
+    round_no: int,
+    known: Collection[str],
 ) -> Plan:
     """Wishes merged per camera and cut to consent, approval and infectious window; what is cut away
     as gaps.
     """
     infectious = infectious_window(case.request, policy)
+    admitted = _admitted(wishes, case, site, known)
     windows = []
     gaps = []
     for wish in _merged(wishes):
@@ -243,6 +256,12 @@ def _allowed(
             continue
         if not case.allows_camera(wish.camera_id):
             gaps.append(gap_row("not_authorised", wish.camera_id, wish.interval, *_NO_CAMERA))
+            continue
+        if wish.camera_id not in admitted:
+            text = f"the approval allows {case.limits.cameras} cameras, and this is one more"
+            gaps.append(
+                gap_row("not_authorised", wish.camera_id, wish.interval, text, _MORE_CAMERAS)
+            )
             continue
         for part in subtract(wish.interval, [case.span]):
             gaps.append(gap_row("not_authorised", wish.camera_id, part, *_NO_TIME))
@@ -263,6 +282,18 @@ def _allowed(
     return Plan(WINDOWS.shape(windows), GAPS.shape(gaps))
 
 
+def _admitted(
+    wishes: list[Wish], case: AuthorisedCase, site: Site, known: Collection[str]
+) -> set[str]:
+    """As many cameras as the approval allows: those of earlier rounds, then in the order wished."""
+    wished = [w.camera_id for w in wishes]
+    order = dict.fromkeys(
+        c for c in (*sorted(known), *wished) if c in site.by_id and case.allows_camera(c)
+    )
+    return set(list(order)[: case.limits.cameras])
+
+
+_MORE_CAMERAS = "ask for a wider approval, or name fewer places in the itinerary"
 _NO_SUCH_CAMERA = ("the site has no such camera", "check its id")
 _NO_CAMERA = (
     "consent and approval do not both name this camera",

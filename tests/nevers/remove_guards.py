@@ -179,6 +179,18 @@ GUARDS = (
         "        pass",
     ),
     Guard(
+        "1 pictures show one person",
+        "tasks/observe/template.py",
+        "    if same.min() < ONE_PERSON_P:",
+        "    if False:",
+    ),
+    Guard(
+        "1 no more cameras than approved",
+        "tasks/search/plan.py",
+        "        if wish.camera_id not in admitted:",
+        "        if False:",
+    ),
+    Guard(
         "1 refusals are written",
         "flows/runtime/audit.py",
         "            _write_refusal(env, case_id, refusal)",

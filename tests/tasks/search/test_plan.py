@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.authorisation import TrustedKeys
+from data_contracts.authorisation import Limits, TrustedKeys
 from data_contracts.camera import Camera, Neighbour, Origin, Site
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.errors import BadInput, NotAuthorised
@@ -92,7 +92,11 @@ def street(n=5, step_s=60):
 
 @cache
 def case(
-    consent=(-30 * DAY, 12 * DAY), approval=(-30 * DAY, 12 * DAY), cameras=("*",), approved=("*",)
+    consent=(-30 * DAY, 12 * DAY),
+    approval=(-30 * DAY, 12 * DAY),
+    cameras=("*",),
+    approved=("*",),
+    limits=200,
 ):
     """An authorised case with spans in seconds after 10:00."""
     now = T0 + timedelta(days=1)
@@ -111,6 +115,7 @@ def case(
             at(5 * DAY),
             now,
             binding=bind_request(REQUEST, PICTURES),
+            limits=Limits(cameras=limits) if role == "approval" else None,
         )
 
     return authorise(
@@ -256,13 +261,34 @@ def test_place_by_words(place, expected):
     assert len(gaps) == 0
 
 
-def test_unknown_place_is_never_empty():
-    """A place that no camera is named like means all cameras, said in the label and as a gap."""
-    (anchor,), gaps = claimed_anchors(request(visit("a swimming pool")), NAMED)
-    assert len(anchor.camera_ids) == 5
-    assert "all cameras" in anchor.label
-    assert list(gaps["kind"]) == ["not_covered"]
+def test_an_unknown_place_is_a_gap_and_no_search():
+    """A place that no camera is named like is looked for nowhere, least of all everywhere; the gap
+    says which known names are nearest.
+    """
+    anchors, gaps = claimed_anchors(request(visit("a swimming pool"), visit("loby")), NAMED)
+    assert anchors == []
+    assert list(gaps["kind"]) == ["not_covered"] * 2
     assert "swimming pool" in gaps["detail"][0]
+    assert "nearest: " in gaps["detail"][0]
+    assert "lobby-a" in gaps["detail"][1]
+    assert plan(case(), NAMED, POLICY, anchors, 0).windows.empty
+
+
+def test_no_more_cameras_than_the_approval_allows():
+    """The first ones are kept over the rounds; each further camera is a gap, never looked at."""
+    few = case(limits=3)
+    anchors = [claimed((f"c{i}",), 60 * i, 60 * i + 30) for i in range(5)]
+    first = plan(few, street(), POLICY, anchors[:2], 0)
+    known = set(first.windows["camera_id"])
+    assert len(known) == 3
+    later = plan(few, street(), POLICY, anchors, 1, known)
+    assert set(later.windows["camera_id"]) == known
+    beyond = later.gaps[later.gaps["detail"].str.contains("3 cameras")]
+    assert set(beyond["camera_id"]) == {f"c{i}" for i in range(5)} - known
+    found = pd.DataFrame(
+        {"camera_id": ["c4"], "start_utc": [pd.Timestamp(at(0))], "end_utc": [pd.Timestamp(at(9))]}
+    )
+    assert follow_windows(few, street(), POLICY, found, 15.0, 0, known).empty
 
 
 def test_words_on_every_camera_say_nothing():
