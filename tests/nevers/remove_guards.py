@@ -427,6 +427,7 @@ GUARDS = (
         "flows/cases/destroy.py",
         "            if number == 0:\n                raise",
         "            raise",
+        tests=(f"{DELETION}::test_the_key_goes_first",),
     ),
     Guard(
         "4 no reason keeps a case",
@@ -447,6 +448,7 @@ GUARDS = (
         "flows/cases/expiry.py",
         "        return CasePapers(case_id=case_id, has_key=True, filed_utc=made)",
         "        return CasePapers(case_id=case_id, has_key=True)",
+        tests=(f"{DELETION}::test_another_master_key_ends_no_case_before_its_time",),
     ),
     Guard(
         "4 destroying a key needs no key",
