@@ -34,7 +34,7 @@ def good(contract: TableContract, n: int = 2) -> pd.DataFrame:
         for e in contract.expectations
         if "value_set" in e.kwargs
     }
-    regex = {"sighting_id": "S-{:02d}", "contact_id": "C-{:02d}"}
+    regex = {"sighting_id": "S-{:02d}", "contact_id": "C-{:02d}", "sha256": "{:064x}"}
     rows = []
     for i in range(n):
         row = {}
@@ -43,7 +43,7 @@ def good(contract: TableContract, n: int = 2) -> pd.DataFrame:
             plain = {
                 "text": f"t{i}",
                 "float": 0.5,
-                "int": i,
+                "int": i + 1,
                 "bool": True,
                 "time": T0 + later,
                 "list": [],
