@@ -17,6 +17,7 @@ from distributed import Client, LocalCluster, Security, WorkerPlugin
 
 from data_contracts.errors import EncounterError, StackError
 from infra.dask_map import map_unordered, one_line
+from infra.no_dumps import no_dumps
 from infra.settings import Settings
 from infra.stack_record import read_record, write_private
 
@@ -59,6 +60,7 @@ class SetupPlugin(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Called by Dask when the worker starts."""
+        no_dumps()
         one_thread_each()
         self.function()
 
@@ -118,6 +120,7 @@ def local_cluster(settings: Settings, security: Security, port: int = 0) -> Loca
                 protocol="tls://",
                 security=security,
                 dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 local_directory=str(scratch),
                 silence_logs=logging.ERROR,
             )

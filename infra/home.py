@@ -4,8 +4,12 @@ it.
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from data_contracts.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,29 @@ class Home:
     """The folder of one stack. Two stacks with different homes share nothing."""
 
     path: Path
+
+    def make(self) -> None:
+        """Make the folder so that only its owner can enter it (mode 0700), or mend its rights.
+
+        Raises BadInput where it is another user's, or where others may write to it: what lies in
+        it may then be theirs.
+        """
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = self.path.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        if found.st_uid != os.geteuid():
+            raise BadInput(
+                f"the home {self.path} belongs to another user (id {found.st_uid}): run as that "
+                "user, or set ENCOUNTER_HOME to a folder of your own"
+            )
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise BadInput(
+                f"others may write to the home {self.path} (mode {mode:o}), so what lies in it may "
+                f"be theirs: look, then run  chmod 700 {self.path}  or set ENCOUNTER_HOME to a "
+                "folder that is not there yet"
+            )
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            self.path.chmod(0o700)
 
     @property
     def settings_file(self) -> Path:
@@ -40,6 +67,11 @@ class Home:
     def prefect(self) -> Path:
         """Prefect's home: its SQLite database and profiles."""
         return self.path / "prefect"
+
+    @property
+    def prefect_login_file(self) -> Path:
+        """The login of the local Prefect server (mode 0600), one line: what its UI asks for."""
+        return self.path / "prefect-login"
 
     @property
     def dask(self) -> Path:

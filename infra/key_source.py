@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.master_keys import EnvironmentKeys, FileKeys, MasterKeys
+from infra.no_dumps import no_dumps
 from infra.settings import Settings
 
 
@@ -25,6 +26,7 @@ def ensure_master_keys(settings: Settings) -> MasterKeys:
 
 
 def _place(settings: Settings) -> MasterKeys:
+    no_dumps()  # whoever asks holds the keys from here on
     if settings.keys.source == "env":
         return EnvironmentKeys()
     if settings.keys.source == "pkcs11":

@@ -26,6 +26,7 @@ from flows.cli import (
 )
 from flows.cli.console import fail
 from flows.runtime.audit import acting, this_user
+from infra.no_dumps import no_dumps
 
 app = typer.Typer(
     name="encounter",
@@ -60,6 +61,7 @@ def main() -> None:
     """Run a command; an EncounterError becomes one line on standard error and exit status 1."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    no_dumps()
     try:
         with acting(this_user()):
             app()

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -35,11 +36,11 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path) -> ProcessRecord:
     """Start a program in a session of its own, its output appended to `log`. Raises StackError."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
         log.replace(log.with_suffix(".old.log"))
     try:
-        with log.open("ab") as output:
+        with _private_log(log) as output:
             child = subprocess.Popen(
                 argv,
                 env=env,
@@ -48,6 +49,7 @@ def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path)
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=0o077,
             )
     except OSError as error:
         raise StackError(
@@ -55,10 +57,25 @@ def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path)
         ) from None
     _children[child.pid] = child
     try:
-        started = psutil.Process(child.pid).create_time()
+        running = psutil.Process(child.pid)
+        started = running.create_time()
+        _no_core_dump(running)
     except psutil.NoSuchProcess:
         raise StackError(f"{name} ended at once; {last_words(log)}") from None
     return ProcessRecord(name=name, pid=child.pid, started=started, log=str(log))
+
+
+def _private_log(path: Path) -> BinaryIO:
+    """A log opened for appending that only its owner can read, from its first byte."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(handle, 0o600)
+    return os.fdopen(handle, "ab")
+
+
+def _no_core_dump(process: psutil.Process) -> None:
+    """Programs that are not ours (the store) get the limit from here; ours set it themselves."""
+    if hasattr(psutil, "RLIMIT_CORE"):
+        process.rlimit(psutil.RLIMIT_CORE, (0, 0))
 
 
 def find(record: ProcessRecord) -> psutil.Process | None:
