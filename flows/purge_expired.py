@@ -58,7 +58,7 @@ def _tidied(env: Environment) -> bool:
         return False
     late = time.time() - due.stat().st_mtime > _CHANGES_ARE_WRITTEN_AFTER_S
     weed.forget_names(env.settings, record)
-    weed.compact(record)
+    weed.compact(env.settings, record)
     store_index.rewrite(record)
     if late:
         due.unlink()

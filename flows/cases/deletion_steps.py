@@ -139,7 +139,7 @@ def _compact_store(env: Environment, plan: DeletionPlan) -> Counts:
     record = local_store(env)
     if record is not None:
         time.sleep(_DELETED_AFTER_S)
-        weed.compact(record)
+        weed.compact(env.settings, record)
         env.settings.paths.tidy_due_file.touch()
     return {}
 

@@ -2,7 +2,8 @@
 without Docker.
 
 Nothing is readable without credentials: S3 knows only the generated identity, and security.toml
-makes the ports behind it (filer, volumes, gRPC) refuse who has no token or certificate.
+makes every port behind it (master, filer, volumes, admin, gRPC) refuse who has no certificate of
+this home (`infra.local.store_locks`).
 """
 
 from __future__ import annotations
@@ -13,35 +14,23 @@ import secrets
 import subprocess
 import sys
 import sysconfig
-from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import urllib3
 import urllib3.exceptions
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from data_contracts.errors import NotFound, StackError, StoreError
 from data_contracts.object_key import SITE
-from data_contracts.time import now_utc
 from infra.home import Home
-from infra.local import process, store_index
+from infra.local import process, store_index, store_locks
+from infra.local.store_locks import GRPC_OFFSET, PORTS
 from infra.settings import S3Settings, Settings
 from infra.stack_record import ProcessRecord, StackRecord, write_private
 from infra.store import ObjectStore
 
 NAME = "store"
-PORTS = ("s3", "filer", "master", "volume", "admin")
-_GRPC_OFFSET = 10000
 _PROBE_KEY = ".probe"
 _IDENTITY = "encounter"
-_GRPC_SERVICES = ("volume", "master", "filer", "s3", "admin", "worker", "client")
-# Made anew at each start: it must only outlast the longest run of one process.
-_CERTIFICATE_DAYS = 3650
 # Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
 _ANY_GARBAGE = 0.000001
 _COMPACT_S = 120.0
@@ -75,7 +64,8 @@ def credentials(home: Home) -> dict[str, str]:
 def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessRecord:
     """Start the store with its data in `data_dir`. Raises StackError."""
     home = settings.paths
-    _write_security(home.store)
+    store_locks.check_sockets(ports)
+    store_locks.write_security(home)
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
     argv = [
@@ -87,7 +77,7 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
         "-ip.bind=127.0.0.1",
     ]
     argv += [f"-{name}.port={ports[name]}" for name in PORTS]
-    argv += [f"-{name}.port.grpc={ports[name] + _GRPC_OFFSET}" for name in PORTS]
+    argv += [f"-{name}.port.grpc={ports[name] + GRPC_OFFSET}" for name in PORTS]
     argv += [
         "-admin.ui=false",
         "-webdav=false",
@@ -143,7 +133,7 @@ def wait_ready(settings: Settings, record: ProcessRecord, s3: S3Settings) -> Non
         raise StackError(f"{error}" + (f" (last try: {failure})" if failure else "")) from None
 
 
-def compact(record: StackRecord) -> bool:
+def compact(settings: Settings, record: StackRecord) -> bool:
     """Make the local store rewrite its volumes without deleted objects. False where no local store
     runs.
 
@@ -152,10 +142,11 @@ def compact(record: StackRecord) -> bool:
     """
     if not any(entry.name == NAME and process.find(entry) for entry in record.processes):
         return False
-    url = f"http://127.0.0.1:{record.ports['master']}/vol/vacuum?garbageThreshold={_ANY_GARBAGE}"
+    url = f"https://127.0.0.1:{record.ports['master']}/vol/vacuum?garbageThreshold={_ANY_GARBAGE}"
     try:
-        answer = urllib3.PoolManager(timeout=_COMPACT_S, retries=False).request("GET", url)
-    except urllib3.exceptions.HTTPError as error:
+        with store_locks.client(settings.paths, _COMPACT_S) as http:
+            answer = http.request("GET", url)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise StackError(
             f"the object store did not compact its volumes ({type(error).__name__})"
         ) from None
@@ -169,50 +160,35 @@ def forget_names(settings: Settings, record: StackRecord) -> None:
     written or deleted.
 
     Nothing here reads it: it is for replicas and mounts. The filer writes the last minute's changes
-    a minute later.
+    a minute later. Raises StackError when the names may still be there.
     """
     addresses = {
-        name: f"127.0.0.1:{record.ports[name]}.{record.ports[name] + _GRPC_OFFSET}"
+        name: f"127.0.0.1:{record.ports[name]}.{record.ports[name] + GRPC_OFFSET}"
         for name in ("master", "filer")
     }
     argv = [str(binary()), "shell", *(f"-{name}={address}" for name, address in addresses.items())]
-    subprocess.run(
-        argv,
-        cwd=settings.paths.store,
-        env=_bare_environment(settings.paths),
-        input=b"lock\nfs.log.purge -daysAgo 0\nunlock\n",
-        capture_output=True,
-        timeout=_COMPACT_S,
-        check=False,
-    )
-
-
-def tidy(ports: dict[str, int]) -> None:
-    """Remove the sockets that the program leaves in /tmp when it is stopped; there is no flag for
-    their place.
-    """
-    for name in PORTS:
-        port = ports.get(name, 0) + _GRPC_OFFSET
-        Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
-
-
-def _write_security(folder: Path) -> None:
-    """SeaweedFS's security.toml with fresh keys; the program reads it from its working folder.
-
-    Without the JWT keys the filer's port lists everything to anyone on this machine; without the
-    certificate its gRPC ports do, and hand out tokens to read and delete.
-    """
-    tls = folder / "grpc.pem"
-    write_private(tls, _certificate())
-    keys = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
-    sections = [
-        f'[{name}]\nkey = "{secrets.token_urlsafe(32)}"\nexpires_after_seconds = 60\n'
-        for name in keys
-    ]
-    sections.append(f'[grpc]\nca = "{tls}"\n')
-    sections += [f'[grpc.{name}]\ncert = "{tls}"\nkey = "{tls}"\n' for name in _GRPC_SERVICES]
-    sections.append("[filer.expose_directory_metadata]\nenabled = false\n")
-    write_private(folder / "security.toml", "\n".join(sections))
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=settings.paths.store,
+            env=_bare_environment(settings.paths),
+            input="lock\nfs.log.purge -daysAgo 0\nunlock\n",
+            capture_output=True,
+            text=True,
+            timeout=_COMPACT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise StackError(
+            "the object store did not delete its log of changes, which names deleted objects: no "
+            f"end after {_COMPACT_S:.0f} s; see encounter status"
+        ) from None
+    said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    if done.returncode:
+        raise StackError(
+            "the object store did not delete its log of changes, which names deleted objects: "
+            f"{said[-1][:200] if said else f'status {done.returncode}'}"
+        )
 
 
 def _write_index(path: Path, configuration: str | None) -> None:
@@ -223,27 +199,3 @@ def _write_index(path: Path, configuration: str | None) -> None:
         path.unlink(missing_ok=True)
     else:
         write_private(path, configuration)
-
-
-def _certificate() -> str:
-    """A self-signed certificate with its key, for both sides of the store's connections to
-    itself.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "encounter local store")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now_utc() - timedelta(days=1))
-        .not_valid_after(now_utc() + timedelta(days=_CERTIFICATE_DAYS))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return (private + made.public_bytes(Encoding.PEM)).decode()

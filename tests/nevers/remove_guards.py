@@ -376,7 +376,7 @@ GUARDS = (
     Guard(
         "4 the store's disk is compacted",
         "flows/cases/deletion_steps.py",
-        "        weed.compact(record)",
+        "        weed.compact(env.settings, record)",
         "        pass",
         tests=(f"{DELETION}::test_the_disk_of_the_store_keeps_neither_content_nor_key",),
     ),

@@ -385,4 +385,4 @@ def test_compaction_is_only_asked_of_ones_own_store(env: Environment) -> None:
     """Where no local store runs nothing is asked of anyone."""
     record = read_record(env.settings.paths)
     assert record is not None
-    assert not compact(record.model_copy(update={"processes": ()}))
+    assert not compact(env.settings, record.model_copy(update={"processes": ()}))

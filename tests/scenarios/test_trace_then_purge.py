@@ -263,7 +263,7 @@ def _nothing_is_left(env: Environment, case_id: str, *secrets: bytes) -> None:
     volumes = list(Path(record.data_dir or "").glob("cases_*.dat"))
     assert volumes
     for _ in range(10):
-        weed.compact(record)
+        weed.compact(env.settings, record)
         if not any(mention(case_id).search(volume.read_bytes()) for volume in volumes):
             break
         time.sleep(2)
