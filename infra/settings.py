@@ -65,6 +65,8 @@ class PrefectSettings(Record):
     """The orchestrator. `api_url` None: the local stack's server."""
 
     api_url: str | None = Field(default=None, pattern=r"^https?://.+/api$")
+    auth_string: SecretStr = SecretStr("")
+    allow_http: bool = False
     pool: str = Field(default="encounter", pattern=r"^[a-z][a-z0-9-]*$")
     heartbeat_s: int | None = Field(default=None, ge=30)
 
@@ -224,7 +226,7 @@ class Settings(BaseSettings):
                 "keys": {"file", "signing_file", "pkcs11"},
                 "models": {"dir", "pack"},
                 "dask": {"scheduler"},
-                "prefect": {"api_url"},
+                "prefect": {"api_url", "auth_string"},
             },
         )
         return out
@@ -343,6 +345,6 @@ def _one(error: Any) -> str:
         return f"{name} is not a setting: " + (
             f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
         )
-    secret = any(word in name for word in ("secret", "access_key"))
+    secret = any(word in name for word in ("secret", "access_key", "auth_string"))
     came = "" if secret or isinstance(error["input"], dict) else f", got {error['input']!r}"
     return f"{name} ({variable_of(name)}): {error['msg']}{came}"

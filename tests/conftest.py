@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from soft_token import PIN, TOKEN, make_token
 
-from flows.viewer.server import command
+from flows.cli.stack import PROGRAMS
 from infra.case_store import CaseStore, CaseVault
 from infra.key_source import load_master_keys
 from infra.local import stack as stack_module
@@ -79,7 +79,7 @@ def stack(store_info: StackInfo) -> StackInfo:
     """The whole stack: the shared object store, a Prefect server and a worker. Stopped with the
     store.
     """
-    return stack_module.up(store_info.settings, viewer=command)
+    return stack_module.up(store_info.settings, programs=PROGRAMS)
 
 
 @pytest.fixture(scope="session")

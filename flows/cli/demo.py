@@ -61,7 +61,7 @@ def demo(
         f"case {case_id} is filed with consent and approval by two made-up people; this demo plays "
         "them, the administrators and the root itself, which an installation never does"
     )
-    say(f"Prefect UI: {ui_address(env.settings)}")
+    say(f"Prefect UI: {ui_address(env.settings)}  ({stack.login_hint(env.settings)})")
     if started is None:
         raise BadInput("the Prefect server did not take the case; see encounter status")
     wait_for(started)

@@ -13,17 +13,22 @@ from flows.cases.ending_environment import ending_environment
 from flows.cli.audit import lock_line
 from flows.cli.console import console, say
 from flows.cli.expire import tell_unfinished
+from flows.programs import prefect_server, worker
 from flows.runtime.prefect_api import use_server
+from flows.viewer import server as viewer
 from flows.viewer.accounts import Accounts
-from flows.viewer.server import command
 from infra.key_source import ensure_master_keys
 from infra.local import stack as local
 from infra.local.prefect_server import prefect_command
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key, publish_public_key
+from infra.stack_record import read_record
 from infra.store import ObjectStore
 
 PROJECT = Path(__file__).resolve().parents[2]
+PROGRAMS = local.Programs(
+    prefect=prefect_server.command, worker=worker.command, viewer=viewer.command
+)
 
 
 def start(data: Path | None = None) -> Settings:
@@ -31,10 +36,14 @@ def start(data: Path | None = None) -> Settings:
     deployments with them.
     """
     settings = load_settings()
+    settings.paths.make()
     ensure_master_keys(settings)
     with console.status("starting the local stack") as status:
         info = local.up(
-            settings, data_dir=data, on_progress=lambda text: status.update(text), viewer=command
+            settings,
+            data_dir=data,
+            on_progress=lambda text: status.update(text),
+            programs=PROGRAMS,
         )
         settings = info.settings
         store = ObjectStore(settings.s3)
@@ -65,7 +74,7 @@ def up(
         f"object store  http://{settings.s3.endpoint}  (credentials: "
         f"{settings.home / 'stack.json'})"
     )
-    say(f"Prefect UI    {ui_address(settings)}")
+    say(f"Prefect UI    {ui_address(settings)}  ({login_hint(settings)})")
     say(f"reports       {settings.report_link_base}  ({accounts_line(settings)})")
 
 
@@ -78,6 +87,14 @@ def accounts_line(settings: Settings) -> str:
 def ui_address(settings: Settings) -> str:
     """The Prefect UI for a browser."""
     return (settings.prefect.api_url or "").removesuffix("/api")
+
+
+def login_hint(settings: Settings) -> str:
+    """Where the login for the Prefect UI is, without saying it."""
+    record = read_record(settings.paths)
+    if record is not None and settings.prefect.api_url == record.prefect_api_url:
+        return f"login: {settings.paths.prefect_login_file}"
+    return "login: your server's"
 
 
 def down() -> None:

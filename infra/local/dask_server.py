@@ -13,6 +13,7 @@ import threading
 
 from infra.local import process
 from infra.local.prefect_server import full_environment
+from infra.no_dumps import no_dumps
 from infra.settings import Settings, load_settings, variable_of
 from infra.stack_record import ProcessRecord
 
@@ -27,7 +28,7 @@ def address(port: int) -> str:
 def start(settings: Settings, port: int) -> ProcessRecord:
     """Start scheduler and workers. Raises StackError."""
     home = settings.paths
-    env = full_environment(settings) | {"DASK_LOGGING__DISTRIBUTED": "error"}
+    env = full_environment(settings, login=False) | {"DASK_LOGGING__DISTRIBUTED": "error"}
     given = settings.dask.model_dump(
         include={"workers", "threads", "memory_limit"}, exclude_none=True
     )
@@ -41,6 +42,7 @@ def main(port: int) -> None:
     # distributed takes a second to import: not for `encounter status`
     from infra import dask_cluster
 
+    no_dumps()
     settings = load_settings()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,22 +4,27 @@ in flows only.
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import urllib3
 import urllib3.exceptions
 
-from data_contracts.errors import StackError
+from data_contracts.errors import BadInput, KeyMissing, StackError
 from infra.local import process
 from infra.settings import CONFIG_VARIABLE, HOME_VARIABLE, Settings
-from infra.stack_record import ProcessRecord
+from infra.stack_record import ProcessRecord, read_private, read_record, write_private
 
 SERVER = "prefect"
 WORKER = "worker"
+LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 _PYTHON = [sys.executable, "-m", "prefect"]
 # Room for the scheduled flows (reconcile, purge, ...) when every place for a case is taken.
 _BESIDE_CASES = 5
@@ -42,10 +47,55 @@ _SERVER_ENVIRONMENT = {
 }
 
 
+def ensure_login(settings: Settings) -> str:
+    """The login of the local server; made (mode 0600) where there is none."""
+    path = settings.paths.prefect_login_file
+    if not path.exists():
+        write_private(path, f"operator:{secrets.token_urlsafe(32)}\n")
+    return _read_login(settings)
+
+
+def find_login(settings: Settings) -> str:
+    """The login for the settings' server: the local one's from the home, another's from the
+    settings. Empty: none is known. Raises BadInput where the file can be read by others.
+    """
+    given = settings.prefect.auth_string.get_secret_value()
+    record = read_record(settings.paths)
+    own = record is not None and settings.prefect.api_url == record.prefect_api_url
+    try:
+        return _read_login(settings) if own and not given else given
+    except KeyMissing:
+        return ""
+
+
+def _read_login(settings: Settings) -> str:
+    return read_private(settings.paths.prefect_login_file, "login of the Prefect server").strip()
+
+
+def check_address(settings: Settings) -> None:
+    """Refuse to send the login and the cases' ids over a network in clear. Raises BadInput."""
+    parts = urlsplit(settings.prefect.api_url or "")
+    if parts.scheme != "http" or settings.prefect.allow_http or _on_this_machine(parts.hostname):
+        return
+    raise BadInput(
+        f"prefect.api_url is {parts.scheme}://{parts.hostname}: the login and the ids of cases "
+        "would cross the network in clear; give an https:// address, or set prefect.allow_http "
+        "where something else encrypts the way"
+    )
+
+
+def _on_this_machine(host: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def prefect_environment(settings: Settings) -> dict[str, str]:
     """The variables a process needs, before it imports Prefect, to talk to this stack's server and
-    to nobody else.
+    to nobody else: its address and login among them. Raises BadInput.
     """
+    check_address(settings)
     home = settings.paths
     out = {
         "DO_NOT_TRACK": "1",
@@ -56,14 +106,17 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
     }
     if settings.prefect.api_url:
         out["PREFECT_API_URL"] = settings.prefect.api_url
+    login = find_login(settings)
+    if login:
+        out["PREFECT_API_AUTH_STRING"] = login
     if settings.prefect.heartbeat_s is not None:
         out["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = str(settings.prefect.heartbeat_s)
     return out
 
 
-def full_environment(settings: Settings) -> dict[str, str]:
+def full_environment(settings: Settings, login: bool = True) -> dict[str, str]:
     """This process's environment with the stack's variables; another Prefect's variables are left
-    out.
+    out. Without `login` for a program that never asks the server.
     """
     inherited = {
         k: v for k, v in os.environ.items() if not k.startswith("PREFECT_") and k != CONFIG_VARIABLE
@@ -71,7 +124,10 @@ def full_environment(settings: Settings) -> dict[str, str]:
     config = os.environ.get(CONFIG_VARIABLE)
     if config:  # the program runs in another folder
         inherited[CONFIG_VARIABLE] = str(Path(config).expanduser().absolute())
-    return {**inherited, "PYTHONUNBUFFERED": "1", **prefect_environment(settings)}
+    added = prefect_environment(settings)
+    if not login:
+        added.pop("PREFECT_API_AUTH_STRING", None)
+    return {**inherited, "PYTHONUNBUFFERED": "1", **added}
 
 
 def api_url(port: int) -> str:
@@ -79,36 +135,46 @@ def api_url(port: int) -> str:
     return f"http://127.0.0.1:{port}/api"
 
 
-def start_server(settings: Settings, port: int) -> ProcessRecord:
-    """Start the server with its database in the home. Raises StackError."""
+def start_server(settings: Settings, port: int, argv: list[str]) -> ProcessRecord:
+    """Start the server by its command line, with its database in the home. Raises StackError."""
     home = settings.paths
     home.prefect.mkdir(parents=True, exist_ok=True, mode=0o700)
     env = full_environment(settings) | _SERVER_ENVIRONMENT
     env["PREFECT_API_URL"] = api_url(port)
+    # In the environment, which only this user can read, never on the command line.
+    env[LOGIN_VARIABLE] = env["PREFECT_API_AUTH_STRING"] = ensure_login(settings)
+    env["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = api_url(port).removesuffix("/api")
     env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (
         f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}"
     )
     env["PREFECT_SERVER_UI_API_URL"] = api_url(port)
-    argv = [*_PYTHON, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     return process.start(SERVER, argv, env, home.prefect, home.logs / "prefect.log")
 
 
-def server_ready(url: str) -> bool:
-    """Whether a server answers at `url`."""
+def _headers(login: str) -> dict[str, str]:
+    if not login:
+        return {}
+    return {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
+
+
+def server_ready(url: str, login: str) -> bool:
+    """Whether a server answers at `url` and takes the login."""
     try:
-        return _HTTP.request("GET", f"{url}/health").status == 200
+        return _HTTP.request("GET", f"{url}/health", headers=_headers(login)).status == 200
     except urllib3.exceptions.HTTPError:
         return False
 
 
-def start_worker(settings: Settings) -> ProcessRecord:
-    """Start the worker that runs flows as processes of this machine; the pool is made where it is
-    missing.
+def worker_limit(settings: Settings) -> int:
+    """How many flow runs the worker takes at once."""
+    return settings.case_concurrency + _BESIDE_CASES
+
+
+def start_worker(settings: Settings, argv: list[str]) -> ProcessRecord:
+    """Start the worker that runs flows as processes of this machine by its command line. Raises
+    StackError.
     """
     home = settings.paths
-    argv = [*_PYTHON, "worker", "start", "--pool", settings.prefect.pool, "--type", "process"]
-    limit = settings.case_concurrency + _BESIDE_CASES
-    argv += ["--name", "local", "--limit", str(limit), "--install-policy", "never"]
     return process.start(
         WORKER, argv, full_environment(settings), home.prefect, home.logs / "worker.log"
     )
@@ -118,7 +184,8 @@ def worker_ready(settings: Settings) -> bool:
     """Whether the pool has a worker online."""
     url = f"{settings.prefect.api_url}/work_pools/{settings.prefect.pool}/workers/filter"
     try:
-        response = _HTTP.request("POST", url, json={})
+        headers = _headers(find_login(settings))
+        response = _HTTP.request("POST", url, json={}, headers=headers)
         return response.status == 200 and any(
             w.get("status") == "ONLINE" for w in json.loads(response.data)
         )
@@ -150,6 +217,7 @@ def prefect_command(
             text=True,
             timeout=timeout_s,
             check=False,
+            umask=0o077,
         )
     except subprocess.TimeoutExpired:
         raise StackError(

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from data_contracts.errors import StackError
 from infra.key_source import ensure_master_keys
-from infra.local import dask_server, prefect_server, process, viewer_server, weed
+from infra.local import dask_server, prefect_server, process, store_locks, viewer_server, weed
 from infra.local.prefect_server import SERVER, WORKER, prefect_command, prefect_environment
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key
@@ -26,6 +26,16 @@ from infra.store import ObjectStore
 
 Part = Literal["store", "prefect", "dask", "worker", "viewer"]
 PARTS: tuple[Part, ...] = ("store", "prefect", "dask", "worker", "viewer")
+
+
+class Programs(NamedTuple):
+    """Command lines of the parts that belong to other layers: of a port each, the worker's of its
+    pool and of how many runs it takes at once.
+    """
+
+    prefect: Callable[[int], list[str]]
+    worker: Callable[[str, int], list[str]]
+    viewer: Callable[[int], list[str]]
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,15 @@ def up(
     data_dir: Path | None = None,
     on_progress: Callable[[str], None] = lambda _line: None,
     parts: tuple[Part, ...] = PARTS,
-    viewer: Callable[[int], list[str]] | None = None,
+    programs: Programs | None = None,
 ) -> StackInfo:
     """Start the parts that do not run, in order, and wait until each can be used.
 
-    `data_dir` is where the objects lie (default: in the home). `viewer` gives the command line that
-    serves reports on a port; without it no viewer is started. Raises StackError with the log's
-    path and last line; what this call had started is stopped again then.
+    `data_dir` is where the objects lie (default: in the home). Without `programs` the parts that
+    need one (Prefect's server and worker, the viewer) are not started. Raises StackError with the
+    log's path and last line; what this call had started is stopped again then.
     """
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.paths.make()
     with _locked(settings):
         ensure_master_keys(settings)
         ensure_signing_key(settings)
@@ -78,14 +88,14 @@ def up(
         try:
             if "store" in parts:
                 starter.store(data_dir)
-            if "prefect" in parts:
-                starter.prefect()
+            if "prefect" in parts and programs is not None:
+                starter.prefect(programs.prefect)
             if "dask" in parts:
                 starter.dask()
-            if "viewer" in parts and viewer is not None:
-                starter.viewer(viewer)
-            if "worker" in parts:
-                starter.worker()
+            if "viewer" in parts and programs is not None:
+                starter.viewer(programs.viewer)
+            if "worker" in parts and programs is not None:
+                starter.worker(programs.worker)
             starter.settle()
         except BaseException:
             starter.undo()
@@ -107,7 +117,7 @@ def down(settings: Settings, on_progress: Callable[[str], None] = lambda _line: 
             if process.stop(entry, settings.stack.stop_timeout_s):
                 stopped.append(entry.name)
             if entry.name == weed.NAME:
-                weed.tidy(record.ports)
+                store_locks.tidy(record.ports)
         write_record(settings.paths, record.model_copy(update={"processes": ()}))
     return stopped
 
@@ -169,8 +179,8 @@ class _Starter:
                 )
             return
         self.on_progress("starting the object store")
-        wanted = {name: 0 for name in weed.PORTS} | {"s3": self.settings.stack.s3_port}
-        ports = process.choose_ports(wanted, self.record.ports, weed.PORTS)
+        wanted = {name: 0 for name in store_locks.PORTS} | {"s3": self.settings.stack.s3_port}
+        ports = process.choose_ports(wanted, self.record.ports, store_locks.PORTS)
         user = weed.credentials(home)
         entry = weed.start(self.settings, ports, data)
         self._keep(
@@ -182,9 +192,11 @@ class _Starter:
             s3_credentials=user,
         )
         weed.wait_ready(self.settings, entry, self.settings.s3)
+        store_locks.check_sockets(ports)
 
-    def prefect(self) -> None:
+    def prefect(self, command: Callable[[int], list[str]]) -> None:
         if self._foreign_prefect:
+            prefect_server.check_address(self.settings)
             self.on_progress(f"using the Prefect server at {self.settings.prefect.api_url}")
             return
         if self._running(SERVER):
@@ -193,9 +205,13 @@ class _Starter:
         wanted = {"prefect": self.settings.stack.prefect_port}
         ports = process.choose_ports(wanted, self.record.ports, ())
         url = prefect_server.api_url(ports["prefect"])
-        entry = prefect_server.start_server(self.settings, ports["prefect"])
+        login = prefect_server.ensure_login(self.settings)
+        port = ports["prefect"]
+        entry = prefect_server.start_server(self.settings, port, command(port))
         self._keep(entry, ports, prefect_api_url=url)
-        self._waits.append((entry, lambda: prefect_server.server_ready(url), "the Prefect server"))
+        self._waits.append(
+            (entry, lambda: prefect_server.server_ready(url, login), "the Prefect server")
+        )
 
     def dask(self) -> None:
         if self._foreign_dask:
@@ -220,12 +236,13 @@ class _Starter:
         self._keep(entry, ports, viewer_url=viewer_server.address(ports["viewer"]))
         self._waits.append((entry, lambda: process.listens(ports["viewer"]), "the report viewer"))
 
-    def worker(self) -> None:
+    def worker(self, command: Callable[[str, int], list[str]]) -> None:
         if self._running(WORKER):
             return
         self.settle()  # it gives up when the server does not answer
         self.on_progress("starting the worker")
-        entry = prefect_server.start_worker(self.settings)
+        argv = command(self.settings.prefect.pool, prefect_server.worker_limit(self.settings))
+        entry = prefect_server.start_worker(self.settings, argv)
         self._keep(entry, {})
         self._waits.append(
             (entry, lambda: prefect_server.worker_ready(self.settings), "the worker")
@@ -241,6 +258,8 @@ class _Starter:
         for entry in reversed(self.record.processes):
             if entry.name in self.started:
                 process.stop(entry, self.settings.stack.stop_timeout_s)
+        if weed.NAME in self.started:
+            store_locks.tidy(self.record.ports)
         kept = tuple(e for e in self.record.processes if e.name not in self.started)
         write_record(self.settings.paths, self.record.model_copy(update={"processes": kept}))
 
@@ -278,6 +297,7 @@ class _Starter:
 def _locked(settings: Settings) -> Iterator[None]:
     """One `up` or `down` of a home at a time."""
     path = settings.home / ".lock"
+    path.touch(mode=0o600)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -292,6 +312,7 @@ __all__ = [
     "PARTS",
     "Part",
     "PartStatus",
+    "Programs",
     "StackInfo",
     "down",
     "prefect_command",

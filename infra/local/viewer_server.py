@@ -18,5 +18,9 @@ def address(port: int) -> str:
 def start(settings: Settings, argv: list[str]) -> ProcessRecord:
     """Start the viewer by its command line. Raises StackError."""
     return process.start(
-        NAME, argv, full_environment(settings), settings.home, settings.paths.logs / "viewer.log"
+        NAME,
+        argv,
+        full_environment(settings, login=False),
+        settings.home,
+        settings.paths.logs / "viewer.log",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -12,16 +11,18 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
-import urllib3
 from distributed import Client, Security
 
 from data_contracts.errors import BadInput, StackError
 from data_contracts.object_key import SITE
+from flows.cli.stack import PROJECT
 from infra import dask_cluster
 from infra.local import process
 from infra.local import stack as stack_module
+from infra.local.prefect_server import find_login
 from infra.local.stack import StackInfo, prefect_command
 from infra.settings import Settings, load_settings
 from infra.stack_record import ProcessRecord, read_record
@@ -29,22 +30,13 @@ from infra.store import ObjectStore
 
 pytestmark = pytest.mark.stack
 
-_FLOW = """
-from prefect import flow
-
-@flow
-def tick():
-    return 1
-"""
 _DEPLOY = """
 name: smoke
-pull:
-  - prefect.deployments.steps.set_working_directory: {{directory: "{folder}"}}
 deployments:
   - name: smoke
-    entrypoint: smoke_flow.py:tick
-    work_pool: {{name: encounter}}
-    schedules: [{{cron: "0 3 * * *", timezone: "Asia/Seoul"}}]
+    entrypoint: flows/trace_case.py:trace_case
+    work_pool: {name: encounter}
+    schedules: [{cron: "0 3 * * *", timezone: "Asia/Seoul", parameters: {case_id: K-NOBODY-1}}]
 """
 
 
@@ -58,28 +50,30 @@ def _wait(what: str, seconds: float, ready) -> None:
 def _flow_runs(settings: Settings, state: str) -> list[dict]:
     filters = {
         "flow_runs": {"state": {"type": {"any_": [state]}}},
-        "flows": {"name": {"any_": ["tick"]}},
+        "deployments": {"name": {"any_": ["smoke"]}},
     }
-    return json.loads(
-        urllib3.request("POST", f"{settings.prefect.api_url}/flow_runs/filter", json=filters).data
+    user, _, word = find_login(settings).partition(":")
+    answer = httpx.post(
+        f"{settings.prefect.api_url}/flow_runs/filter", json=filters, auth=(user, word)
     )
+    return answer.raise_for_status().json()
 
 
-def test_cron_is_scheduled_and_a_run_completes(stack: StackInfo, tmp_path: Path) -> None:
+def test_cron_is_scheduled_and_a_run_ends(stack: StackInfo, tmp_path: Path) -> None:
     """With these versions a deployment's cron gets runs scheduled, and the worker runs one to its
-    end.
+    end: trace-case, which says that it knows no such case.
 
     A plain install of the newest versions fails one or the other silently:
     docs/decisions/0001-versions.md.
     """
-    (tmp_path / "smoke_flow.py").write_text(_FLOW)
-    (tmp_path / "prefect.yaml").write_text(_DEPLOY.format(folder=tmp_path))
-    prefect_command(stack.settings, "deploy", "--all", cwd=tmp_path)
+    (tmp_path / "prefect.yaml").write_text(_DEPLOY)
+    deploy = ("deploy", "--all", "--prefect-file", str(tmp_path / "prefect.yaml"))
+    prefect_command(stack.settings, *deploy, cwd=PROJECT)
     _wait("no run was scheduled by cron", 60, lambda: _flow_runs(stack.settings, "SCHEDULED"))
-    prefect_command(stack.settings, "deployment", "run", "tick/smoke")
-    _wait(
-        "the worker did not complete the run", 60, lambda: _flow_runs(stack.settings, "COMPLETED")
-    )
+    run = ("deployment", "run", "trace-case/smoke", "-p", "case_id=K-NOBODY-1")
+    prefect_command(stack.settings, *run)
+    _wait("the worker did not end the run", 60, lambda: _flow_runs(stack.settings, "FAILED"))
+    assert "K-NOBODY-1" in _flow_runs(stack.settings, "FAILED")[0]["state"]["message"]
 
 
 def test_second_up_finds_everything_running(stack: StackInfo) -> None:
@@ -97,7 +91,7 @@ def test_second_up_finds_everything_running(stack: StackInfo) -> None:
 def test_ui_is_served_on_loopback_only(stack: StackInfo) -> None:
     """The UI answers, and no process of the stack listens on another address."""
     assert stack.ui_url is not None
-    assert b"<html" in urllib3.request("GET", stack.ui_url).data.lower()
+    assert b"<html" in httpx.get(stack.ui_url).content.lower()
     for entry in stack.record.processes:
         tree = [psutil.Process(entry.pid), *psutil.Process(entry.pid).children(recursive=True)]
         found = {

@@ -1,0 +1,98 @@
+"""The worker: starts a process for each flow run, always the same program in the same folder.
+
+Prefect's process worker takes command, environment and working folder from the pool, the deployment
+and the run, which anyone with the server's login may write. This one takes none of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import StackError
+from infra.no_dumps import no_dumps
+
+PROJECT = Path(__file__).resolve().parents[2]
+# Nothing of a job can be varied: the server refuses a run or deployment that tries. (It takes no
+# template without any configuration; without `env` in it, variables of that name change nothing.)
+JOB_TEMPLATE: dict[str, Any] = {
+    "job_configuration": {"stream_output": True},
+    "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+}
+
+
+def command(pool: str, limit: int) -> list[str]:
+    """The command line of a worker of this pool that runs up to `limit` flows at once."""
+    return [sys.executable, "-m", __name__, pool, str(limit)]
+
+
+def _fixed_job() -> type[Any]:
+    """The configuration of every job, whatever the server's template and variables are."""
+    from prefect.utilities.processutils import command_to_string
+    from prefect.workers.process import ProcessJobConfiguration
+
+    program = command_to_string([sys.executable, "-m", "flows.programs.flow_run"])
+
+    class FixedJob(ProcessJobConfiguration):
+        @classmethod
+        async def from_template_and_values(
+            cls, base_job_template: dict[str, Any], values: dict[str, Any], client: Any = None
+        ) -> FixedJob:
+            return cls(command=program, working_dir=PROJECT)
+
+    return FixedJob
+
+
+async def _own_flow(run: Any, **_: Any) -> Any:
+    """For the hooks of a run that crashed, which Prefect runs in the worker itself."""
+    from flows.programs.own_flows import own_flow
+
+    return await asyncio.to_thread(own_flow, run)
+
+
+async def _close_pool(pool: str) -> None:
+    """Make the pool, or take away what an earlier template let vary."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectNotFound
+
+    async with get_client() as api:
+        try:
+            found = await api.read_work_pool(pool)
+        except ObjectNotFound:
+            made = WorkPoolCreate(name=pool, type="process", base_job_template=JOB_TEMPLATE)
+            await api.create_work_pool(made)
+            return
+        if found.type != "process":
+            raise StackError(
+                f"the pool {pool} is for workers of type {found.type}: set prefect.pool to another "
+                "name, or delete that pool on the server"
+            )
+        await api.update_work_pool(pool, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+
+
+async def _serve(pool: str, limit: int) -> None:
+    from prefect.utilities.processutils import setup_signal_handlers_worker
+    from prefect.workers import process
+
+    process.load_flow_from_flow_run = _own_flow  # type: ignore[assignment]
+    await _close_pool(pool)
+    worker = process.ProcessWorker(
+        work_pool_name=pool, name="local", limit=limit, base_job_template=JOB_TEMPLATE
+    )
+    worker.job_configuration = _fixed_job()
+    setup_signal_handlers_worker(os.getpid(), "the process worker", print)
+    await worker.start()
+
+
+def main(pool: str, limit: int) -> None:
+    """Serve until SIGTERM."""
+    no_dumps()
+    asyncio.run(_serve(pool, limit))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
