@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +19,13 @@ from flows.cases.withdraw import withdraw_case
 from flows.cli.cases import read_references
 from flows.cli.console import read_file, read_json, read_text, say, write_private
 from flows.cli.ending import tell
+from flows.runtime.audit import audit
 from flows.runtime.environment import environment, site, trusted_keys
+from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import use_server
 from infra.settings import load_settings
 from tasks.consent.binding import bind
+from tasks.consent.consent_receipt import Controller, consent_receipt
 from tasks.consent.evidence import form_evidence, sign_as_subject
 from tasks.search.itinerary import read_itinerary
 
@@ -199,6 +203,25 @@ def sign_approval(
         limits=most.model_copy(update=asked),
     )
     _sign(draft, key, site_file, out)
+
+
+@consent_app.command("receipt")
+def receipt(
+    case: Annotated[str, typer.Argument(help="Case id.")],
+    controller: Annotated[str, typer.Option(help="Who searches: the authority's name.")],
+    address: Annotated[str, typer.Option(help="Its postal address.")],
+    contact: Annotated[str, typer.Option(help="Where the subject withdraws: address or number.")],
+    jurisdiction: Annotated[str, typer.Option(help="Country, such as KR.")],
+    out: Annotated[Path, typer.Option(help="File for the receipt (JSON-LD).")],
+) -> None:
+    """The subject's receipt of their consent: what was agreed to, and how to withdraw."""
+    env = environment()
+    consent = open_case(case, env).authorised.consent
+    who = Controller(name=controller, address=address, jurisdiction=jurisdiction, contact=contact)
+    audit(env, "export", case_id=case, objects=("consent receipt",))
+    text = json.dumps(consent_receipt(consent, who), indent=1, ensure_ascii=False)
+    write_private(out, text.encode())
+    say(f"receipt written to {out}; give it to the subject")
 
 
 @consent_app.command("withdraw")
