@@ -26,6 +26,7 @@ Action = Literal[
     "run-finished",
     "reassess",  # stored encounters under another policy
     "view",
+    "look",  # a reviewer sees whom a question is about, in a picture that is kept nowhere
     "export",
     "decision",  # a reviewer confirms or rejects a sighting
     "withdraw",

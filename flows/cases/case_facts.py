@@ -19,7 +19,7 @@ from flows.stages.publish import RunManifest, load_manifest
 from infra.case_store import PAPER_BYTES, CaseVault
 from tasks.ending.purge import claimed_scopes
 
-_SHARING = ("view", "export", "decision")
+_SHARING = ("view", "look", "export", "decision")
 
 
 def case_facts(env: Environment, case_id: str) -> CaseFacts:

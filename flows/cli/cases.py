@@ -1,7 +1,8 @@
-"""`encounter case file | list | show | run | fetch | assess | purge | close | notice`."""
+"""`encounter case file | list | show | run | fetch | look | assess | purge | close | notice`."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from data_contracts.run import Run
 from data_contracts.tables.contracts import CONTACTS
 from data_contracts.time import now_utc, parse_utc
 from flows.cases.filing import Papers, file_case, filed_cases
+from flows.cases.look import look_at_question
 from flows.cases.unfinished import unfinished_ends
 from flows.cli import ending
 from flows.cli.console import console, read_file, read_text, say
@@ -29,6 +31,7 @@ from flows.runtime.prefect_api import runs_of, start_reassessment, start_trace, 
 from flows.stages import publish
 from flows.stages.claim import last_run, read_claim
 from infra.case_store import CaseVault
+from infra.local.traces import remember_fetched
 from models.registry import Models
 from tasks.search.itinerary import read_itinerary
 
@@ -208,6 +211,30 @@ def fetch(
         f"written to {folder}; delete it when you have read it; the purge of the case on this "
         "machine does too"
     )
+
+
+@app.command("look")
+def look(
+    case_id: CaseId,
+    sighting_id: Annotated[str, typer.Argument(help="A question, such as S-03.")],
+    out: Annotated[Path, typer.Option(help="JPEG file to write; it must not be there yet.")],
+) -> None:
+    """Show a reviewer whom a question is about, one at a time: decoded anew, written to the audit
+    log first, and kept nowhere else.
+    """
+    env = environment()
+    remember_fetched(env.settings.paths, case_id, [out])
+    try:
+        file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be made as a new file ({error.strerror})") from None
+    with os.fdopen(file, "wb") as written:
+        try:
+            written.write(look_at_question(env, case_id, sighting_id))
+        except BaseException:
+            out.unlink()
+            raise
+    say(f"written to {out}; it may show a stranger: delete it when you have decided")
 
 
 @app.command("assess")

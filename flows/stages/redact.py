@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,13 +46,17 @@ BACKGROUND_SEGMENTS = 8
 _PEOPLE = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
 
 
+# Keys and starts of footage.
+Segments = tuple[tuple[str, Utc], ...]
+
+
 class PictureUnit(Record):
     """All pictures of one camera, as they travel to a worker."""
 
     run: Run
     camera_id: str
     jobs: tuple[PictureJob, ...]
-    segments: tuple[tuple[str, Utc], ...]
+    segments: Segments
     people: dict[str, TableRef]
 
 
@@ -87,7 +91,7 @@ def make_pictures(
             run=work.run,
             camera_id=camera,
             jobs=tuple(job for job in jobs if job.camera_id == camera),
-            segments=_segments(reports, camera, jobs),
+            segments=segments_for(reports, camera, jobs),
             people=people,
         )
         for camera in sorted({job.camera_id for job in jobs})
@@ -136,21 +140,34 @@ def camera_pictures(
     sightings: pd.DataFrame,
     camera_id: str,
     jobs: tuple[PictureJob, ...],
-    segments: tuple[tuple[str, Utc], ...],
+    segments: Segments,
 ) -> pd.DataFrame:
     """One camera's pictures: everyone but the subject hidden, also who only other cameras see."""
+    people = (tracks, persons, members, surely(sightings))
+    made = rendered(work, *people, camera_id, jobs, segments)
+    return PICTURES.shape([_stored(work, camera_id, name, data) for name, data in made])
+
+
+def rendered(
+    work: Work,
+    tracks: pd.DataFrame,
+    persons: pd.DataFrame,
+    members: pd.DataFrame,
+    subject: pd.DataFrame,
+    camera_id: str,
+    jobs: Sequence[PictureJob],
+    segments: Segments,
+) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of one camera's clips and stills. `subject`: the SIGHTINGS that are shown."""
     settings = work[RedactSettings]
     camera = work.case.site.by_id[camera_id]
     footage = list(_footage(work, segments))
-    sure = surely(sightings)
-    everybody = with_unseen(tracks, camera, persons, members, sure, settings)
+    everybody = with_unseen(tracks, camera, persons, members, subject, settings)
     seen = detectors(work.models, settings)
     background = background_of(footage, camera, seen, settings, everybody)
-    rows = []
     for job in jobs:
         made = render_picture(job, camera, footage, everybody, background, seen, settings)
-        rows += [_stored(work, camera_id, name, data) for name, data in made.items()]
-    return PICTURES.shape(rows)
+        yield from made.items()
 
 
 def _stored(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, object]:
@@ -159,7 +176,7 @@ def _stored(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, obj
     return {"name": name, "camera_id": camera_id, "size_bytes": len(data), "sha256": digest}
 
 
-def _footage(work: Work, segments: tuple[tuple[str, Utc], ...]) -> Iterator[Segment]:
+def _footage(work: Work, segments: Segments) -> Iterator[Segment]:
     """Starts and bytes of the segments that are still in the store."""
     for key, start in segments:
         with contextlib.suppress(FootageGone):
@@ -172,9 +189,7 @@ def _not_made(job: PictureJob, why: str) -> GapRow:
     return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 
 
-def _segments(
-    reports: pd.DataFrame, camera: str, jobs: list[PictureJob]
-) -> tuple[tuple[str, Utc], ...]:
+def segments_for(reports: pd.DataFrame, camera: str, jobs: list[PictureJob]) -> Segments:
     """Keys and starts of a camera's segments in which its jobs lie, and of some spread over all for
     the empty scene.
     """

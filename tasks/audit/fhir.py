@@ -29,6 +29,7 @@ _TYPES: dict[Action, tuple[str, str, str, str]] = {
     "run-finished": (_DICOM, "110100", "Application Activity", "E"),
     "reassess": (_DICOM, "110100", "Application Activity", "E"),
     "view": (_LIFECYCLE, "access", "Access/View Record Lifecycle Event", "R"),
+    "look": (_LIFECYCLE, "access", "Access/View Record Lifecycle Event", "R"),
     "export": (_DICOM, "110106", "Export", "R"),
     "decision": (_LIFECYCLE, "attest", "Attest Record Lifecycle Event", "U"),
     "withdraw": (_DICOM, "110110", "Patient Record", "U"),

@@ -12,6 +12,7 @@ from data_contracts.deletion import KINDS, CaseFacts, Receipt
 
 _SHARED = {
     "view": "times results were looked at",
+    "look": "times a reviewer looked at somebody who may not be you",
     "export": "times decrypted copies were made",
     "decision": "decisions by reviewers",
 }

@@ -15,6 +15,9 @@ from data_contracts.time import CLOCK_S, Utc
 
 # Positions are on a common clock, frames on each camera's own: at most a step of the clock apart.
 _SAME_INSTANT = pd.Timedelta(seconds=CLOCK_S)
+# Who is asked about must be the same person through these: neighbours in time tell (see
+# `tasks.redaction.still_subject`).
+_QUESTION_S = 2.0
 
 
 class PictureJob(Record):
@@ -42,12 +45,16 @@ def plan_pictures(
     """Jobs in the order of the tables: SIGHTINGS, then CONTACTS. `clip_s`: longest clip, seconds.
 
     A sighting is pictured where its face is widest, else where its box is largest; a contact where
-    the two are closest while both are seen by one camera. Rejected rows get no picture, and a
-    question is shown as the subject only in its own picture.
+    the two are closest while both are seen by one camera. Rejected rows get no picture. A
+    question's picture shows nobody: who is asked about may be a stranger (see `question_job`).
     """
     asked = sightings[sightings["review"] != "rejected"]
     sure = surely(asked)
-    jobs = [_of_sighting(row, sure, tracks, clip_s) for row in asked.to_dict("records")]
+    certain = set(sure["sighting_id"])
+    jobs = [
+        _of_sighting(row, tracks, clip_s, _own(row, sure) if row["sighting_id"] in certain else ())
+        for row in asked.to_dict("records")
+    ]
     wanted = contacts[contacts["review"] != "rejected"]
     jobs += [
         _of_contact(row, sure, encounter_points, tracks, members, clip_s)
@@ -64,8 +71,15 @@ def surely(sightings: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
+def question_job(row: dict[Any, Any], tracks: pd.DataFrame) -> PictureJob | None:
+    """The short clip and still in which a reviewer sees whom a question (a row of SIGHTINGS) is
+    about, and nobody else; None where the track has no box.
+    """
+    return _of_sighting(row, tracks, _QUESTION_S, (int(row["track_id"]),))
+
+
 def _of_sighting(
-    row: dict[Any, Any], sure: pd.DataFrame, tracks: pd.DataFrame, clip_s: float
+    row: dict[Any, Any], tracks: pd.DataFrame, clip_s: float, own: tuple[int, ...]
 ) -> PictureJob | None:
     camera = str(row["camera_id"])
     track = int(row["track_id"])
@@ -81,9 +95,14 @@ def _of_sighting(
         else rows.assign(px=rows["y1"] - rows["y0"]).sort_values("px")
     )
     best = by.iloc[-1]
-    own = (track, *sorted(_tracks_on(sure, camera) - {track}))
     name = str(row["sighting_id"])
     return _job(name, camera, best["t_utc"], row["start_utc"], row["end_utc"], own, clip_s)
+
+
+def _own(row: dict[Any, Any], sure: pd.DataFrame) -> tuple[int, ...]:
+    """The subject's tracks on a sighting's camera, its own first."""
+    track = int(row["track_id"])
+    return (track, *sorted(_tracks_on(sure, str(row["camera_id"])) - {track}))
 
 
 def _of_contact(

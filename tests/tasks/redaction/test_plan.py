@@ -127,14 +127,14 @@ def test_a_contact_seen_by_no_common_camera_has_no_picture() -> None:
     assert [j.name for j in jobs] == ["S-01"]
 
 
-def test_rejected_rows_get_no_picture_and_questions_only_their_own() -> None:
-    """A rejected sighting is nobody's picture; a question's track is shown in its own picture
-    alone.
+def test_rejected_rows_get_no_picture_and_questions_show_nobody() -> None:
+    """A rejected sighting is nobody's picture; a question's track is shown in none, its own
+    included, but to a reviewer who asks.
     """
     asked = sighting(2, track_id=2, band="question", probability=0.6)
     first, second = plan([sighting(), asked])
     assert first.subject_tracks == (1,)
-    assert second.subject_tracks == (2, 1)
+    assert second.subject_tracks == ()
     rejected = sighting(2, track_id=2, review="rejected")
     assert [j.name for j in plan([sighting(), rejected])] == ["S-01"]
     assert plan([sighting(review="rejected")], [contact()]) == []
