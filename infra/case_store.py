@@ -26,7 +26,8 @@ from data_contracts.object_key import CASES
 from data_contracts.tables.parquet import table_from_bytes, table_to_bytes
 from data_contracts.tables.table import TableContract
 from data_contracts.time import now_utc
-from infra.crypto import KEY_BYTES, new_data_key, seal, unseal
+from infra.crypto import KEY_BYTES, SEAL_BYTES, new_data_key, seal, unseal
+from infra.disguise import NameCipher, pad, padded_size, unpad
 from infra.master_keys import MasterKey, MasterKeys
 from infra.store import ObjectInfo, ObjectStore
 
@@ -61,6 +62,7 @@ class CaseVault:
         self._data_key = data_key
         self._key_etag = key_etag
         self._read_again = read_again
+        self._names = NameCipher(_derived(data_key, f"encounter/object names/{case_id}", b""))
 
     def __repr__(self) -> str:
         return f"CaseVault({self.case_id})"
@@ -68,8 +70,9 @@ class CaseVault:
     def put(self, key: str, data: bytes) -> ObjectInfo:
         """Encrypt and write. Writing the same result twice leaves one object: the last."""
         self._check(key)
-        return self.store.put(
-            CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE
+        sealed = self._sealed(key, data)
+        return self.store.put(CASES, self._names.stored(key), sealed, _SEALED_TYPE)._replace(
+            key=key
         )
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -77,26 +80,41 @@ class CaseVault:
         once one wins.
         """
         self._check(key)
-        return self.store.put_if_absent(
-            CASES, key, seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE
-        )
+        sealed = self._sealed(key, data)
+        return self.store.put_if_absent(CASES, self._names.stored(key), sealed, _SEALED_TYPE)
 
     def get(self, key: str, at_most: int | None = None) -> bytes:
         """Read and decrypt. Raises BadInput where more than `at_most` bytes lie there."""
         self._check(key)
-        sealed = self.store.get(CASES, key, at_most=at_most)
-        return unseal(self._data_key, f"{CASES}/{key}", sealed)
+        most = None if at_most is None else padded_size(at_most) + SEAL_BYTES
+        sealed = self.store.get(CASES, self._names.stored(key), at_most=most)
+        return unpad(unseal(self._data_key, f"{CASES}/{key}", sealed))
 
     def exists(self, key: str) -> bool:
         """Whether an object is there."""
         self._check(key)
-        return self.store.exists(CASES, key)
+        return self.store.exists(CASES, self._names.stored(key))
+
+    def stored_name(self, key: str) -> str:
+        """Under which name the store has the object."""
+        self._own(key)
+        return self._names.stored(key)
+
+    def remove(self, key: str) -> int:
+        """Delete all versions of one object; returns how many there were."""
+        self._own(key)
+        return len(self.store.remove_all_versions(CASES, self._names.stored(key)))
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
-        """The case's objects below a prefix (empty: all of the case)."""
+        """The case's objects below a prefix (empty: all of the case) by their keys; sizes are those
+        in the store. What lies there under a name that the case did not make is left out.
+        """
         prefix = prefix or f"{self.case_id}/"
         self._own(prefix)
-        return self.store.list(CASES, prefix)
+        found = self.store.list(CASES, self._names.prefix(prefix))
+        named = [(self._names.key(item.key), item) for item in found]
+        own = [item._replace(key=key) for key, item in named if key and key.startswith(prefix)]
+        return sorted(own, key=lambda item: item.key)
 
     def put_table(self, key: str, frame: pd.DataFrame, contract: TableContract) -> ObjectInfo:
         """Write a table as encrypted Parquet: the contract's columns only, its name and version in
@@ -117,8 +135,10 @@ class CaseVault:
         They are written nowhere: whoever may read the case derives them again.
         """
         self._check(f"{self.case_id}/")
-        info = f"encounter/{purpose}/{self.case_id}".encode()
-        return HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(self._data_key)
+        return _derived(self._data_key, f"encounter/{purpose}/{self.case_id}", salt)
+
+    def _sealed(self, key: str, data: bytes) -> bytes:
+        return seal(self._data_key, f"{CASES}/{key}", pad(data))
 
     def _own(self, key: str) -> None:
         if not key.startswith(f"{self.case_id}/"):
@@ -153,6 +173,10 @@ class OpenedKey(NamedTuple):
     etag: str
     master_key_id: str
     record: dict[str, Any]
+
+
+def _derived(data_key: bytes, purpose: str, salt: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt, purpose.encode()).derive(data_key)
 
 
 class CaseStore:

@@ -24,6 +24,8 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 HEADER = b"ENCV\x01"
+# What an envelope adds to its content.
+SEAL_BYTES = len(HEADER) + NONCE_BYTES + TAG_BYTES
 
 
 def new_data_key() -> bytes:

@@ -51,7 +51,5 @@ def delete_old_pictures(env: Environment, case_id: str, now: datetime) -> int:
                 item.key,
                 manifest.model_copy(update={"artefacts": kept}).model_dump_json(indent=1).encode(),
             )
-            gone += sum(
-                len(env.store.remove_all_versions(object_key.CASES, name)) for name in names
-            )
+            gone += sum(vault.remove(name) for name in names)
     return gone

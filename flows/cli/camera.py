@@ -27,6 +27,7 @@ from tasks.calibration.camera_file import camera_of, with_camera, without_fitted
 from tasks.calibration.check import HeightCheck, check_heights, check_record, walkers
 from tasks.calibration.clicks import Clicks, read_clicks
 from tasks.calibration.picture import coverage, draw
+from tasks.footage.picture import decode_picture
 from tasks.footage.segment import fitted
 from tasks.footage.video import frames, probe, sampling_interval
 from tasks.observe.follow import detect_people
@@ -105,11 +106,7 @@ def _picture(image: Path | None, segment: Path | None, at_s: float) -> Image:
             "give one of --image and --segment: the picture in which the points were clicked"
         )
     if image is not None:
-        data = np.frombuffer(read_file(image), np.uint8)
-        seen = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        if seen is None:
-            raise BadInput(f"{image}: expected a PNG or JPEG picture, and it cannot be decoded")
-        return np.asarray(seen, np.uint8)
+        return decode_picture(str(image), read_file(image))
     assert segment is not None
     for frame in frames(read_file(segment), _EPOCH):
         if (frame.t_utc - _EPOCH).total_seconds() >= at_s:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import FootageGone, NotFound
+from data_contracts.errors import FootageGone, NotFound, VideoUnreadable
 from data_contracts.run import ObservationKind, SegmentJob, StageResult
 from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, SEGMENT_REPORTS
 from flows.runtime.environment import Environment
@@ -24,6 +24,9 @@ from tasks.observe.follow import FollowSettings, follow_segment
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
 
+# A segment is held in memory whole while it is decoded, one in each worker. Ten minutes at 8 Mbit/s
+# (4K in H.264) are 572 MiB.
+SEGMENT_BYTES = 1024 * 2**20
 Look = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
 
@@ -80,9 +83,17 @@ def run_unit(job: SegmentJob) -> StageResult:
 
 
 def read_footage(env: Environment, key: str) -> bytes:
-    """A segment that was listed before. Raises FootageGone where it was deleted since."""
+    """A segment that was listed before. Raises FootageGone where it was deleted since, and
+    VideoUnreadable, with nothing read, where it is larger than a worker can hold.
+    """
     try:
-        return env.store.get(object_key.FOOTAGE, key)
+        size = env.store.stat(object_key.FOOTAGE, key).size
+        if size > SEGMENT_BYTES:
+            raise VideoUnreadable(
+                f"expected a segment of at most {SEGMENT_BYTES >> 20} MiB, {key} has "
+                f"{size >> 20}: let the recorder cut shorter segments"
+            )
+        return env.store.get(object_key.FOOTAGE, key, at_most=SEGMENT_BYTES)
     except NotFound:
         raise FootageGone(
             f"{key} was listed and is not in the store any more: ask the recorder to keep footage "

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError, FootageGone
+from data_contracts.errors import EncounterError, FootageGone, VideoUnreadable
 from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
 from data_contracts.run import ObservationKind, SegmentJob
 from data_contracts.tables.contracts import (
@@ -29,7 +29,12 @@ from flows.runtime.results import load
 from flows.runtime.segment_job import UNITS, run_unit
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.stats import write_unit_stat
-from tasks.search.find_segments import LONGEST_SEGMENT_S, NO_FOOTAGE_ADVICE, segments_for
+from tasks.search.find_segments import (
+    LONGEST_SEGMENT_S,
+    NO_FOOTAGE_ADVICE,
+    UNREADABLE_ADVICE,
+    segments_for,
+)
 
 Progress = Callable[[int, int], None]
 # What was found by looking is handed on from round to round: each round adds to it.
@@ -132,6 +137,8 @@ def _failed_gap(job: SegmentJob, error: EncounterError, until: datetime) -> GapR
             "listed and before it was read"
         )
         return gap_row("no_footage", job.camera_id, span, detail, NO_FOOTAGE_ADVICE)
+    if isinstance(error, VideoUnreadable):
+        return gap_row("unreadable", job.camera_id, span, str(error), UNREADABLE_ADVICE)
     detail = f"the segment could not be processed ({type(error).__name__})"
     return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError, FootageGone
+from data_contracts.errors import EncounterError, FootageGone, VideoUnreadable
 from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
 from data_contracts.record import Record
 from data_contracts.run import Run, StageResult, TableRef
@@ -179,7 +179,7 @@ def _stored(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, obj
 def _footage(work: Work, segments: Segments) -> Iterator[Segment]:
     """Starts and bytes of the segments that are still in the store."""
     for key, start in segments:
-        with contextlib.suppress(FootageGone):
+        with contextlib.suppress(FootageGone, VideoUnreadable):
             yield start, read_footage(work.env, key)
 
 

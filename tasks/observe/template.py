@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.errors import BadInput, NotAuthorised
 from tasks.consent.authorise import require
+from tasks.footage.picture import decode_picture
 from tasks.observe.no_traceback import forgetful
 from tasks.observe.rotation import Rotation
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 # Larger pictures are shrunk before the search for a face: a portrait needs no more, and memory
 # stays bounded.
 _MAX_SIDE_PX = 1600
-_MAX_BYTES = 32 * 2**20
-_MAX_PIXELS = 64_000_000
 # A second face at least this share as wide as the largest leaves open who the subject is.
 _RIVAL_SHARE = 0.4
 # Two pictures of which the calibration says less are not taken for one person's. The demo's
@@ -144,19 +143,7 @@ def _decoded(name: str, data: bytes) -> Image:
     """The picture, at most _MAX_SIDE_PX wide or high, with a rim: faces that fill a picture are
     found better.
     """
-    if len(data) > _MAX_BYTES:
-        raise BadInput(
-            f"reference picture {name}: expected at most {_MAX_BYTES >> 20} MiB, got "
-            f"{len(data) >> 20}"
-        )
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:
-        picture = None
-    if picture is None or picture.size > 3 * _MAX_PIXELS:
-        raise BadInput(
-            f"reference picture {name}: expected a JPEG or PNG picture, but it cannot be read"
-        )
+    picture = decode_picture(f"reference picture {name}", data, _MAX_SIDE_PX)
     scale = _MAX_SIDE_PX / max(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -150,8 +150,11 @@ def _spread(segments: Sequence[Segment], camera: Camera, count: int) -> list[vid
     out: list[video.Frame] = []
     for begin, data in _spaced(segments, count):
         with contextlib.suppress(VideoUnreadable):
-            few = _spaced(_thinned(video.key_frames(data, begin), each), each)
-            out.extend(replace(f, image=fitted(f.image, camera)) for f in few)
+            # Shrunk before they are kept: a frame may have 35 million pixels.
+            small = (
+                replace(f, image=fitted(f.image, camera)) for f in video.key_frames(data, begin)
+            )
+            out.extend(_spaced(_thinned(small, each), each))
     return _spaced(out, count)
 
 

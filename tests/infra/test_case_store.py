@@ -40,7 +40,7 @@ def test_round_trip_is_encrypted_at_rest(vault: CaseVault, store: ObjectStore) -
     key = object_key.reference(vault.case_id, "front.jpg")
     vault.put(key, b"the subject's face")
     assert vault.get(key) == b"the subject's face"
-    assert b"face" not in store.get(CASES, key)
+    assert b"face" not in store.get(CASES, vault.stored_name(key))
     assert vault.exists(key)
     assert [i.key for i in vault.list()] == [object_key.wrapped_key(vault.case_id), key]
 

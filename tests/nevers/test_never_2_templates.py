@@ -148,7 +148,7 @@ def test_the_secret_dies_with_the_case(
     assert np.array_equal(from_bytes(vault.get(path), own_secret(vault)).rotated, template.rotated)
     secret = vault.derive("subject template", template.salt)
     case_store.destroy_key(vault.case_id)
-    assert store.exists(object_key.CASES, path)
+    assert store.exists(object_key.CASES, vault.stored_name(path))
     with pytest.raises(KeyMissing):
         vault.get(path)
     with pytest.raises(KeyMissing):
@@ -216,6 +216,6 @@ def test_no_face_vector_lies_in_the_store(vault: CaseVault, store: ObjectStore) 
             for kind in (np.float64, np.float32, np.float16):
                 part = scaled.astype(kind).tobytes()[: 4 * np.dtype(kind).itemsize]
                 assert part not in data
-                assert part not in store.get(object_key.CASES, path)
+                assert part not in store.get(object_key.CASES, vault.stored_name(path))
     kept = from_bytes(data, own_secret(vault)).rotated
     assert max(abs(kept @ v / np.linalg.norm(v)) for v in seen) < 6 * len(kept) ** -0.5

@@ -59,7 +59,9 @@ _numbers = itertools.count(1)
 def tracks() -> pd.DataFrame:
     """The true boxes of the first half minute at the entrance as tracks; the bystander's is 1."""
     table = boxes(CAMERA)
-    table = table[table["t_utc"] < table["t_utc"].min() + pd.Timedelta(seconds=30)]
+    table = table[table["t_utc"] < table["t_utc"].min() + pd.Timedelta(seconds=30)].reset_index(
+        drop=True
+    )
     names = sorted(set(table["person"]) - {ASKED})
     numbers = {ASKED: 1} | {name: i + 2 for i, name in enumerate(names)}
     return TRACKS.shape(

@@ -286,7 +286,7 @@ def _kill_when_following(env: Environment, case_id: str, killed: list[int]) -> N
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not killed:
         time.sleep(0.2)
-        if not env.store.list(object_key.CASES, f"{case_id}/stages/follow/"):
+        if not env.cases.open(case_id).list(f"{case_id}/stages/follow/"):
             continue
         record = read_record(env.settings.paths)
         assert record is not None

@@ -87,7 +87,7 @@ def test_withdrawal_stops_a_running_trace(
 
 
 def _units(site: Environment, case_id: str) -> list[object]:
-    return site.store.list(object_key.CASES, f"{case_id}/stages/scan/")
+    return list(site.cases.open(case_id).list(f"{case_id}/stages/scan/"))
 
 
 def _wait_until(true: Callable[[], bool], limit_s: float) -> None:
