@@ -33,6 +33,8 @@ NOBODY_ELSE = "tests/nevers/test_never_2_nobody_else_is_recognised.py"
 TEMPLATES = "tests/nevers/test_never_2_templates.py"
 BYSTANDER = "tests/nevers/test_never_3_no_unmasked_bystander.py"
 SUBJECT = "tests/nevers/test_never_3_nobody_is_taken_for_the_subject.py"
+QUESTION = "tests/nevers/test_never_3_a_question_shows_nobody.py"
+LINKED = "tests/nevers/test_never_2_cases_cannot_be_linked.py"
 DELETION = "tests/nevers/test_never_4_deletion.py"
 OUTLIVES = "tests/nevers/test_never_4_nothing_outlives_its_purpose.py"
 WITHDRAWN = "tests/nevers/test_never_1_withdrawn_is_withdrawn.py"
@@ -244,14 +246,9 @@ GUARDS = (
     Guard(
         "2 a template's secret comes from the case's key",
         "infra/case_store.py",
-<<<<<<< HEAD
-        "return HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(self._data_key)",
-        "return HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(bytes(KEY_BYTES))",
-        tests=(f"{TEMPLATES}::test_secrets_of_cases_purposes_and_salts_differ",),
-=======
         'return _derived(self._data_key, f"encounter/{purpose}/{self.case_id}", salt)',
         'return _derived(bytes(KEY_BYTES), f"encounter/{purpose}/{self.case_id}", salt)',
->>>>>>> 8f64936 (Objects of a case have names and sizes that tell nothing; bombs are told by headers and sizes)
+        tests=(f"{TEMPLATES}::test_secrets_of_cases_purposes_and_salts_differ",),
     ),
     Guard(
         "2 a template does not travel",
@@ -551,12 +548,14 @@ GUARDS = (
         "tasks/redaction/plan.py",
         '_own(row, sure) if row["sighting_id"] in certain else ()',
         "_own(row, sure)",
+        tests=(f"{QUESTION}::test_a_question_s_own_picture_shows_nobody",),
     ),
     Guard(
         "3 a look at a question is written first",
         "flows/cases/look.py",
         """audit(env, "look", case=case.authorised, run_id=run.run_id, objects=(sighting_id,))""",
         "pass",
+        tests=(f"{QUESTION}::test_a_reviewer_sees_one_question_and_nothing_is_kept",),
     ),
     Guard(
         "3 nothing of a hidden pixel is drawn",
@@ -603,26 +602,23 @@ GUARDS = (
     Guard(
         "4 objects are sealed",
         "infra/case_store.py",
-<<<<<<< HEAD
-        'seal(self._data_key, f"{CASES}/{key}", data), _SEALED_TYPE',
-        "data, _SEALED_TYPE",
-        tests=(f"{OUTLIVES}::test_nothing_of_a_case_is_readable_in_the_store",),
-=======
         '        return seal(self._data_key, f"{CASES}/{key}", pad(data))',
         "        return pad(data)",
+        tests=(f"{OUTLIVES}::test_nothing_of_a_case_is_readable_in_the_store",),
     ),
     Guard(
         "2 names of objects link no cases",
         "infra/disguise.py",
         "        if not rest:\n            return key\n        data",
         "        if True:\n            return key\n        data",
+        tests=(f"{LINKED}::test_names_and_sizes_of_two_cases_have_nothing_in_common",),
     ),
     Guard(
         "2 sizes of objects link no cases",
         "infra/disguise.py",
         "    return max(_LEAST_BYTES, 1 << size.bit_length())",
         "    return size + 1",
->>>>>>> 8f64936 (Objects of a case have names and sizes that tell nothing; bombs are told by headers and sizes)
+        tests=(f"{LINKED}::test_names_and_sizes_of_two_cases_have_nothing_in_common",),
     ),
     Guard(
         "4 expiry ends a case",

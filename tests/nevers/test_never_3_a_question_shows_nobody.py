@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -43,7 +44,7 @@ from infra.audit_log import AuditLog
 from infra.settings import HOME_VARIABLE, Settings
 from infra.store import ObjectStore
 from tasks.footage import video
-from tasks.redaction.plan import plan_pictures
+from tasks.redaction.plan import plan_pictures, question_job
 from tasks.redaction.redact import RedactSettings, levels_to_hide
 from tasks.redaction.who_is_where import locate
 from tasks.search.itinerary import read_itinerary
@@ -51,6 +52,7 @@ from tasks.search.itinerary import read_itinerary
 SETTINGS = RedactSettings()
 CAMERA = "entrance"
 SEGMENT = f"{CAMERA}/2026-11-16/00/00.00.mp4"
+START = datetime(2026, 11, 16, tzinfo=UTC)
 # A bystander alone at the entrance for two seconds, and how they are asked about.
 ASKED = "N2"
 _numbers = itertools.count(1)
@@ -59,7 +61,7 @@ _numbers = itertools.count(1)
 def tracks() -> pd.DataFrame:
     """The true boxes of the first half minute at the entrance as tracks; the bystander's is 1."""
     table = boxes(CAMERA)
-    table = table[table["t_utc"] < table["t_utc"].min() + pd.Timedelta(seconds=30)].reset_index(
+    table = table[table["t_utc"] < pd.Timestamp(START) + pd.Timedelta(seconds=30)].reset_index(
         drop=True
     )
     names = sorted(set(table["person"]) - {ASKED})
@@ -78,8 +80,8 @@ def question(**changes: object) -> pd.DataFrame:
         "sighting_id": "S-01",
         "camera_id": CAMERA,
         "track_id": 1,
-        "start_utc": own.max() - pd.Timedelta(seconds=2),
-        "end_utc": own.max() - pd.Timedelta(seconds=1),
+        "start_utc": own.min(),
+        "end_utc": own.max(),
         "probability": 0.6,
         "band": "question",
         "basis": "face",
@@ -98,7 +100,7 @@ def test_a_question_s_own_picture_shows_nobody() -> None:
     (confirmed,) = plan_pictures(question(review="confirmed"), *none)
     assert (asked.subject_tracks, confirmed.subject_tracks) == ((), (1,))
     data = (DEMO / "footage" / SEGMENT).read_bytes()
-    start = tracks()["t_utc"].min().to_pydatetime()
+    start = START
     taken = [f for f in video.frames(data, start) if asked.start_utc <= f.t_utc <= asked.end_utc]
     shown = []
     for job in (asked, confirmed):
@@ -130,12 +132,12 @@ def case_id(env: Environment) -> str:
     store_case(env, filed)
     vault = env.cases.open(case_id)
     run = Run(case_id=case_id, run_id="20261116T090000Z-ab12cd", salt="0" * 32, policy="demo-short")
-    start = tracks()["t_utc"].min()
+    start = START
     report = {
         "key": SEGMENT,
         "camera_id": CAMERA,
         "start_utc": start,
-        "end_utc": start + pd.Timedelta(seconds=30),
+        "end_utc": start + timedelta(seconds=30),
         "n_frames": 150,
         "fault": "",
     }
@@ -198,12 +200,13 @@ def test_a_reviewer_sees_one_question_and_nothing_is_kept(
     assert objects(env, case_id) == before
     assert looks(env, case_id) == [("S-01",)]
     drawn = cv2.imdecode(np.frombuffer(out.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    start = tracks()["t_utc"].min().to_pydatetime()
-    row = question().iloc[0]
+    start = START
+    job = question_job(question().to_dict("records")[0], tracks())
+    assert job is not None
     clean = [
         f
         for f in video.frames((DEMO / "footage" / SEGMENT).read_bytes(), start)
-        if row["start_utc"] <= f.t_utc <= row["end_utc"]
+        if job.start_utc <= f.t_utc <= job.end_utc
     ]
     found = []
     for frame in clean:
