@@ -36,6 +36,7 @@ from flows.cases import look
 from flows.cases.filing import store_case
 from flows.cases.look import look_at_question
 from flows.cases.throwaway import papers
+from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.runtime.environment import Environment, environment
 from flows.stages import publish
@@ -237,7 +238,7 @@ def test_no_look_without_consent_audit_or_a_question(
     mute = dataclasses.replace(env, audit_log=AuditLog(nowhere, env.settings, env.audit_log.key))
     with pytest.raises(StoreError):
         look_at_question(mute, case_id, "S-01")
-    env.cases.open(case_id).put(object_key.withdrawal(case_id), b"{}")
+    mark_withdrawn(env, case_id)
     with pytest.raises(NotAuthorised, match="withdrawn"):
         look_at_question(env, case_id, "S-01")
     assert looks(env, case_id) == []
