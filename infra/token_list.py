@@ -128,6 +128,10 @@ class TokenList:
         self._keep_key(self._open(), newest)
         return True
 
+    def is_carried_over(self) -> bool:
+        """Whether the newest master key alone opens the list, or there is none yet."""
+        return not self._any_key() or self._wrapped(self._keys.newest()) is not None
+
     def _versions(self, token: TokenId) -> _Found:
         prefix = object_key.token(self._digest(token), "")
         filed = []

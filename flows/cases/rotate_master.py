@@ -53,7 +53,8 @@ def rotate_master(env: Environment) -> Rotation:
     that was broken off.
 
     An old key is destroyed only when a listing of all cases shows none under it and none that
-    cannot be told. Raises BadInput where a person makes the keys and has not made the new one.
+    cannot be told, and the list of tokens opens without it. Raises BadInput where a person makes
+    the keys and has not made the new one.
     """
     keys = env.cases.keys
     if len(keys.read()) == 1:
@@ -63,7 +64,8 @@ def rotate_master(env: Environment) -> Rotation:
     wrapped = sum(_wrapped_anew(env.cases, case_id) for case_id in env.cases.case_ids())
     env.tokens.wrap_anew()
     left = holdings(env.cases)
-    free = [k.key_id for k in older if not left.cases[k.key_id] and not left.unreadable]
+    told = not left.unreadable and env.tokens.is_carried_over()
+    free = [k.key_id for k in older if told and not left.cases[k.key_id]]
     audit(
         env,
         "configure",

@@ -837,12 +837,19 @@ RULES = (
     Guard(
         "master key: the old key goes last",
         "flows/cases/rotate_master.py",
-        "if not left.cases[k.key_id] and not left.unreadable",
+        "if told and not left.cases[k.key_id]",
         "if True",
         tests=(
             f"{ROTATION}::test_a_case_that_was_made_meanwhile_keeps_the_old_key",
             f"{ROTATION}::test_a_damaged_record_keeps_the_old_key",
         ),
+    ),
+    Guard(
+        "master key: the list of tokens is carried over",
+        "flows/cases/rotate_master.py",
+        "    env.tokens.wrap_anew()",
+        "    pass",
+        tests=(f"{ROTATION}::test_tokens_stay_used_and_withdrawn",),
     ),
     Guard(
         "master key: it does not leave the token",

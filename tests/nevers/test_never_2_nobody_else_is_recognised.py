@@ -9,6 +9,7 @@ import gc
 import pickle
 import weakref
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,13 @@ from data_contracts.policies import load_policy
 from data_contracts.policy import SearchSettings
 from data_contracts.run import Run
 from data_contracts.tables.contracts import ALL
+from flows.runtime.environment import environment
 from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Work
 from flows.stages.claim import _new as new_claim
 from flows.stages.claim import _run as run_of
 from flows.stages.people import find_people
+from infra.settings import HOME_VARIABLE, Settings
 from models.registry import load
 from tasks.exposure.assess import assess
 from tasks.observe.face import find_faces
@@ -127,6 +130,17 @@ def traced(case_id: str, run: Run, found: pd.DataFrame, place: Site) -> list[str
     return list(persons.sort_values("t_utc")["person_id"].unique())
 
 
+@pytest.fixture
+def _home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The stage's settings are those of a home."""
+    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+    environment.cache_clear()
+    yield
+    environment.cache_clear()
+
+
+@pytest.mark.stack
+@pytest.mark.usefixtures("_home")
 def test_names_link_neither_runs_nor_cases() -> None:
     """The same footage in two runs of one case and in another case: all names differ, and their
     order follows no one's.

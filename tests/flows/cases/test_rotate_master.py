@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from infra.key_source import ensure_master_keys, load_master_keys
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key
 from infra.store import ObjectStore
+from infra.token_list import TokenId, TokenList
 
 pytestmark = pytest.mark.stack
 _sites = itertools.count(1)
@@ -89,6 +91,27 @@ def test_every_case_lies_under_the_new_key(env: Environment) -> None:
         ("configure", "rotation of the master key begins", None),
         ("configure", "the keys of all cases are wrapped by the newest master key", 3),
     ]
+
+
+def test_tokens_stay_used_and_withdrawn(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was used or withdrawn before a rotation is so after it; where the list's key was not
+    carried over, the old master key stays.
+    """
+    (name,) = cases_of(env, 1)
+    later = datetime.now(UTC) + timedelta(days=7)
+    used = TokenId("signer", "used", later)
+    withdrawn = TokenId("signer", "withdrawn", later)
+    env.tokens.take(used, env.cases.open(name))
+    env.tokens.withdraw(withdrawn)
+    monkeypatch.setattr(TokenList, "wrap_anew", lambda _list: False)
+    assert rotate_master(env).destroyed == ()
+    monkeypatch.undo()
+    assert len(rotate_master(env).destroyed) == 1
+    fresh = CaseStore(env.store, load_master_keys(env.settings))
+    after = Environment(env.settings, env.store, fresh, env.audit_log).tokens
+    assert after.standing(used, fresh.open(name)) == "usable"
+    assert after.before_filing(used) == "spent"
+    assert after.before_filing(withdrawn) == "withdrawn"
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
