@@ -259,7 +259,7 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise BadInput(
-            "settings: " + "; ".join(_one(e) for e in error.errors(include_url=False))
+            "settings: " + "; ".join(_one_error(e) for e in error.errors(include_url=False))
         ) from None
     except SettingsError as error:
         raise BadInput(
@@ -338,7 +338,7 @@ def _refuse_unknown_variables(names: Iterable[str]) -> None:
         raise BadInput(f"the environment variable {name} is not a setting: {hint}")
 
 
-def _one(error: Any) -> str:
+def _one_error(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, setting_names(), 1)

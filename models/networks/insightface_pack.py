@@ -58,11 +58,11 @@ class Scrfd:
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         """Faces of each image, best first; see `FaceDetector`."""
-        return [self._one(image) for image in images]
+        return [self._faces_in(image) for image in images]
 
-    def _one(self, image: Image) -> Faces:
+    def _faces_in(self, image: Image) -> Faces:
         longest = max(image.shape[:2])
-        side = self._model.static_input_size or _side(
+        side = self._model.static_input_size or _canvas_side(
             longest * canvas_ratio(longest, float(_SIDES[-1]))
         )
         size = side if isinstance(side, tuple) else (side, side)
@@ -154,5 +154,5 @@ def _prepared(model: Any, file: PackFile) -> Any:
     return model
 
 
-def _side(wanted: float) -> int:
+def _canvas_side(wanted: float) -> int:
     return next((s for s in _SIDES if s >= wanted), _SIDES[-1])

@@ -31,7 +31,7 @@ class PackPerson:
     def __init__(self, file: PackFile, threads: int, cuda: bool, score: float) -> None:
         from insightface.model_zoo.person_detection import PersonDetection
 
-        self._model = _made(PersonDetection, file, threads, cuda)
+        self._model = _made_adapter(PersonDetection, file, threads, cuda)
         self._score = score
 
     @classmethod
@@ -54,7 +54,7 @@ class PackReid:
     def __init__(self, file: PackFile, threads: int, cuda: bool) -> None:
         from insightface.model_zoo.person_reid import PersonReID
 
-        self._model = _made(PersonReID, file, threads, cuda)
+        self._model = _made_adapter(PersonReID, file, threads, cuda)
         self._width = int(self._model.descriptor["embedding_dimension"])
 
     @classmethod
@@ -69,7 +69,7 @@ class PackReid:
         return unit(np.stack([np.asarray(self._model.embed(crop), np.float32) for crop in crops]))
 
 
-def _made(adapter: Any, file: PackFile, threads: int, cuda: bool) -> Any:
+def _made_adapter(adapter: Any, file: PackFile, threads: int, cuda: bool) -> Any:
     """The library's adapter. It opens the network, checks it and runs it once. Raises
     ModelUnavailable when it refuses.
     """

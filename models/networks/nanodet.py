@@ -67,9 +67,9 @@ class NanoDet:
 
     def detect(self, frames: Sequence[Image]) -> list[Boxes]:
         """People in each frame, best first; see `PersonDetector`."""
-        return [self._one(frame) for frame in frames]
+        return [self._people_in(frame) for frame in frames]
 
-    def _one(self, frame: Image) -> Boxes:
+    def _people_in(self, frame: Image) -> Boxes:
         canvas, ratio = letterbox(frame, self._size)
         batch = ((canvas - self._mean) * self._scale).transpose(2, 0, 1)[None]
         outputs = self._session.run(np.ascontiguousarray(batch, np.float32))

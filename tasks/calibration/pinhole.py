@@ -124,7 +124,7 @@ class Pinhole:
     def __init__(self, lens: Lens, focal: float, to_image: Array, with_k1: bool = False) -> None:
         self.lens = lens
         self.with_k1 = with_k1
-        rotation, position = _pose(lens.matrix(focal), to_image)
+        rotation, position = _pose_from_plane(lens.matrix(focal), to_image)
         self.start = np.r_[np.log(focal), cv2.Rodrigues(rotation)[0].ravel(), position, 0.0]
         self.unknown = np.array([lens.focal is None] + [True] * 6 + [with_k1])
 
@@ -132,23 +132,23 @@ class Pinhole:
         """The (3, 3) homography from ground to flat pixels."""
         rotation = cv2.Rodrigues(theta[1:4])[0]
         columns = np.c_[rotation[:, :2], -rotation @ theta[4:7]]
-        return self.lens.matrix(_focal(theta)) @ columns
+        return self.lens.matrix(_focal_length(theta)) @ columns
 
     def lens_at(self, theta: Array) -> Lens:
         """The lens with the fitted focal length and distortion."""
         if not self.with_k1:
             return self.lens
         return replace(
-            self.lens, focal=_focal(theta), distortion=(float(theta[7]), 0.0, 0.0, 0.0, 0.0)
+            self.lens, focal=_focal_length(theta), distortion=(float(theta[7]), 0.0, 0.0, 0.0, 0.0)
         )
 
 
-def _focal(theta: Array) -> float:
+def _focal_length(theta: Array) -> float:
     """The focal length, kept from running away: clicks of a plane seen head-on do not tell it."""
     return float(np.exp(np.clip(theta[0], 3.0, 12.0)))
 
 
-def _pose(matrix: Array, to_image: Array) -> tuple[Array, Array]:
+def _pose_from_plane(matrix: Array, to_image: Array) -> tuple[Array, Array]:
     """Rotation (3, 3) and position (3,) m of a camera; z is negative where the ground is
     mirrored.
     """

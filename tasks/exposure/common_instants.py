@@ -31,15 +31,15 @@ def instants_with(
     mean of two is no more certain than one. Stretches in which one of the two was not seen are left
     out where longer than `bridge_s`.
     """
-    subject = _once(trajectory)
-    person = _once(person)
+    subject = _one_an_instant(trajectory)
+    person = _one_an_instant(person)
     if subject.empty or person.empty:
         return pd.DataFrame()
     t0 = subject["t_utc"].iloc[0]
     s = seconds_of(subject["t_utc"], t0)
     t = seconds_of(person["t_utc"], t0)
-    step_s = _step(s, settings)
-    left, right, weight, ok = _bracket(s, t, step_s)
+    step_s = _usual_step(s, settings)
+    left, right, weight, ok = _rows_around(s, t, step_s)
     left = left[ok]
     right = right[ok]
     weight = weight[ok]
@@ -50,7 +50,7 @@ def instants_with(
 
     def subject_at(column: str) -> Floats:
         a = subject[column].to_numpy(float, na_value=np.nan)
-        return _mix(a[left], a[right], weight)
+        return _between_rows(a[left], a[right], weight)
 
     subject_seen = subject["seen"].to_numpy(bool)
     seen = person["seen"].to_numpy(bool) & subject_seen[left] & subject_seen[right]
@@ -60,14 +60,14 @@ def instants_with(
         {
             "person_id": person["person_id"].to_numpy(),
             "t_utc": person["t_utc"].to_numpy(),
-            "dt_s": _durations(t, _step(t, settings)),
+            "dt_s": _durations(t, _usual_step(t, settings)),
             "dx_m": person["x_m"].to_numpy(float) - subject_at("x_m"),
             "dy_m": person["y_m"].to_numpy(float) - subject_at("y_m"),
             "subject_mask_p": subject_at("mask_p"),
             "person_mask_p": person["mask_p"].to_numpy(float, na_value=np.nan),
             "subject_p": subject_at("probability"),
             "cameras": [
-                _union(a, b)
+                _all_cameras(a, b)
                 for a, b in zip(person["cameras"].fillna(""), subject_cameras, strict=True)
             ],
             "seen": seen,
@@ -76,10 +76,12 @@ def instants_with(
     for column in ("cov_xx", "cov_xy", "cov_yy"):
         out[column] = person[column].to_numpy(float) + subject_at(column)
     out["t_utc"] = pd.to_datetime(out["t_utc"], utc=True)
-    return out[_counted(t, out["dt_s"].to_numpy(), seen, settings.bridge_s)].reset_index(drop=True)
+    return out[_counted_instants(t, out["dt_s"].to_numpy(), seen, settings.bridge_s)].reset_index(
+        drop=True
+    )
 
 
-def _once(table: pd.DataFrame) -> pd.DataFrame:
+def _one_an_instant(table: pd.DataFrame) -> pd.DataFrame:
     """Located rows sorted by time, one an instant: the seen and more certain one where two cameras
     gave one each.
     """
@@ -93,12 +95,12 @@ def _once(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _step(t: Floats, settings: MeetSettings) -> float:
+def _usual_step(t: Floats, settings: MeetSettings) -> float:
     """The usual step of a time series, seconds."""
     return float(np.median(np.diff(t))) if len(t) > 1 else settings.default_step_s
 
 
-def _bracket(
+def _rows_around(
     s: Floats, t: Floats, step_s: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, NDArray[np.bool_]]:
     """For each t: indices of the samples around it, weight of the right one, and whether the
@@ -116,7 +118,7 @@ def _bracket(
     return left, right, np.where(between, weight, 0.0), between | close
 
 
-def _mix(a: Floats, b: Floats, weight: Floats) -> Floats:
+def _between_rows(a: Floats, b: Floats, weight: Floats) -> Floats:
     """Linear interpolation; where one side is unknown the other one is taken."""
     mixed = (1 - weight) * a + weight * b
     return np.where(np.isnan(mixed), np.where(np.isnan(a), b, a), mixed)
@@ -132,7 +134,7 @@ def _durations(t: Floats, step_s: float) -> Floats:
     return np.asarray(np.concatenate([edge, half]) + np.concatenate([half, edge]), np.float64)
 
 
-def _counted(
+def _counted_instants(
     t: Floats, dt_s: Floats, seen: NDArray[np.bool_], bridge_s: float
 ) -> NDArray[np.bool_]:
     """False for instants in a stretch that was not seen for longer than `bridge_s`."""
@@ -141,5 +143,5 @@ def _counted(
     return seen | (length <= bridge_s)
 
 
-def _union(a: str, b: str) -> str:
+def _all_cameras(a: str, b: str) -> str:
     return ",".join(sorted({c for c in f"{a},{b}".split(",") if c}))

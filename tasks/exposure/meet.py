@@ -54,7 +54,7 @@ def meet(
     for _, person in others.groupby("person_id", sort=True):
         pair = instants_with(trajectory, person, settings)
         if len(pair):
-            found += _split(pair, near_m, settings)
+            found += _split_encounters(pair, near_m, settings)
     found.sort(
         key=lambda points: (
             points.loc[points["_near"], "t_utc"].iloc[0],
@@ -64,7 +64,7 @@ def meet(
     rows = []
     for number, points in enumerate(found, start=1):
         points["encounter_id"] = f"E-{number:03d}"
-        rows.append(_encounter(points, settings))
+        rows.append(_encounter_row(points, settings))
     all_points = (
         pd.concat(found, ignore_index=True)
         if found
@@ -80,7 +80,9 @@ def difference(points: pd.DataFrame) -> tuple[Floats, Floats]:
     return mean, cov
 
 
-def _split(pair: pd.DataFrame, near_m: float, settings: MeetSettings) -> list[pd.DataFrame]:
+def _split_encounters(
+    pair: pd.DataFrame, near_m: float, settings: MeetSettings
+) -> list[pd.DataFrame]:
     """The kept instants of one person, one table an encounter; `_near` marks those within `near_m`.
 
     Kept instants before and after a run belong to the run that is nearest in time, as long as no
@@ -104,7 +106,7 @@ def _split(pair: pd.DataFrame, near_m: float, settings: MeetSettings) -> list[pd
     return [pair[same & (run == r)].reset_index(drop=True) for r in range(int(run_of_near[-1]) + 1)]
 
 
-def _encounter(points: pd.DataFrame, settings: MeetSettings) -> dict[str, Any]:
+def _encounter_row(points: pd.DataFrame, settings: MeetSettings) -> dict[str, Any]:
     """One encounter's row from its points."""
     inside = points[points["_near"]]
     distance = np.hypot(inside["dx_m"].to_numpy(), inside["dy_m"].to_numpy())

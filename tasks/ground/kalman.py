@@ -45,12 +45,12 @@ def smooth(t_s: Array, xy_m: Array, cov_m2: Array) -> tuple[Array, Array]:
     at_p = np.empty((n, 4, 4))
     steps = np.empty((n, 4, 4))
     for i in range(n):
-        steps[i], noise = _step(0.0 if i == 0 else t_s[i] - t_s[i - 1])
+        steps[i], noise = _motion_step(0.0 if i == 0 else t_s[i] - t_s[i - 1])
         x = steps[i] @ x
         p = steps[i] @ p @ steps[i].T + noise
         ahead_x[i], ahead_p[i] = x, p
         if seen[i]:
-            x, p = _update(x, p, xy_m[i], cov_m2[i])
+            x, p = _take_measurement(x, p, xy_m[i], cov_m2[i])
         at_x[i], at_p[i] = x, p
     for i in range(n - 2, -1, -1):
         gain = at_p[i] @ steps[i + 1].T @ np.linalg.inv(ahead_p[i + 1])
@@ -63,7 +63,7 @@ def predict(state: Array, cov: Array, dt_s: float) -> tuple[Array, Array]:
     """State (4,) and covariance (4, 4) after `dt_s` (may be negative: where the walker came
     from).
     """
-    step, noise = _step(dt_s)
+    step, noise = _motion_step(dt_s)
     return step @ state, step @ cov @ step.T + noise
 
 
@@ -77,7 +77,7 @@ def with_lasting(cov_m2: Array, measured_m2: Array) -> Array:
     return cov_m2 + LASTING_SHARE * lasting
 
 
-def _step(dt_s: float) -> tuple[Array, Array]:
+def _motion_step(dt_s: float) -> tuple[Array, Array]:
     step = np.eye(4)
     step[0, 2] = step[1, 3] = dt_s
     d = abs(dt_s)
@@ -93,7 +93,7 @@ def _step(dt_s: float) -> tuple[Array, Array]:
     return step, ACCELERATION_PSD * noise
 
 
-def _update(x: Array, p: Array, z: Array, r: Array) -> tuple[Array, Array]:
+def _take_measurement(x: Array, p: Array, z: Array, r: Array) -> tuple[Array, Array]:
     gap = z - x[:2]
     s = p[:2, :2] + r
     off = max(float(gap @ np.linalg.solve(s, gap)), 0.0) ** 0.5

@@ -109,9 +109,11 @@ class Locator:
         head_cut = boxes[:, 1] <= _border_px(boxes)
         head, head_cov = self._measure(head_px, height, height_sd, sd_px, 0.0)
         head = np.where(head_cut[:, None], np.nan, head)
-        xy, cov = _choose(foot, foot_cov, head, head_cov, hidden)
+        xy, cov = _foot_or_head(foot, foot_cov, head, head_cov, hidden)
         implied = np.where(hidden | head_cut | (share > 0), np.nan, implied)
-        return self._within(Ground(xy, cov, hidden, implied, hidden & ~explained, foot, foot_cov))
+        return self._within_coverage(
+            Ground(xy, cov, hidden, implied, hidden & ~explained, foot, foot_cov)
+        )
 
     def cut_at_bottom(self, boxes_px: Array) -> NDArray[np.bool_]:
         """(n,) whether a box reaches the image's lower edge."""
@@ -165,7 +167,7 @@ class Locator:
         odd = np.abs(np.nan_to_num(implied, nan=0.0) - height) > HEIGHT_GATE_SD * sd
         return odd & (self.projection.vertical is not None)
 
-    def _within(self, ground: Ground) -> Ground:
+    def _within_coverage(self, ground: Ground) -> Ground:
         """Forget positions beyond the coverage: they are extrapolations of the homography."""
         xy = ground.xy_m
         cov = ground.cov_m2
@@ -190,7 +192,7 @@ def _border_px(boxes_px: Array) -> Array:
     return EDGE_SD_PX + EDGE_SD_SHARE * (boxes_px[:, 3] - boxes_px[:, 1])
 
 
-def _choose(
+def _foot_or_head(
     foot: Array, foot_cov: Array, head: Array, head_cov: Array, hidden: NDArray[np.bool_]
 ) -> tuple[Array, Array]:
     """Inverse-covariance mean of foot and head; one of them where the other is missing or
@@ -199,8 +201,8 @@ def _choose(
     use_foot: NDArray[np.bool_] = ~hidden & np.isfinite(foot).all(1)
     use_head: NDArray[np.bool_] = np.asarray(np.isfinite(head).all(1), bool)
     none = ~use_foot & ~use_head
-    w_foot = _information(foot_cov, use_foot)
-    w_head = _information(head_cov, use_head)
+    w_foot = _inverse_covariance(foot_cov, use_foot)
+    w_head = _inverse_covariance(head_cov, use_head)
     total = w_foot + w_head + np.eye(2) * none[:, None, None]
     cov = np.linalg.inv(total)
     mix = w_foot @ np.nan_to_num(foot)[..., None] + w_head @ np.nan_to_num(head)[..., None]
@@ -208,7 +210,7 @@ def _choose(
     return np.where(none[:, None], np.nan, xy), np.where(none[:, None, None], np.nan, cov)
 
 
-def _information(cov: Array, use: NDArray[np.bool_]) -> Array:
+def _inverse_covariance(cov: Array, use: NDArray[np.bool_]) -> Array:
     safe = np.where((use & np.isfinite(cov).all((1, 2)))[:, None, None], cov, np.eye(2))
     return np.linalg.inv(safe) * use[:, None, None]
 

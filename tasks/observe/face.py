@@ -97,7 +97,7 @@ def find_faces(
         shift = crops[i, :2].astype(float)
         for box, score, marks in zip(faces.xyxy, faces.score, faces.landmarks, strict=True):
             at = np.asarray(box, float) + np.r_[shift, shift]
-            fit = _fit(at, boxes[i])
+            fit = _fits_person(at, boxes[i])
             if fit is not None and at[2] - at[0] >= min_face_px:
                 points = np.asarray(marks, float) + shift
                 found.append(
@@ -120,7 +120,7 @@ def turn_of(landmarks: Array) -> float:
     return abs(float((nose - middle) @ across)) / length**2
 
 
-def _fit(face: Array, person: Array) -> float | None:
+def _fits_person(face: Array, person: Array) -> float | None:
     """How well a face sits where the person's should: 1 at the top's middle, None where it cannot
     be this person's.
     """
@@ -142,13 +142,14 @@ def _one_each(found: list[tuple[float, Face]]) -> list[Face]:
     chosen: list[Face] = []
     for _, face in sorted(found, key=lambda item: -item[0]):
         if all(
-            face.person != other.person and not _same(face.xyxy, other.xyxy) for other in chosen
+            face.person != other.person and not _same_face(face.xyxy, other.xyxy)
+            for other in chosen
         ):
             chosen.append(face)
     return sorted(chosen, key=lambda face: face.person)
 
 
-def _same(a: Array, b: Array) -> bool:
+def _same_face(a: Array, b: Array) -> bool:
     size = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
     smaller = min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2]))
     return bool(size[0] * size[1] > 0.5 * smaller)

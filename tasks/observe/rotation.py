@@ -66,7 +66,7 @@ def _haar(seed: bytes, d: int) -> NDArray[np.float64]:
     (arXiv:math-ph/0609050), at half the cost.
     """
     rows = np.zeros((d, d))
-    rows[np.triu_indices(d)] = _normal(seed, d * (d + 1) // 2)
+    rows[np.triu_indices(d)] = _normal_numbers(seed, d * (d + 1) // 2)
     first = np.diag(rows).copy()
     sign = np.where(first < 0, -1.0, 1.0)
     beta = -sign * np.sqrt((rows**2).sum(1))
@@ -77,7 +77,7 @@ def _haar(seed: bytes, d: int) -> NDArray[np.float64]:
     return np.ascontiguousarray(matrix * -sign)
 
 
-def _normal(seed: bytes, n: int) -> NDArray[np.float64]:
+def _normal_numbers(seed: bytes, n: int) -> NDArray[np.float64]:
     """n standard normal numbers from the seed's ChaCha20 stream (Box and Muller 1958), the same on
     every machine.
     """

@@ -44,17 +44,17 @@ def sharpness(image: Image, landmarks: NDArray[np.floating]) -> float:
     0 where there is neither. `landmarks` (5, 2) px in `image`. Being a ratio within the face it
     does not depend on contrast. Noise and the edges of compression count as detail.
     """
-    near, marks = _around(image, np.asarray(landmarks, np.float64))
+    near, marks = _shown_part(image, np.asarray(landmarks, np.float64))
     shares = []
     for template in _TEMPLATES:
         grey = cv2.cvtColor(warp(near, marks, template, _CANVAS_PX), cv2.COLOR_BGR2GRAY).astype(
             np.float32
         )
-        shares += [_detail(grey, rows=True), _detail(grey, rows=False)]
+        shares += [_fine_share(grey, rows=True), _fine_share(grey, rows=False)]
     return min(shares)
 
 
-def _detail(grey: NDArray[np.float32], rows: bool) -> float:
+def _fine_share(grey: NDArray[np.float32], rows: bool) -> float:
     """The share along the rows, or along the columns."""
     once, twice = (
         cv2.GaussianBlur(grey, (n, 1) if rows else (1, n), s) for n, s in ((7, 1.0), (13, 2.0))
@@ -64,7 +64,7 @@ def _detail(grey: NDArray[np.float32], rows: bool) -> float:
     return fine / coarse if coarse > 0 else 0.0
 
 
-def _around(image: Image, landmarks: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
+def _shown_part(image: Image, landmarks: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
     """The part of the image that the canvas shows, and the landmarks there: a whole frame need not
     be shrunk for it.
     """

@@ -109,7 +109,7 @@ def _faces(
     landmarks = []
     widths = []
     for name, data in images.items():
-        picture = _decoded(name, data)
+        picture = _decoded_picture(name, data)
         faces = models.face.detect([picture])[0]
         face = _only_face(name, faces, min_face_px)
         landmarks.append(faces.landmarks[face])
@@ -139,7 +139,7 @@ def _check_pairs(
         )
 
 
-def _decoded(name: str, data: bytes) -> Image:
+def _decoded_picture(name: str, data: bytes) -> Image:
     """The picture, at most _MAX_SIDE_PX wide or high, with a rim: faces that fill a picture are
     found better.
     """

@@ -113,10 +113,10 @@ def fuse(paths: list[GroundPath], smoothed: bool = False) -> GroundPath:
     xy = np.einsum("nij,nj->ni", cov, mix)
     tracks = tuple(key for p in paths for key in p.tracks)
     path = GroundPath(paths[0].camera, tracks, ticks, xy, cov, seen)
-    return _bridged(path) if smoothed else path
+    return _bridged_path(path) if smoothed else path
 
 
-def _bridged(path: GroundPath) -> GroundPath:
+def _bridged_path(path: GroundPath) -> GroundPath:
     """Every tick from first to last, smoothed once more: at handovers the cameras' errors
     differ.
     """
@@ -177,7 +177,7 @@ def link_ratio(
     worst: float | None = None
     for first, then in ((a, b), (b, a)):
         for stop, start in _handovers(first, then, link_s):
-            value = _carried(first, stop, then, start, density_per_m2, max_speed_mps)
+            value = _carried_ratio(first, stop, then, start, density_per_m2, max_speed_mps)
             worst = value if worst is None else min(worst, value)
     return worst
 
@@ -206,7 +206,7 @@ def _handovers(first: GroundPath, then: GroundPath, link_s: float) -> list[tuple
     return out
 
 
-def _carried(
+def _carried_ratio(
     first: GroundPath,
     stop: int,
     then: GroundPath,

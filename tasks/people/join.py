@@ -71,13 +71,13 @@ def join(
         path_of(rows, origin) for _, rows in placed.groupby(["camera_id", "track_id"], sort=True)
     ]
     groups = _Clusters(paths, site, settings).solve()
-    names = _names(len(groups), rng)
+    names = _random_names(len(groups), rng)
     persons = []
     members = []
     for name, group in zip(names, groups, strict=True):
         if max(p.end - p.start for p in group) < settings.min_person_s / CLOCK_S:
             continue
-        persons.append(_person(name, group, placed, origin))
+        persons.append(_person_rows(name, group, placed, origin))
         members += [
             {"person_id": name, "camera_id": camera, "track_id": number}
             for p in group
@@ -110,7 +110,7 @@ class _Clusters:
             for j in order[a + 1 :]:
                 if self._fused[j].start > self._fused[i].end + settings.link_s / CLOCK_S:
                     break
-                self._rate(i, j)
+                self._score_pair(i, j)
 
     def solve(self) -> list[list[GroundPath]]:
         """The persons' paths. The least ambiguous pair is joined first; what is ambiguous waits for
@@ -131,8 +131,8 @@ class _Clusters:
         i-l and k-j may be.
         """
         i, j = pair
-        of_i = [(k, s) for k, s in self._partners(i) if k != j and self._excluded(k, j)]
-        of_j = [(k, s) for k, s in self._partners(j) if k != i and self._excluded(k, i)]
+        of_i = [(k, s) for k, s in self._scores_of(i) if k != j and self._seen_together(k, j)]
+        of_j = [(k, s) for k, s in self._scores_of(j) if k != i and self._seen_together(k, i)]
         best = max([s for _, s in of_i + of_j], default=0.0)
         for k, s in of_i:
             for other, t in of_j:
@@ -142,7 +142,7 @@ class _Clusters:
                     )
         return self._score[pair] - best
 
-    def _partners(self, i: int) -> list[tuple[int, float]]:
+    def _scores_of(self, i: int) -> list[tuple[int, float]]:
         return [(k, self._score[min(i, k), max(i, k)]) for k in self._beside.get(i, ())]
 
     def _merge(self, i: int, j: int) -> None:
@@ -152,8 +152,8 @@ class _Clusters:
         self._of[i] |= self._of.pop(j)
         self._against[i] |= self._against.pop(j)
         del self._fused[j]
-        self._forget(i)
-        self._forget(j)
+        self._drop_cluster(i)
+        self._drop_cluster(j)
         reach = self._settings.link_s / CLOCK_S
         for k, path in self._fused.items():
             if (
@@ -161,24 +161,24 @@ class _Clusters:
                 and path.start <= self._fused[i].end + reach
                 and self._fused[i].start <= path.end + reach
             ):
-                self._rate(i, k)
+                self._score_pair(i, k)
 
-    def _forget(self, i: int) -> None:
+    def _drop_cluster(self, i: int) -> None:
         """Drop a cluster's pairs, and the margins of everything that compared itself with them."""
         near = self._beside.pop(i, set())
         for k in near:
             self._beside[k].discard(i)
             self._score.pop((min(i, k), max(i, k)), None)
-            self._stale(k)
+            self._drop_margins(k)
         self._known = {p: m for p, m in self._known.items() if i not in p and p in self._score}
 
-    def _stale(self, i: int) -> None:
+    def _drop_margins(self, i: int) -> None:
         for k in self._beside.get(i, ()):
             self._known.pop((min(i, k), max(i, k)), None)
 
-    def _rate(self, i: int, j: int) -> None:
+    def _score_pair(self, i: int, j: int) -> None:
         """Keep the pair's log likelihood ratio where it could be one person at all."""
-        if self._excluded(i, j) or not self._cameras_meet(i, j):
+        if self._seen_together(i, j) or not self._cameras_meet(i, j):
             return
         s = self._settings
         a = self._fused[i]
@@ -193,10 +193,10 @@ class _Clusters:
             self._score[min(i, j), max(i, j)] = total
             self._beside.setdefault(i, set()).add(j)
             self._beside.setdefault(j, set()).add(i)
-            self._stale(i)
-            self._stale(j)
+            self._drop_margins(i)
+            self._drop_margins(j)
 
-    def _excluded(self, i: int, j: int) -> bool:
+    def _seen_together(self, i: int, j: int) -> bool:
         """Whether one camera sees both at a time: then they are two people."""
         return bool(self._against[i] & self._of[j])
 
@@ -230,7 +230,7 @@ def _exclusions(paths: list[GroundPath], settings: JoinSettings) -> dict[int, in
     return out
 
 
-def _names(n: int, rng: np.random.Generator) -> list[str]:
+def _random_names(n: int, rng: np.random.Generator) -> list[str]:
     """Distinct names in random order, without meaning."""
     numbers = (
         rng.choice(16**4, size=n, replace=False)
@@ -240,7 +240,7 @@ def _names(n: int, rng: np.random.Generator) -> list[str]:
     return [f"P-{int(number):04x}" for number in numbers]
 
 
-def _person(
+def _person_rows(
     name: str, group: list[GroundPath], placed: pd.DataFrame, origin: pd.Timestamp
 ) -> pd.DataFrame:
     """The fused path as rows of PERSONS."""

@@ -95,14 +95,14 @@ def _measurements(at: Array, ground: Ground, measured: NDArray[np.bool_]) -> tup
         return xy, cov
     rows = np.flatnonzero(np.isfinite(xy).all(1) & ground.at_odds & _near_measurement(at, firm))
     path, spread = smooth(at, np.where(firm[:, None], xy, np.nan), cov)
-    foot = _away(ground.foot_m, ground.foot_cov_m2 + spread[:, :2, :2], path[:, :2])
-    head = _away(xy, cov + spread[:, :2, :2], path[:, :2])
+    foot = _squared_distances(ground.foot_m, ground.foot_cov_m2 + spread[:, :2, :2], path[:, :2])
+    head = _squared_distances(xy, cov + spread[:, :2, :2], path[:, :2])
     rows = rows[foot[rows] < head[rows]]
     xy[rows], cov[rows] = ground.foot_m[rows], ground.foot_cov_m2[rows]
     return xy, cov
 
 
-def _away(xy_m: Array, cov_m2: Array, path_m: Array) -> Array:
+def _squared_distances(xy_m: Array, cov_m2: Array, path_m: Array) -> Array:
     """(n,) squared Mahalanobis distances of positions (n, 2) from a path's, infinite where there is
     none.
     """

@@ -96,7 +96,7 @@ def _of_sighting(
     )
     best = by.iloc[-1]
     name = str(row["sighting_id"])
-    return _job(name, camera, best["t_utc"], row["start_utc"], row["end_utc"], own, clip_s)
+    return _picture_job(name, camera, best["t_utc"], row["start_utc"], row["end_utc"], own, clip_s)
 
 
 def _own(row: dict[Any, Any], sure: pd.DataFrame) -> tuple[int, ...]:
@@ -124,7 +124,7 @@ def _of_contact(
     camera, at = best
     name = str(row["contact_id"])
     own = tuple(sorted(_tracks_on(sure, camera)))
-    return _job(name, camera, at, row["start_utc"], row["end_utc"], own, clip_s)
+    return _picture_job(name, camera, at, row["start_utc"], row["end_utc"], own, clip_s)
 
 
 def _closest_on_one_camera(
@@ -164,7 +164,7 @@ def _tracks_on(sure: pd.DataFrame, camera: str) -> set[int]:
     return {int(t) for t in sure.loc[sure["camera_id"] == camera, "track_id"]}
 
 
-def _job(
+def _picture_job(
     name: str,
     camera: str,
     at: datetime,

@@ -86,7 +86,7 @@ def written(
         return {}
     hidden = [silhouette(f.frame.image, f.levels) for f in frames]
     faces_shown = [_face_shown(f.levels, f.place.subject) for f in frames]
-    still = _best([f.frame.t_utc for f in frames], faces_shown, job.still_utc)
+    still = _best_frame([f.frame.t_utc for f in frames], faces_shown, job.still_utc)
     return {
         f"{job.name}.mp4": video.write_clip(hidden, settings.clip_fps),
         f"{job.name}.jpg": _jpeg(hidden[still]),
@@ -106,7 +106,7 @@ def background_of(
     one segment has left in another. `tracks`: the camera's rows of TRACKS; their boxes and fresh
     detections are left out. People found in the median itself make their place unreliable.
     """
-    taken = _spread(segments, camera, settings.background_frames)
+    taken = _spread_frames(segments, camera, settings.background_frames)
     if not taken:
         return None
     pictures = [f.image for f in taken]
@@ -144,21 +144,21 @@ def _frames_between(
     return out
 
 
-def _spread(segments: Sequence[Segment], camera: Camera, count: int) -> list[video.Frame]:
+def _spread_frames(segments: Sequence[Segment], camera: Camera, count: int) -> list[video.Frame]:
     """About `count` key frames at the camera's size, spread evenly over the segments."""
     each = max(1, -(-count // max(1, len(segments))))
     out: list[video.Frame] = []
-    for begin, data in _spaced(segments, count):
+    for begin, data in _evenly_spaced(segments, count):
         with contextlib.suppress(VideoUnreadable):
             # Shrunk before they are kept: a frame may have 35 million pixels.
             small = (
                 replace(f, image=fitted(f.image, camera)) for f in video.key_frames(data, begin)
             )
-            out.extend(_spaced(_thinned(small, each), each))
-    return _spaced(out, count)
+            out.extend(_evenly_spaced(_thinned_frames(small, each), each))
+    return _evenly_spaced(out, count)
 
 
-def _thinned(frames: Iterator[video.Frame], count: int) -> list[video.Frame]:
+def _thinned_frames(frames: Iterator[video.Frame], count: int) -> list[video.Frame]:
     """At least `count` (where there are as many) and fewer than twice as many frames, evenly
     spaced, never all at once.
 
@@ -177,7 +177,7 @@ def _thinned(frames: Iterator[video.Frame], count: int) -> list[video.Frame]:
     return kept
 
 
-def _spaced(items: Sequence[T], count: int) -> list[T]:
+def _evenly_spaced(items: Sequence[T], count: int) -> list[T]:
     """At most `count` items, evenly spaced."""
     chosen = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return [items[i] for i in chosen]
@@ -198,7 +198,9 @@ def _face_shown(levels: NDArray[np.uint8], subject: Boxes) -> float:
     return float((levels[inside] == 0).mean()) if inside.any() else 0.0
 
 
-def _best(times: Sequence[datetime], faces_shown: Sequence[float], still_utc: datetime) -> int:
+def _best_frame(
+    times: Sequence[datetime], faces_shown: Sequence[float], still_utc: datetime
+) -> int:
     """Index of the still: of the frames that show about the most of the subject's head, the nearest
     to the moment.
     """

@@ -70,14 +70,16 @@ def locate(
     if not taken:
         return []
     times = [f.t_utc for f in taken]
-    before, after = _around(times, tracks, list(subject_tracks), settings)
-    tracked = _tracked([*before, *times, *after], tracks, list(subject_tracks), settings)
+    before, after = _times_around(times, tracks, list(subject_tracks), settings)
+    tracked = _tracked_frames([*before, *times, *after], tracks, list(subject_tracks), settings)
     clip = slice(len(before), len(before) + len(times))
     people = _batched([f.image for f in taken], detectors.people)
     own = []
     for frame, known, found in zip(taken, tracked[clip], people, strict=True):
-        own.append(_merge(known, found, _faces_at(frame.image, known.subject, detectors), settings))
-    context = [_seen(known) for known in tracked]
+        own.append(
+            _merged_frame(known, found, _faces_at(frame.image, known.subject, detectors), settings)
+        )
+    context = [_instant_of(known) for known in tracked]
     # A fresh detection may confirm what the track only interpolates.
     context[clip] = [
         Instant(p.subject[0] if len(p.subject) else None, k.others, k.track, k.face)
@@ -101,7 +103,7 @@ class _Known(NamedTuple):
     strayed: Boxes
 
 
-def _around(
+def _times_around(
     times: Sequence[datetime],
     tracks: pd.DataFrame,
     subject_ids: list[int],
@@ -123,7 +125,7 @@ def _around(
     ]
 
 
-def _tracked(
+def _tracked_frames(
     times: Sequence[datetime],
     tracks: pd.DataFrame,
     subject_ids: list[int],
@@ -150,7 +152,7 @@ def _tracked(
         }
         others = [r for k, r in now.items() if k > STRAYED]
         # The subject is in one place: a second track of "the subject" elsewhere is somebody else.
-        own = _boxes([r[:4] for _, r in rows])
+        own = _stacked_boxes([r[:4] for _, r in rows])
         others += list(own[1:][box_iou_batch(own[1:], own[:1]).ravel() < settings.match_iou])
         track, box = rows[0] if rows else (0, None)
         face = bool(
@@ -160,22 +162,28 @@ def _tracked(
         # vanishes in them.
         out.append(
             _Known(
-                box, _boxes(others), track, face, _boxes([r for k, r in now.items() if k < STRAYED])
+                box,
+                _stacked_boxes(others),
+                track,
+                face,
+                _stacked_boxes([r for k, r in now.items() if k < STRAYED]),
             )
         )
     return out
 
 
-def _seen(known: _Known) -> Instant:
+def _instant_of(known: _Known) -> Instant:
     own = known.subject if known.subject is not None and known.subject[4] > 0 else None
     return Instant(None if own is None else own[:4], known.others, known.track, known.face)
 
 
-def _boxes(boxes: Sequence[NDArray[np.floating]]) -> Boxes:
+def _stacked_boxes(boxes: Sequence[NDArray[np.floating]]) -> Boxes:
     return np.array(list(boxes), float).reshape(-1, 4)
 
 
-def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings) -> FramePeople:
+def _merged_frame(
+    known: _Known, people: Found, faces: Found, settings: RedactSettings
+) -> FramePeople:
     """One frame: fresh detections that are not the subject join the others; an unconfirmed subject
     is dropped.
     """
@@ -199,7 +207,7 @@ def _merge(known: _Known, people: Found, faces: Found, settings: RedactSettings)
         f for i, f in enumerate(faces[0]) if faces[1][i] >= settings.face_score and i != own_face
     )
     shown = NONE if subject is None else subject[None, :4]
-    return FramePeople(shown, _boxes(others))
+    return FramePeople(shown, _stacked_boxes(others))
 
 
 def _is_part(
@@ -211,7 +219,7 @@ def _is_part(
     Detectors answer at low scores also to a person's upper or lower half. A piece whose top middle
     is the subject's head holds no other visible head; any other unsure piece is somebody.
     """
-    if score >= settings.sure_score or _inside(box, subject) < _INSIDE_SHARE:
+    if score >= settings.sure_score or _share_inside(box, subject) < _INSIDE_SHARE:
         return False
     width = subject[2] - subject[0]
     head_off_x = abs((box[0] + box[2]) - (subject[0] + subject[2])) / 2
@@ -314,7 +322,7 @@ def _faces_at(image: Image, subject: NDArray[np.floating] | None, detectors: Det
     return boxes + np.array([left, top, left, top]), scores
 
 
-def _inside(box: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+def _share_inside(box: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Share of a box's area that lies in another."""
     wide = min(box[2], other[2]) - max(box[0], other[0])
     high = min(box[3], other[3]) - max(box[1], other[1])

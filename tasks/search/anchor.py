@@ -84,7 +84,7 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
     place that no camera is named like is a gap that says which known names come nearest: it is
     never searched for on all cameras.
     """
-    vocabulary = _vocabulary(site)
+    vocabulary = _camera_words(site)
     anchors = []
     gaps = []
     for number, visit in enumerate(request.itinerary, start=1):
@@ -204,7 +204,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _words(text: str) -> set[str]:
+def _words_of(text: str) -> set[str]:
     return {
         w
         for w in re.findall(r"[^\W_]+", _plain(text))
@@ -212,15 +212,15 @@ def _words(text: str) -> set[str]:
     }
 
 
-def _vocabulary(site: Site) -> dict[str, set[str]]:
+def _camera_words(site: Site) -> dict[str, set[str]]:
     words: dict[str, set[str]] = {}
     for camera in site.cameras:
-        for word in _words(f"{camera.name} {camera.camera_id}"):
+        for word in _words_of(f"{camera.name} {camera.camera_id}"):
             words.setdefault(word, set()).add(camera.camera_id)
     return words
 
 
-def _alike(a: str, b: str) -> bool:
+def _named_alike(a: str, b: str) -> bool:
     """Equal, or one begins the other ("corridors", "로비에서"); short ASCII words must be equal,
     numbers too.
     """
@@ -239,8 +239,8 @@ def _by_words(place: str, vocabulary: dict[str, set[str]], site: Site) -> tuple[
     number in the place ("platform 3") narrows the cameras that its words found.
     """
     hits = {
-        word: set().union(*(ids for w, ids in vocabulary.items() if _alike(word, w)))
-        for word in _words(place)
+        word: set().union(*(ids for w, ids in vocabulary.items() if _named_alike(word, w)))
+        for word in _words_of(place)
     }
     named = [ids for word, ids in hits.items() if ids and not word.isdigit()]
     numbered = set().union(*(ids for word, ids in hits.items() if word.isdigit()))

@@ -61,11 +61,11 @@ class _Found:
         out = []
         for prefix in hour_prefixes(self.camera_id, start_utc, end_utc):
             if prefix not in self.hours:
-                self.hours[prefix] = self._list(prefix)
+                self.hours[prefix] = self._list_hour(prefix)
             out += self.hours[prefix]
         return sorted(out, key=lambda item: item[0])
 
-    def _list(self, prefix: str) -> list[tuple[datetime, ObjectInfo]]:
+    def _list_hour(self, prefix: str) -> list[tuple[datetime, ObjectInfo]]:
         segments = []
         for item in self.list_objects(prefix):
             name = read_segment(item.key)
@@ -101,7 +101,8 @@ def segments_for(
                     "start_utc": start,
                 }
         gaps += [
-            _strange(camera_id, prefix, keys) for prefix, keys in sorted(found.strange.items())
+            _strange_names(camera_id, prefix, keys)
+            for prefix, keys in sorted(found.strange.items())
         ]
     ordered = sorted(rows.values(), key=lambda row: (row["camera_id"], row["start_utc"]))
     return SEGMENTS.shape(ordered), GAPS.shape(gaps)
@@ -130,7 +131,7 @@ def coverage_gaps(
         for stretch in stretches:
             for hole in subtract(stretch, decoded):
                 if hole.seconds > shortest_s:
-                    gaps += _explained(camera_id, hole, broken, shortest_s)
+                    gaps += _explained_hole(camera_id, hole, broken, shortest_s)
     return GAPS.shape(gaps)
 
 
@@ -203,7 +204,7 @@ def _usual_s(rows: pd.DataFrame) -> float | None:
     return known[len(known) // 2] if known else None
 
 
-def _explained(
+def _explained_hole(
     camera_id: str, hole: Interval, broken: list[tuple[Interval, datetime]], shortest_s: float
 ) -> list[GapRow]:
     """A hole as rows: the parts of unreadable segments, joined where they touch, and what is
@@ -236,7 +237,7 @@ def _explained(
     return sorted(rows, key=lambda row: row["start_utc"])
 
 
-def _strange(camera_id: str, prefix: str, keys: list[str]) -> GapRow:
+def _strange_names(camera_id: str, prefix: str, keys: list[str]) -> GapRow:
     hour = datetime.strptime(prefix.split("/", 1)[1], "%Y-%m-%d/%H/").replace(tzinfo=UTC)
     names = ", ".join(sorted(key.removeprefix(prefix) for key in keys)[:3])
     detail = (

@@ -84,7 +84,7 @@ def plan(
     for anchor in ordered:
         if anchor.kind == "claimed":
             wishes += _after_claim(anchor, prisms, reach, policy)
-    return _allowed(wishes, case, site, policy, round_no, known)
+    return _allowed_windows(wishes, case, site, policy, round_no, known)
 
 
 def follow_windows(
@@ -118,7 +118,7 @@ def follow_windows(
             wishes += [
                 Wish(other, stretch, reason, f"follow-{own}") for stretch in merge(stretches)
             ]
-    return _allowed(wishes, case, site, policy, round_no, known).windows
+    return _allowed_windows(wishes, case, site, policy, round_no, known).windows
 
 
 def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def _after_sighting(
         reach.near(anchor.camera_ids, policy.search.max_hops) & set(prism.times)
     ):
         reason = f"in reach of {', '.join(anchor.camera_ids)}, where the subject was seen"
-        for part in subtract(whole, _excluded(camera_id, [prism, *others])):
+        for part in subtract(whole, _excluded_times(camera_id, [prism, *others])):
             wishes.append(Wish(camera_id, part, reason, anchor.anchor_id))
     return wishes
 
@@ -206,7 +206,7 @@ def _after_claim(anchor: Anchor, prisms: list[_Prism], reach: Reach, policy: Pol
     own = anchor.interval
     wishes = [Wish(c, own, anchor.label, anchor.anchor_id) for c in anchor.camera_ids]
     sure = [p for p in prisms if p.rules_out and p.touches(own)]
-    if sure and not any(subtract(own, _excluded(c, sure)) for c in anchor.camera_ids):
+    if sure and not any(subtract(own, _excluded_times(c, sure)) for c in anchor.camera_ids):
         return wishes
     times = reach.times(anchor.camera_ids, policy.search.horizon_s)
     reason = f"next to where the subject is {anchor.label}"
@@ -214,7 +214,7 @@ def _after_claim(anchor: Anchor, prisms: list[_Prism], reach: Reach, policy: Pol
         (reach.near(anchor.camera_ids, 1) & set(times)) - set(anchor.camera_ids)
     ):
         for stretch in _coming_and_going(anchor, timedelta(seconds=times[camera_id])):
-            for part in subtract(stretch, _excluded(camera_id, sure)):
+            for part in subtract(stretch, _excluded_times(camera_id, sure)):
                 wishes.append(Wish(camera_id, part, reason, anchor.anchor_id))
     return wishes
 
@@ -231,11 +231,11 @@ def _coming_and_going(anchor: Anchor, walk: timedelta) -> list[Interval]:
     return merge([coming, going])
 
 
-def _excluded(camera_id: str, prisms: list[_Prism]) -> list[Interval]:
+def _excluded_times(camera_id: str, prisms: list[_Prism]) -> list[Interval]:
     return [gap for p in prisms if (gap := p.excluded(camera_id)) is not None]
 
 
-def _allowed(
+def _allowed_windows(
     wishes: list[Wish],
     case: AuthorisedCase,
     site: Site,
@@ -250,7 +250,7 @@ def _allowed(
     admitted = _admitted(wishes, case, site, known)
     windows = []
     gaps = []
-    for wish in _merged(wishes):
+    for wish in _merged_wishes(wishes):
         if wish.camera_id not in site.by_id:
             gaps.append(gap_row("not_covered", wish.camera_id, wish.interval, *_NO_SUCH_CAMERA))
             continue
@@ -309,7 +309,7 @@ _NOT_INFECTIOUS = (
 )
 
 
-def _merged(wishes: list[Wish]) -> list[Wish]:
+def _merged_wishes(wishes: list[Wish]) -> list[Wish]:
     """One wish for a camera at a time; reasons and anchors of those that met are joined, each
     once.
     """

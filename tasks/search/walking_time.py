@@ -32,9 +32,9 @@ class Reach:
         self.max_speed_mps = max_speed_mps
         self.index = {camera.camera_id: i for i, camera in enumerate(site.cameras)}
         self.ids = list(self.index)
-        self.places = np.array([_place(camera) for camera in site.cameras], dtype=object)
-        self.edges = _edges(site, self.index, self.places)
-        self._graph = _sparse(self.edges)
+        self.places = np.array([_place_of(camera) for camera in site.cameras], dtype=object)
+        self.edges = _neighbour_edges(site, self.index, self.places)
+        self._graph = _sparse_graph(self.edges)
         self.lonely = np.array(
             [i for i, found in enumerate(self.edges) if not found], dtype=np.int64
         )
@@ -45,7 +45,7 @@ class Reach:
         """
         start = [self.index[s] for s in sources if s in self.index]
         best = self._by_neighbours(start, limit_s)
-        by_line = self._straight(start, self._all_or_lonely(start))
+        by_line = self._straight_times(start, self._all_or_lonely(start))
         for j, seconds in by_line.items():
             if seconds <= limit_s:
                 best[j] = min(best.get(j, math.inf), seconds)
@@ -81,7 +81,7 @@ class Reach:
         targets = range(len(self.ids)) if unknown else self.lonely.tolist()
         return sorted(set(targets) - set(start)) if start else []
 
-    def _straight(self, start: list[int], targets: list[int]) -> dict[int, float]:
+    def _straight_times(self, start: list[int], targets: list[int]) -> dict[int, float]:
         """Seconds of the straight line at the highest speed; 0 where a place is unknown."""
         if not targets or not start:
             return {}
@@ -96,7 +96,7 @@ class Reach:
         self, start: list[int], best: dict[int, float], limit_s: float
     ) -> dict[str, float]:
         others = [i for i in best if best[i] > 0]
-        floor = self._straight(start, others)
+        floor = self._straight_times(start, others)
         raised = {i: max(seconds, floor.get(i, 0.0)) for i, seconds in best.items()}
         return {self.ids[i]: seconds for i, seconds in raised.items() if seconds <= limit_s}
 
@@ -114,13 +114,15 @@ def walking_seconds(
     return Reach(site, max_speed_mps).times((a,), math.inf).get(b, math.inf)
 
 
-def _place(camera: Camera) -> BaseGeometry | None:
+def _place_of(camera: Camera) -> BaseGeometry | None:
     if camera.polygon is not None:
         return camera.polygon.buffer(0)
     return None if camera.position_local_m is None else Point(camera.position_local_m[:2])
 
 
-def _edges(site: Site, index: dict[str, int], places: np.ndarray) -> list[dict[int, float]]:
+def _neighbour_edges(
+    site: Site, index: dict[str, int], places: np.ndarray
+) -> list[dict[int, float]]:
     edges: list[dict[int, float]] = [{} for _ in site.cameras]
 
     def join(i: int, j: int, seconds: float) -> None:
@@ -143,7 +145,7 @@ def _edges(site: Site, index: dict[str, int], places: np.ndarray) -> list[dict[i
     return edges
 
 
-def _sparse(edges: list[dict[int, float]]) -> csr_array:
+def _sparse_graph(edges: list[dict[int, float]]) -> csr_array:
     """The neighbour graph as scipy takes it; a stored 0 is a way of 0 s, not a missing one."""
     columns = [j for found in edges for j in found]
     seconds = [s for found in edges for s in found.values()]
