@@ -221,7 +221,7 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
                 raise BadInput(
                     f"{name}: camera {camera.camera_id} names the neighbour "
                     f"{_short(neighbour.camera_id)},"
-                    " which is no other camera of the file: correct or remove it"
+                    " which is not another camera of the file: correct or remove it"
                 )
     return Site(cameras=cameras, origin=origin)
 

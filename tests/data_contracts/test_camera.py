@@ -63,7 +63,7 @@ def test_the_demo_is_read():
         (put("homography_px_to_local", "none"), "number 2 lobby-b .*homography"),
         (
             put("homography_px_to_local", [[1, 0, float("nan")], [0, 1, 0], [0, 0, 1]]),
-            "NaN is not JSON",
+            "NaN is not a JSON number",
         ),
         (put("position_local_m", [1, 2]), "number 2 lobby-b .*position"),
         (put("intrinsics", {"fx": 0}), "above 0"),

@@ -65,7 +65,7 @@ def test_subject_column_selects():
         (HEAD + ROW.replace("lobby", " "), "row 2, column place"),
         (HEAD + ROW.replace("lobby", "corridor, back exit"), "row 2 has more or fewer cells"),
         (HEAD + "lobby,2026-11-16T09:00:00+09:00\n", "row 2 has more or fewer cells"),
-        (HEAD + '"lobby,' + ROW, "no CSV"),
+        (HEAD + '"lobby,' + ROW, "is not CSV"),
     ],
 )
 def test_bad_rows(text, says):
