@@ -19,7 +19,7 @@ from data_contracts.errors import EncounterError, StackError
 from infra.dask_map import map_unordered, one_line
 from infra.no_dumps import no_dumps
 from infra.settings import Settings
-from infra.stack_record import read_record, write_private
+from infra.stack_record import read_record, replace_private
 
 _CONFIG = {
     # The workers' own chatter; errors of the work come back as values.
@@ -136,7 +136,7 @@ def make_tls(path: Path) -> Security:
     to it.
     """
     made = Security.temporary()
-    write_private(path, made.tls_scheduler_key + made.tls_scheduler_cert)
+    replace_private(path, made.tls_scheduler_key + made.tls_scheduler_cert)
     return _security_of(path)
 
 

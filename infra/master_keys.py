@@ -22,7 +22,7 @@ from typing import Protocol
 from data_contracts.errors import BadInput, KeyMissing
 from infra.crypto import KEY_BYTES, seal, unseal
 from infra.settings import MASTER_KEY_VARIABLE
-from infra.stack_record import read_private, write_private
+from infra.stack_record import read_private, replace_private
 
 
 class MasterKey(Protocol):
@@ -141,7 +141,7 @@ class FileKeys(MasterKeys):
         return read_private(self.path, "master key").split() if self.path.exists() else []
 
     def _write(self, lines: Sequence[str]) -> None:
-        write_private(self.path, "\n".join(lines) + "\n")
+        replace_private(self.path, "\n".join(lines) + "\n")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from data_contracts import object_key
 from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.signature import ALGORITHM, PublicKey, PublicKeys
 from infra.settings import Settings
-from infra.stack_record import read_private, write_private
+from infra.stack_record import read_private, replace_private
 from infra.store import ObjectStore
 
 # RFC 9864 renames the algorithm to "Ed25519"; readers in use still expect "EdDSA".
@@ -91,7 +91,9 @@ def ensure_signing_key(settings: Settings) -> InstallationKey:
     path = settings.signing_key_file
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(path, json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)) + "\n")
+        replace_private(
+            path, json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)) + "\n"
+        )
     return load_signing_key(settings)
 
 

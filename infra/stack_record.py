@@ -64,10 +64,10 @@ def read_record(home: Home) -> StackRecord | None:
 
 def write_record(home: Home, record: StackRecord) -> None:
     """Replace the record atomically (mode 0600: it holds the local store's credentials)."""
-    write_private(home.stack_file, json.dumps(record.model_dump(mode="json"), indent=1))
+    replace_private(home.stack_file, json.dumps(record.model_dump(mode="json"), indent=1))
 
 
-def write_private(path: Path, text: str) -> None:
+def replace_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, and make it appear whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -9,7 +9,7 @@ from data_contracts.time import Utc
 from flows.cases.attempt import attempt
 from flows.runtime.environment import Environment
 from infra.running_time import RunningTime, running_time
-from infra.stack_record import write_private
+from infra.stack_record import replace_private
 from tasks.ending.clock import Witnesses, clock_doubt
 
 _LOOPBACK = ("127.", "localhost", "[::1]")
@@ -70,4 +70,4 @@ def keep_waiting(env: Environment, why: str) -> None:
 
 def _keep(env: Environment, note: LastPass) -> None:
     path = env.settings.paths.purge_pass_file
-    attempt(lambda: write_private(path, note.model_dump_json()), None)
+    attempt(lambda: replace_private(path, note.model_dump_json()), None)

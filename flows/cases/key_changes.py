@@ -16,7 +16,7 @@ from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
 from flows.runtime.key_list import pinned_root, present_list, store_list
 from infra.settings import Settings
-from infra.stack_record import read_private, write_private
+from infra.stack_record import read_private, replace_private
 from tasks.consent.grant_token import generate_key
 from tasks.consent.key_list import add_signature, check_version, next_version
 
@@ -69,7 +69,7 @@ def new_root(settings: Settings) -> PrivateKey:
         )
     private, _ = generate_key("root", ("administrator",))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(path, private["x"] + "\n")
+    replace_private(path, private["x"] + "\n")
     return private
 
 
@@ -86,5 +86,5 @@ def ensure_demo_root(settings: Settings) -> PrivateKey:
     found = demo_root(settings)
     if found is None:
         found = new_root(settings)
-        write_private(settings.paths.demo_root_file, json.dumps(found) + "\n")
+        replace_private(settings.paths.demo_root_file, json.dumps(found) + "\n")
     return found

@@ -20,7 +20,7 @@ from data_contracts.key_list import KeyList, SignedKeyList
 from data_contracts.signature import PublicKey
 from data_contracts.time import now_utc
 from infra.settings import Settings
-from infra.stack_record import read_private, write_private
+from infra.stack_record import read_private, replace_private
 from infra.store import ObjectInfo, ObjectStore
 from tasks.consent.key_list import check_version, root_key
 
@@ -120,7 +120,7 @@ def _remember(path: Path, found: KeyList | None, root: PublicKey) -> None:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             now = Seen(found.number, found.digest, root.key_id)
-            write_private(path, json.dumps(now._asdict()))
+            replace_private(path, json.dumps(now._asdict()))
 
 
 def _read_chain(

@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from data_contracts.errors import BadInput, KeyMissing
 from data_contracts.record import Record
-from infra.stack_record import read_private, write_private
+from infra.stack_record import read_private, replace_private
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 LEAST_PASSWORD = 12
@@ -165,7 +165,7 @@ class Accounts:
             ) from None
 
     def _write(self, accounts: AccountFile) -> None:
-        write_private(self.path, json.dumps(accounts.model_dump(mode="json"), indent=1))
+        replace_private(self.path, json.dumps(accounts.model_dump(mode="json"), indent=1))
 
 
 def _text(data: bytes) -> str:

@@ -20,7 +20,7 @@ import urllib3.exceptions
 from data_contracts.errors import BadInput, KeyMissing, StackError
 from infra.local import process
 from infra.settings import CONFIG_VARIABLE, HOME_VARIABLE, Settings
-from infra.stack_record import ProcessRecord, read_private, read_record, write_private
+from infra.stack_record import ProcessRecord, read_private, read_record, replace_private
 
 SERVER = "prefect"
 WORKER = "worker"
@@ -51,7 +51,7 @@ def ensure_login(settings: Settings) -> str:
     """The login of the local server; made (mode 0600) where there is none."""
     path = settings.paths.prefect_login_file
     if not path.exists():
-        write_private(path, f"operator:{secrets.token_urlsafe(32)}\n")
+        replace_private(path, f"operator:{secrets.token_urlsafe(32)}\n")
     return _read_login(settings)
 
 

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from data_contracts.errors import StackError
 from data_contracts.time import now_utc
 from infra.home import Home
-from infra.stack_record import write_private
+from infra.stack_record import replace_private
 
 PORTS = ("s3", "filer", "master", "volume", "admin")
 GRPC_OFFSET = 10000
@@ -58,7 +58,7 @@ def write_security(home: Home) -> None:
     out tokens to read, write and delete.
     """
     tls = certificate_file(home)
-    write_private(tls, _certificate())
+    replace_private(tls, _certificate())
     keys = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
     sections = [
         f'[{name}]\nkey = "{secrets.token_urlsafe(32)}"\nexpires_after_seconds = 60\n'
@@ -71,7 +71,7 @@ def write_security(home: Home) -> None:
     sections += [f'[https.{name}]\n{pair}ca = "{tls}"\n' for name in _HTTPS_SERVERS]
     sections.append(f'[https.client]\nenabled = true\n{pair}ca = "{tls}"\n')
     sections.append("[filer.expose_directory_metadata]\nenabled = false\n")
-    write_private(home.store / "security.toml", "\n".join(sections))
+    replace_private(home.store / "security.toml", "\n".join(sections))
 
 
 def client(home: Home, timeout_s: float) -> urllib3.PoolManager:

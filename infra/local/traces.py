@@ -13,7 +13,7 @@ from pathlib import Path
 from data_contracts.errors import BadInput
 from data_contracts.mention import mention, named_at
 from infra.home import Home
-from infra.stack_record import write_private
+from infra.stack_record import replace_private
 
 
 def overwrite_mentions(home: Home, case_id: str) -> int:
@@ -76,7 +76,7 @@ def remember_fetched(home: Home, case_id: str, files: list[Path]) -> None:
     known = {*fetched_files(home, case_id, gone_too=True), *(p.absolute() for p in files)}
     path = home.fetched(case_id)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(path, json.dumps(sorted(str(p) for p in known), indent=0))
+    replace_private(path, json.dumps(sorted(str(p) for p in known), indent=0))
 
 
 def fetched_files(home: Home, case_id: str, gone_too: bool = False) -> list[Path]:

@@ -25,7 +25,7 @@ from infra.home import Home
 from infra.local import process, store_index, store_locks
 from infra.local.store_locks import GRPC_OFFSET, PORTS
 from infra.settings import S3Settings, Settings
-from infra.stack_record import ProcessRecord, StackRecord, write_private
+from infra.stack_record import ProcessRecord, StackRecord, replace_private
 from infra.store import ObjectStore
 
 NAME = "store"
@@ -56,7 +56,7 @@ def credentials(home: Home) -> dict[str, str]:
         user = {"accessKey": secrets.token_hex(10).upper(), "secretKey": secrets.token_urlsafe(32)}
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identities = [{"name": _IDENTITY, "credentials": [user], "actions": actions}]
-        write_private(home.s3_file, json.dumps({"identities": identities}, indent=1))
+        replace_private(home.s3_file, json.dumps({"identities": identities}, indent=1))
     user = json.loads(home.s3_file.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
     return {"access_key": user["accessKey"], "secret_key": user["secretKey"]}
 
@@ -198,4 +198,4 @@ def _write_index(path: Path, configuration: str | None) -> None:
     if configuration is None:
         path.unlink(missing_ok=True)
     else:
-        write_private(path, configuration)
+        replace_private(path, configuration)
