@@ -115,11 +115,14 @@ def _by_camera(
     return out
 
 
+def position_errors(truth: Truth, subject: str, trajectory: pd.DataFrame) -> np.ndarray:
+    """(n,) metres between reported and true position of the subject, where it was seen."""
+    off = _error_m(truth, subject, trajectory[trajectory["seen"].astype(bool)])
+    return off[~np.isnan(off)]
+
+
 def _position(truth: Truth, subject: str, trajectory: pd.DataFrame) -> dict[str, Any]:
-    """Distance between reported and true position of the subject, metres, where it was seen."""
-    seen = trajectory[trajectory["seen"].astype(bool)]
-    off = _error_m(truth, subject, seen)
-    off = off[~np.isnan(off)]
+    off = position_errors(truth, subject, trajectory)
     return {
         "n": len(off),
         "median_m": float(np.median(off)) if len(off) else None,

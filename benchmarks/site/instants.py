@@ -28,16 +28,27 @@ def instants(
     truth: Truth, subject: str, run: RunTables, matches: dict[str, str | None]
 ) -> dict[str, Any]:
     """Keys `distance` and `masks`; see docs/benchmark-site.md."""
-    who = run.encounter_points["encounter_id"].map(matches)
-    points = run.encounter_points.assign(who=who)[who.notna() & (who != SUBJECT)]
-    seen = points[points["seen"].astype(bool)]
+    error, clear = distance_errors(truth, subject, run, matches)
     return {
-        "distance": _distance(truth, subject, seen),
-        "masks": _masks(truth, subject, run, points),
+        "distance": {"all": _errors(error), "in_full_view": _errors(error[clear])},
+        "masks": _masks(truth, subject, run, _matched(run, matches)),
     }
 
 
-def _distance(truth: Truth, subject: str, points: pd.DataFrame) -> dict[str, Any]:
+def _matched(run: RunTables, matches: dict[str, str | None]) -> pd.DataFrame:
+    """Encounter points that are somebody's, with the true person in `who`."""
+    who = run.encounter_points["encounter_id"].map(matches)
+    return run.encounter_points.assign(who=who)[who.notna() & (who != SUBJECT)]
+
+
+def distance_errors(
+    truth: Truth, subject: str, run: RunTables, matches: dict[str, str | None]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(n,) metres that a reported distance is too long, where both were seen and there; and (n,)
+    whether one camera had both in full view.
+    """
+    points = _matched(run, matches)
+    points = points[points["seen"].astype(bool)]
     off = [np.empty(0)]
     full = [np.empty(0, bool)]
     for name, rows in points.groupby("who"):
@@ -48,9 +59,8 @@ def _distance(truth: Truth, subject: str, points: pd.DataFrame) -> dict[str, Any
         both = _in_full_view(truth, str(name)) & _in_full_view(truth, subject)
         full.append(_at_times(truth, rows["t_utc"], {t for _, t in both}))
     error = np.concatenate(off)
-    clear = np.concatenate(full)
     known = ~np.isnan(error)
-    return {"all": _errors(error[known]), "in_full_view": _errors(error[known & clear])}
+    return error[known], np.concatenate(full)[known]
 
 
 def _errors(off: NDArray[np.float64]) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""One scene through the project's own tasks, in this process: everyone on every camera is followed
+over the whole footage, then tracks, persons, sightings, trajectory, encounters and contacts are
+made as the stages make them. Searching is left out: it is measured by `benchmarks.site`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.redaction.footage import authorised, look, read_footage
+from benchmarks.site.run_tables import RunTables
+from benchmarks.truth import Subject
+from data_contracts.authorisation import AuthorisedCase
+from data_contracts.camera import Site
+from data_contracts.policies import load_policy
+from data_contracts.tables.contracts import DETECTIONS, GAPS, TRACKS
+from models.registry import load
+from tasks.exposure.assess import assess
+from tasks.exposure.meet import meet
+from tasks.people.join import join
+from tasks.people.subject import sight
+from tasks.people.track import track
+from tasks.people.trajectory import subject_ids, trajectory
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What was made of a scene: the tables that are compared, and TRACKS."""
+
+    run: RunTables
+    tracks: pd.DataFrame
+
+
+def trace(scene: Path, subject: Subject, policy: str, kept: Path) -> Traced:
+    """Trace a scene's subject; detections are read from the file `kept`, or written there.
+
+    Raises EncounterError.
+    """
+    footage = read_footage(scene)
+    case = authorised(subject)
+    if kept.is_file():
+        found = DETECTIONS.shape(pd.read_parquet(kept))
+    else:
+        found = look(case, footage, subject, load(), lambda text: print(text, file=sys.stderr))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        found.to_parquet(kept)
+    return conclude(case, footage.site, found, policy)
+
+
+def conclude(case: AuthorisedCase, site: Site, found: pd.DataFrame, policy: str) -> Traced:
+    """From DETECTIONS to contacts, as flows/stages/people.py and exposure.py do."""
+    rule = load_policy(policy)
+    by_camera = [
+        track(rows.reset_index(drop=True), site.by_id[str(camera)])
+        for camera, rows in found.groupby("camera_id")
+    ]
+    tracks = pd.concat([t for t in by_camera if len(t)] or [TRACKS.empty()], ignore_index=True)
+    persons, members = join(tracks, site, np.random.default_rng(0))
+    sightings, members = sight(case, tracks, members, rule.search)
+    way = trajectory(persons, members, sightings)
+    points, encounters = meet(way, persons, subject_ids(members, rule.search))
+    contacts = assess(points, encounters, rule, np.random.default_rng(0))
+    run = RunTables(way, sightings, encounters, points, contacts, GAPS.empty(), rule.label)
+    return Traced(run, tracks)
