@@ -369,21 +369,5 @@ PICTURES = TableContract(
     (unique("name"), between("size_bytes", 1, None), matches("sha256", "^[0-9a-f]{64}$")),
 )
 
-ALL = (
-    WINDOWS,
-    SEGMENTS,
-    SEGMENT_REPORTS,
-    CANDIDATES,
-    DETECTIONS,
-    TRACKS,
-    PERSONS,
-    MEMBERS,
-    SIGHTINGS,
-    TRAJECTORY,
-    ENCOUNTER_POINTS,
-    ENCOUNTERS,
-    CONTACTS,
-    GAPS,
-    PICTURES,
-)
+ALL = tuple(found for found in list(globals().values()) if isinstance(found, TableContract))
 BY_NAME = {contract.name: contract for contract in ALL}

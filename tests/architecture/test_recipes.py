@@ -30,6 +30,7 @@ TESTS = (
     "tests/models/networks/test_halves.py",
     "tests/models/files/test_manifest.py",
     "tests/data_contracts/test_policies.py",
+    "tests/flows/stages/test_headcount.py",
     "tests/tasks/exposure/test_assess.py::test_changing_only_the_policy_needs_only_the_stored_points",
 )
 # What the rest of the program says of the new things.
@@ -40,6 +41,8 @@ from data_contracts.policies import policy_names
 from flows.stages import publish
 from flows.viewer import server
 from models.registry import known_models
+from data_contracts.tables.contracts import BY_NAME
+from flows import trace_case
 made = publish.make_exports(report_data())
 print(json.dumps({
     "published": sorted(made),
@@ -48,6 +51,8 @@ print(json.dumps({
     "in the docs": "`stays.csv`" in open("docs/artefacts.md").read(),
     "model": known_models().entry("halves").loader,
     "policies": policy_names(),
+    "contract": "headcounts" in BY_NAME,
+    "stage": trace_case.heads.name,
     "policy in the docs": "`near-3m`" in open("docs/exposure.md").read(),
 }))
 """
@@ -60,22 +65,31 @@ class Block(NamedTuple):
     path: str
     at: str
     after: str
+    before_line: str
     code: str
 
 
 def blocks() -> list[Block]:
     """All blocks that say where they go, in the order of the page."""
     pattern = re.compile(
-        r'^( *)```\w+ path=(\S+) (?:at=(\w+)|after="([^"]+)")\n(.*?)^\1```$', re.M | re.S
+        r'^( *)```\w+ path=(\S+) (?:at=(\w+)|after="([^"]+)"|before="([^"]+)")\n(.*?)^\1```$',
+        re.M | re.S,
     )
     found = []
     for match in pattern.finditer(PAGE):
         before = PAGE[: match.start()].rstrip().rsplit("\n\n", 1)[-1]
         code = "\n".join(
-            line.removeprefix(match[1]) for line in match[5].removesuffix("\n").split("\n")
+            line.removeprefix(match[1]) for line in match[6].removesuffix("\n").split("\n")
         )
         found.append(
-            Block(" ".join(before.split()), match[2], match[3] or "", match[4] or "", code)
+            Block(
+                " ".join(before.split()),
+                match[2],
+                match[3] or "",
+                match[4] or "",
+                match[5] or "",
+                code,
+            )
         )
     return found
 
@@ -92,8 +106,10 @@ def follow(block: Block, root: Path) -> None:
         path.write_text(f"{text.rstrip()}\n{block.code}\n", encoding="utf-8")
         return
     lines = text.split("\n")
-    (at,) = [i for i, line in enumerate(lines) if line.startswith(block.after)]
-    path.write_text("\n".join([*lines[: at + 1], block.code, *lines[at + 1 :]]), encoding="utf-8")
+    mark = block.after or block.before_line
+    (at,) = [i for i, line in enumerate(lines) if line.startswith(mark)]
+    at += bool(block.after)
+    path.write_text("\n".join([*lines[:at], block.code, *lines[at:]]), encoding="utf-8")
 
 
 def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -126,7 +142,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_sentence_before_a_block_says_where_it_goes() -> None:
     """Who reads the page and not its source knows what to do with each block."""
-    assert len(blocks()) == 10
+    assert len(blocks()) == 15
     assert PAGE.count(" path=") == len(blocks()), "a block is written in another way"
     for block in blocks():
         assert f"`{block.path}`" in block.before
@@ -147,6 +163,8 @@ def test_what_the_recipes_make_is_known_everywhere(copy: Path) -> None:
     assert seen["in the docs"]
     assert seen["model"] == "halves"
     assert "near-3m" in seen["policies"]
+    assert seen["contract"]
+    assert seen["stage"] == "count heads"
     assert seen["policy in the docs"]
 
 
