@@ -116,6 +116,11 @@ def template(case_id: str) -> str:
     return case(case_id, "template.bin")
 
 
+def published(case_id: str, run_id: str = "") -> str:
+    """That a run is published, and which; without a run the folder of all."""
+    return case(case_id, "published", f"{run_id}.json" if run_id else "")
+
+
 def reference(case_id: str, name: str) -> str:
     """A reference picture of the subject."""
     return case(case_id, "reference", name)

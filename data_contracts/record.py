@@ -10,9 +10,11 @@ from data_contracts.errors import BadInput
 
 
 class Record(BaseModel):
-    """Base of all records: frozen, unknown keys forbidden."""
+    """Base of all records: frozen, unknown keys forbidden. Its errors quote no value: a log may
+    keep them.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @classmethod
     def stored(cls, data: bytes, where: str) -> Self:
@@ -26,3 +28,19 @@ class Record(BaseModel):
                 f"{where}: expected a {cls.__name__}, {error.error_count()} faults: it is damaged, "
                 "or another version wrote it"
             ) from None
+
+
+def first_fault(error: ValidationError, whole: str = "") -> str:
+    """The first thing that is wrong with a record, for a person: `field: what was expected`,
+    without the value. `whole` stands for the field where the record is wrong as a whole.
+    """
+    item = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in item["loc"]) or whole
+    return f"{where}: {in_words(item['msg'])}" if where else in_words(item["msg"])
+
+
+def in_words(message: str) -> str:
+    """A message of pydantic without the kind of Python's error before it."""
+    for kind in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(kind)
+    return message

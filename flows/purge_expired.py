@@ -12,7 +12,7 @@ from flows.cases.attempt import told
 from flows.cases.deletion_steps import local_store
 from flows.cases.ending_environment import ending_environment
 from flows.cases.expiry import Part, Planned
-from flows.runtime.audit import acting, service
+from flows.runtime.acting import acting, service
 from flows.runtime.environment import Environment
 from flows.runtime.prefect_task import plain
 from infra.local import store_index, weed

@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 
 from data_contracts.errors import EncounterError
 from flows.cases.filing import filed_cases
-from flows.runtime.audit import acting, service
+from flows.runtime.acting import acting, service
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import runs_of, start_trace

@@ -9,14 +9,15 @@ from prefect import flow, get_run_logger
 from data_contracts.errors import EncounterError
 from flows.cases.filing import filed_cases
 from flows.cases.new_footage import has_new_footage
-from flows.runtime.audit import acting, service
+from flows.runtime.acting import acting, service
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case, stopping_when_unauthorised
 from flows.runtime.prefect_api import runs_of, start_trace
 from flows.runtime.prefect_task import plain, task_of
 from flows.stages import claim, exposure, publish
-from flows.stages.claim import last_run, runs_left
+from flows.stages.claim import read_claim, runs_left
 from flows.stages.operators import show
+from flows.stages.published import last_run
 from flows.stages.redact import carry_pictures
 
 load_published = plain("load published run", publish.load_published)
@@ -59,6 +60,9 @@ cases_with_new_footage = plain("cases with news", _cases_with_new_footage)
 def _news(case_id: str) -> bool:
     try:
         case = open_case(case_id)
+        begun = read_claim(case.vault)
+        if begun is not None and begun.state == "running":
+            return False
         run = last_run(case.vault)
         if run is None or not runs_left(case):
             return False

@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
 from data_contracts.run import Outcome, Run, StageResult, only, so_far
-from flows.runtime.audit import acting, service
+from flows.runtime.acting import acting, service
 from flows.runtime.fan_out import fan_out
 from flows.runtime.open_case import stopping_when_unauthorised
 from flows.runtime.prefect_task import plain, task_of

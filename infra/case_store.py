@@ -13,9 +13,8 @@ import binascii
 import hmac
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -23,13 +22,16 @@ from data_contracts import object_key
 from data_contracts.case import CASE_ID
 from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.object_key import CASES
-from data_contracts.tables.parquet import table_from_bytes, table_to_bytes
-from data_contracts.tables.table import TableContract
 from data_contracts.time import now_utc
 from infra.crypto import KEY_BYTES, SEAL_BYTES, new_data_key, seal, unseal
 from infra.disguise import NameCipher, pad, padded_size, unpad
 from infra.master_keys import MasterKey, MasterKeys
 from infra.store import ObjectInfo, ObjectStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from data_contracts.tables.table import TableContract
 
 _KEY_FORMAT = "encounter-case-key"
 _KEY_VERSION = 1
@@ -120,12 +122,16 @@ class CaseVault:
         """Write a table as encrypted Parquet: the contract's columns only, its name and version in
         the file.
         """
+        from data_contracts.tables.parquet import table_to_bytes
+
         return self.put(key, table_to_bytes(frame, contract))
 
     def get_table(self, key: str, contract: TableContract) -> pd.DataFrame:
         """Read a table. Raises ContractViolation where it was written under another contract or
         version.
         """
+        from data_contracts.tables.parquet import table_from_bytes
+
         return table_from_bytes(self.get(key), contract, key)
 
     def derive(self, purpose: str, salt: bytes) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from soft_token import PIN, TOKEN, make_token
 
-from flows.cli.stack import PROGRAMS
+from flows.cli.programs import PROGRAMS
 from infra.case_store import CaseStore, CaseVault
 from infra.key_source import load_master_keys
 from infra.local import stack as stack_module

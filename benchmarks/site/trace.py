@@ -67,9 +67,9 @@ def run(folder: Path, policy: str, out: Path | None) -> dict[str, object]:
     from benchmarks.site.compare import compare, discover_subjects, render
     from data_contracts import object_key
     from flows.cli import stack
-    from flows.cli.cases import server_environment
     from flows.cli.ingest import load_folder
     from flows.cli.models import pull_defaults
+    from flows.cli.server import server_environment
     from flows.runtime.environment import environment
 
     began = time.monotonic()
@@ -115,7 +115,7 @@ def trace(env, case_id, subject, policy, out):
     from flows.runtime.results import load
     from flows.runtime.stats import read_stats
     from flows.stages import publish
-    from flows.stages.claim import last_run
+    from flows.stages.published import last_run
 
     signed = papers(
         env, case_id, subject.itinerary, subject.references, policy, "benchmark on synthetic people"

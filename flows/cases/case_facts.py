@@ -14,8 +14,8 @@ from data_contracts.deletion import CaseFacts
 from data_contracts.errors import BadInput, EncounterError, NotFound
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
-from flows.stages.claim import last_run
 from flows.stages.publish import RunManifest, load_manifest
+from flows.stages.published import last_run
 from infra.case_store import PAPER_BYTES, CaseVault
 from tasks.ending.purge import claimed_scopes
 

@@ -19,23 +19,24 @@ from flows.runtime.environment import Environment
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.results import load
 from flows.runtime.stage import Work
-from flows.stages.claim import last_run
 from flows.stages.publish import load_manifest
+from flows.stages.published import choose_run
 from flows.stages.redact import rendered, segments_for
 from tasks.redaction.plan import question_job, surely
 from tasks.redaction.redact import RedactSettings
 
 
-def look_at_question(env: Environment, case_id: str, sighting_id: str) -> bytes:
-    """The still (JPEG) of one question of the case's last finished run; stores nothing.
+def look_at_question(
+    env: Environment, case_id: str, sighting_id: str, run_id: str | None = None
+) -> bytes:
+    """The still (JPEG) of one question of the case's last published run, or of another; stores
+    nothing.
 
     Raises NotAuthorised, BadInput where there is no such question or no footage of it any more,
     StoreError when the audit log cannot be written: then nothing is decoded.
     """
     case = open_case(case_id, env)
-    run = last_run(case.vault)
-    if run is None:
-        raise BadInput(f"case {case_id} has no finished run yet: encounter case show {case_id}")
+    run = choose_run(case.vault, run_id).run
     people = load_manifest(case.vault, run).result.people
     sightings = load(case.vault, people["sightings"])
     row = _question(sightings, sighting_id)

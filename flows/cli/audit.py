@@ -5,21 +5,21 @@ it.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from data_contracts import object_key
 from data_contracts.audit import Link, canonical, read_link
 from data_contracts.errors import AuditBroken, BadInput, NotFound
 from data_contracts.signature import PublicKey
-from flows.cli.console import console, read_file, say, write_private
-from flows.runtime.audit import audit, pseudonym, this_user
+from flows.cli.console import print_as_written, read_file, say, warn, write_private
+from flows.cli.listing import Column, Json, Listing
+from flows.runtime.acting import this_user
+from flows.runtime.audit import audit, pseudonym
 from flows.runtime.environment import Environment, environment
 from infra.audit_log import StoredEntry
 from infra.checkpoint_file import read_checkpoints
@@ -35,6 +35,20 @@ LOG_FILE = "audit.jsonl"
 FHIR_FILE = "audit-events.fhir.json"
 CHECKPOINTS_FILE = "checkpoints.txt"
 KEYS_FILE = "installation-keys.json"
+# For a person; --json gives the entries as they are stored (docs/audit.md).
+ENTRIES = Listing(
+    "audit show",
+    (
+        Column("sequence", "no"),
+        Column("recorded_utc", "UTC", lambda at: f"{at:%m-%d %H:%M:%S}"),
+        Column("action", "action"),
+        Column("outcome", "outcome"),
+        Column("case_id", "case"),
+        Column("role", "role"),
+        Column("actor", "actor", lambda actor: str(actor)[:21]),
+        Column("about", "about"),
+    ),
+)
 # Findings shown; a log replaced as a whole has one an entry.
 _SHOWN = 50
 
@@ -71,28 +85,24 @@ def verify(
         outside += read_checkpoints(folder / CHECKPOINTS_FILE)
         keys = keys or list(_folder_keys(folder))
         verdict = check(items, keys, outside)
-        notes = []
     else:
         env = environment()
         keys = keys or _own_keys(env)
         verdict = check(_stored(env), keys, [*outside, *env.audit_log.witnessed()])
-        notes = [
-            lock_line(env),
-            *(f"[yellow]{k} is no entry's key[/]" for k in env.audit_log.strangers()),
-        ]
-    _tell(verdict, keys, notes)
+        say(*lock_line(env.audit_log.locked, env.settings.audit.lock_days))
+        for key in env.audit_log.strangers():
+            say(f"{key} is not an entry's key", "note:")
+    _tell(verdict, keys)
 
 
-def _tell(verdict: Verdict, keys: list[PublicKey], notes: list[str]) -> None:
-    for note in notes:
-        say(note)
+def _tell(verdict: Verdict, keys: list[PublicKey]) -> None:
     for finding in verdict.findings[:_SHOWN]:
         say(str(finding))
     say(f"{verdict.entries} entries, {verdict.checkpoints} checkpoints; last hash {verdict.head}")
     if not keys:
         say(
-            "[yellow]checkpoints were not checked:[/] give the installation's public key with "
-            "--checkpoint-key"
+            "give the installation's public key with --checkpoint-key",
+            "checkpoints were not checked:",
         )
     elif verdict.entries:
         left = verdict.entries - verdict.vouched
@@ -125,7 +135,7 @@ def _own_keys(env: Environment) -> list[PublicKey]:
         keys = read_public_keys(env.store.get(object_key.SITE, object_key.INSTALLATION_KEYS))
     except NotFound:
         return []
-    say("[yellow]the public keys are the store's own:[/] give one you trust with --checkpoint-key")
+    warn("the public keys are the store's own:", "give one you trust with --checkpoint-key")
     return list(keys)
 
 
@@ -133,18 +143,18 @@ def _folder_keys(folder: Path) -> tuple[PublicKey, ...]:
     path = folder / KEYS_FILE
     if not path.exists():
         return ()
-    say("[yellow]the public keys are the export's own:[/] give one you trust with --checkpoint-key")
+    warn("the public keys are the export's own:", "give one you trust with --checkpoint-key")
     return read_public_keys(read_file(path))
 
 
-def lock_line(env: Environment) -> str:
-    """Whether the store locks entries."""
-    if env.audit_log.locked:
-        return f"object lock: on; entries cannot be deleted for {env.settings.audit.lock_days} days"
-    return (
-        "[yellow]object lock: not available here;[/] a deleted entry is found by the check, not "
-        "prevented"
-    )
+def lock_line(locked: bool | None, days: int) -> tuple[str, str]:
+    """Whether the store locks entries, None where it cannot be asked; a text and its label."""
+    if locked is None:
+        return "the object store cannot be asked", ""
+    if locked:
+        return f"object lock: on; entries cannot be deleted for {days} days", ""
+    found = "a deleted entry is found by the check, not prevented"
+    return found, "object lock: not available here;"
 
 
 @app.command("export")
@@ -181,10 +191,8 @@ def _readable(entries: list[StoredEntry]) -> list[Link]:
         try:
             links.append(read_link(stored.data or b""))
         except BadInput:
-            say(
-                f"[yellow]left out:[/] entry {stored.sequence} cannot be read; see encounter audit "
-                "verify"
-            )
+            told = f"entry {stored.sequence} cannot be read; see encounter audit verify"
+            warn("left out:", told)
     return links
 
 
@@ -192,7 +200,7 @@ def _readable(entries: list[StoredEntry]) -> list[Link]:
 def show(
     last: Annotated[int, typer.Option(min=1, help="How many entries.")] = 20,
     case: Annotated[str | None, typer.Option(help="Only this case's.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As lines of JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """The last entries."""
     entries = [
@@ -202,33 +210,15 @@ def show(
     ]
     if as_json:
         for found in entries[-last:]:
-            sys.stdout.write(canonical(found).decode() + "\n")
+            print_as_written(canonical(found).decode())
         return
-    table = Table(
-        "no",
-        "UTC",
-        "action",
-        "outcome",
-        Column("case", no_wrap=True),
-        "role",
-        "actor",
-        "about",
-        box=None,
-    )
-    for found in entries[-last:]:
-        entry = found.entry
-        about = entry.reason or ", ".join(entry.objects[:2]) or entry.policy
-        table.add_row(
-            str(entry.sequence),
-            f"{entry.recorded_utc:%m-%d %H:%M:%S}",
-            entry.action,
-            entry.outcome,
-            entry.case_id or "",
-            entry.role,
-            entry.actor[:21],
-            about,
-        )
-    console.print(table)
+    ENTRIES.table(_row(found) for found in entries[-last:])
+
+
+def _row(found: Link) -> dict[str, object]:
+    entry = found.entry
+    about = entry.reason or ", ".join(entry.objects[:2]) or entry.policy
+    return entry.model_dump() | {"about": about}
 
 
 @app.command("whoami")

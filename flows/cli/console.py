@@ -1,29 +1,90 @@
-"""What the commands print with."""
+"""What the commands print with. Text of users is printed as it is: nothing here reads markup.
+
+The only module that imports rich: a second one would bring its markup back (import-linter).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
 from data_contracts.errors import BadInput
 
-console = Console(highlight=False)
-_errors = Console(stderr=True, highlight=False)
+_Item = TypeVar("_Item")
+_out = Console(highlight=False, markup=False, emoji=False)
+# Progress, warnings and errors: standard output holds the answer alone.
+_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def say(text: str) -> None:
-    """A line for the user."""
-    console.print(text, markup=True, soft_wrap=True)
+def visible(text: str) -> str:
+    """The text with what a terminal would obey, and what cannot be encoded, written as escapes."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+
+
+def say(text: str, label: str = "") -> None:
+    """A line for the user on standard output, after a coloured label such as `note:`."""
+    _out.print(_line(text, label, "yellow"), soft_wrap=True)
+
+
+def warn(label: str, text: str) -> None:
+    """A line beside the answer, on standard error."""
+    _err.print(_line(text, label, "yellow"), soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """An error for the user, in one line."""
-    _errors.print(f"[bold red]error:[/] {text}", markup=True, soft_wrap=True)
+    _err.print(_line(text, "error:", "bold red"), soft_wrap=True)
+
+
+def _line(text: str, label: str, style: str) -> Text:
+    return Text.assemble((visible(label), style), " " if label else "", visible(text))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of texts. The first column names the row and is never broken."""
+    table = Table(box=None)
+    for number, heading in enumerate(headings):
+        table.add_column(Text(heading), no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    _out.print(table)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    print_as_written(json.dumps(value, indent=1))
+
+
+def print_as_written(text: str) -> None:
+    """A document for a file or another program: no line is broken, nothing is coloured."""
+    _out.out(visible(text.removesuffix("\n")), highlight=False)
+
+
+@contextmanager
+def working(text: str, kept: bool = False) -> Iterator[Callable[[str], None]]:
+    """A spinner with the time gone by; the callback changes its text. `kept`: it stays."""
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=_err, transient=not kept, refresh_per_second=4) as progress:
+        shown = progress.add_task(visible(text))
+        yield lambda now: progress.update(shown, description=visible(now))
+
+
+def counted(items: Iterable[_Item], text: str) -> Iterator[_Item]:
+    """The items, with a bar where a person watches."""
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
+    watched = _err.is_terminal
+    with Progress(*columns, console=_err, transient=True, disable=not watched) as progress:
+        yield from progress.track(items, description=visible(text))
 
 
 def read_file(path: Path) -> bytes:

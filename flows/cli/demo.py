@@ -16,23 +16,27 @@ from flows.cases.key_changes import ensure_demo_root, listed_keys
 from flows.cases.site_files import publish_site_file
 from flows.cases.throwaway import is_throwaway, papers
 from flows.cli import stack
-from flows.cli.cases import print_contacts, read_references, server_environment
 from flows.cli.console import say
 from flows.cli.ingest import load_folder
 from flows.cli.models import pull_defaults
+from flows.cli.request import read_references
+from flows.cli.server import server_environment
+from flows.cli.showing import print_contacts
 from flows.cli.stack import ui_address
 from flows.cli.waiting import wait_for
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.stages import publish
-from flows.stages.claim import last_run, read_claim
+from flows.stages.published import choose_run
 from tasks.artefacts.exports import REPORT
 from tasks.search.itinerary import read_itinerary
 
 SITE = stack.PROJECT / "demo"
 _BASIS = "demonstration on synthetic people"
+app = typer.Typer()
 
 
+@app.command("demo")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the decrypted report.")] = Path("out"),
     policy: Annotated[
@@ -66,9 +70,7 @@ def demo(
         raise BadInput("the Prefect server did not take the case; see encounter status")
     wait_for(started)
     case = open_case(case_id)
-    run = last_run(case.vault)
-    if run is None:
-        raise BadInput(f"the run ended without a result: {read_claim(case.vault)}")
+    run = choose_run(case.vault).run
     print_contacts(case.vault, run)
     folder = publish.fetch(case.vault, run, out / case_id)
     say(f"report  {(folder / REPORT).resolve()}")

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from data_contracts.time import now_utc
-from flows.cases import clock, expiry
-from flows.cases.attempt import attempt
-from flows.cases.ending_environment import ending_environment
-from flows.cases.expiry import Word
-from flows.cases.unfinished import unfinished_ends
 from flows.cli.console import say
-from flows.runtime.audit import audit
-from flows.runtime.environment import Environment
-from flows.runtime.prefect_api import use_server
+
+if TYPE_CHECKING:
+    from flows.runtime.environment import Environment
 
 
 def expire(
@@ -30,6 +23,14 @@ def expire(
     """Destroy the cases whose time has come, as purge-expired does every five minutes, and finish
     what was broken off. Says which cases failed, and at which step.
     """
+    from data_contracts.time import now_utc
+    from flows.cases import expiry
+    from flows.cases.attempt import attempt
+    from flows.cases.ending_environment import ending_environment
+    from flows.cases.expiry import Word
+    from flows.runtime.audit import audit
+    from flows.runtime.prefect_api import use_server
+
     env = ending_environment()
     use_server(env.settings)
     word = Word(despite_clock=despite_clock, despite_number=despite_number)
@@ -42,8 +43,10 @@ def expire(
     expiry.conclude(ended.done, (planned, ended))
 
 
-def tell_unfinished(env: Environment) -> None:
+def unfinished_lines(env: Environment) -> list[str]:
     """A line for each case whose end is not finished, and one where expired cases wait."""
+    from flows.cases import clock
+    from flows.cases.unfinished import unfinished_ends
+
     waits = clock.last_pass(env).waits
-    for line in (*([waits] if waits else []), *map(str, unfinished_ends(env))):
-        say(f"[yellow]not finished:[/] {escape(line)}")
+    return [*([waits] if waits else []), *map(str, unfinished_ends(env))]

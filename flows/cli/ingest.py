@@ -6,31 +6,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import track
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput
-from flows.cli.console import console, say
+from flows.cli.console import counted, say
 from flows.runtime.environment import environment
 from tasks.footage.ingest import plan_ingest
 
 
-def load_folder(folder: Path, quiet: bool = False) -> tuple[int, int]:
+def load_folder(folder: Path) -> tuple[int, int]:
     """Upload the segments of a folder that are not there yet; returns how many were uploaded and
     were there.
     """
     planned = plan_ingest(folder)
     for problem in planned.problems:
-        say(f"[yellow]left out:[/] {problem}")
+        say(problem, "left out:")
     if not planned.files:
         raise BadInput(
             f"{folder}: no segments named <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4 were found"
         )
     store = environment().store
     new = 0
-    for path, key in track(
-        planned.files, description="loading footage", console=console, disable=quiet, transient=True
-    ):
+    for path, key in counted(planned.files, "loading footage"):
         if (
             store.exists(object_key.FOOTAGE, key)
             and store.stat(object_key.FOOTAGE, key).size == path.stat().st_size
@@ -41,6 +38,10 @@ def load_folder(folder: Path, quiet: bool = False) -> tuple[int, int]:
     return new, len(planned.files) - new
 
 
+app = typer.Typer()
+
+
+@app.command("ingest")
 def ingest(
     folder: Annotated[
         Path, typer.Argument(help="Folder laid out <camera>/<day>/<hour>/<MM.SS>.mp4.")

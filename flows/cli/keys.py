@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
 
 from data_contracts import object_key
 from data_contracts.authorisation import TrustedKey
@@ -27,7 +26,9 @@ from flows.cases.key_changes import (
     with_added,
 )
 from flows.cases.site_files import publish_site_file
-from flows.cli.console import console, read_file, read_json, say, write_private, write_whole
+from flows.cli import master_keys
+from flows.cli.console import read_file, read_json, say, write_private, write_whole
+from flows.cli.listing import Column, Json, Listing
 from flows.runtime.environment import Environment, environment, trusted_keys
 from infra.settings import load_settings
 from tasks.consent.grant_token import generate_key, read_trusted_keys, revoked
@@ -48,6 +49,15 @@ app = typer.Typer(
 root_app = typer.Typer(help="The root of all trusted keys.", no_args_is_help=True)
 app.add_typer(root_app, name="root")
 site_app = typer.Typer(help="The site's camera file.", no_args_is_help=True)
+KEYS = Listing(
+    "keys list",
+    (
+        Column("key_id", "key", lambda key_id: str(key_id)[:12]),
+        Column("person", "person"),
+        Column("roles", "may sign", ", ".join),
+        Column("revoked_utc", "revoked"),
+    ),
+)
 
 
 @app.command("new")
@@ -223,12 +233,9 @@ def _publish(env: Environment, signed: SignedKeyList, out: Path | None) -> bool:
 
 
 @app.command("list")
-def show() -> None:
+def show(as_json: Json = False) -> None:
     """The keys that this site trusts."""
-    table = Table("key", "person", "may sign", "revoked")
-    for key in listed_keys(environment()):
-        table.add_row(key.key_id[:12], key.person, ", ".join(key.roles), str(key.revoked_utc or ""))
-    console.print(table)
+    KEYS.tell((vars(key) for key in listed_keys(environment())), as_json)
 
 
 @site_app.command("publish")
@@ -242,7 +249,9 @@ def publish_site(
     say(f"{len(site.cameras)} cameras published")
     for camera in site.cameras:
         if camera.homography is None:
-            say(
-                f"[yellow]{camera.camera_id} places no one:[/] "
-                f"{camera.calibration_fault or 'it has no homography'}"
-            )
+            why = camera.calibration_fault or "it has no homography"
+            say(why, f"{camera.camera_id} places no one:")
+
+
+app.command("master")(master_keys.show)
+app.command("rotate-master")(master_keys.rotate)

@@ -1,4 +1,8 @@
-"""`encounter`: the commands, and the one place where an error becomes a line for a person."""
+"""`encounter`: the commands, and the one place where an error becomes a line for a person.
+
+A command's module is imported when the command is asked for: help, keys and tokens do not wait for
+what a trace needs.
+"""
 
 from __future__ import annotations
 
@@ -6,55 +10,152 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from data_contracts.errors import EncounterError
-from flows.cli import (
-    audit,
-    camera,
-    cases,
-    demo,
-    ingest,
-    keys,
-    master_keys,
-    models,
-    receipts,
-    stack,
-    tokens,
-    viewer,
-)
-from flows.cli.console import fail
-from flows.runtime.audit import acting, this_user
+from flows.cli.console import fail, print_as_written
+from flows.cli.part import Part, parts_group
+from flows.runtime.acting import acting, this_user
 from infra.no_dumps import no_dumps
+
+
+def _case() -> typer.Typer:
+    from flows.cli.cases import app
+
+    return app
+
+
+def _camera() -> typer.Typer:
+    from flows.cli.camera import app
+
+    return app
+
+
+def _models() -> typer.Typer:
+    from flows.cli.models import app
+
+    return app
+
+
+def _keys() -> typer.Typer:
+    from flows.cli.keys import app
+
+    return app
+
+
+def _site() -> typer.Typer:
+    from flows.cli.keys import site_app
+
+    return site_app
+
+
+def _viewer() -> typer.Typer:
+    from flows.cli.viewer import app
+
+    return app
+
+
+def _audit() -> typer.Typer:
+    from flows.cli.audit import app
+
+    return app
+
+
+def _receipt() -> typer.Typer:
+    from flows.cli.receipts import app
+
+    return app
+
+
+def _consent() -> typer.Typer:
+    from flows.cli.tokens import consent_app
+
+    return consent_app
+
+
+def _approval() -> typer.Typer:
+    from flows.cli.tokens import approval_app
+
+    return approval_app
+
+
+def _demo() -> typer.Typer:
+    from flows.cli.demo import app
+
+    return app
+
+
+def _ingest() -> typer.Typer:
+    from flows.cli.ingest import app
+
+    return app
+
+
+def _up() -> typer.Typer:
+    from flows.cli.stack import up_app
+
+    return up_app
+
+
+def _down() -> typer.Typer:
+    from flows.cli.stack import down_app
+
+    return down_app
+
+
+def _status() -> typer.Typer:
+    from flows.cli.stack import status_app
+
+    return status_app
+
+
+PARTS = {
+    "demo": Part("Trace the demo case on this machine, from consent to report.", _demo),
+    "up": Part("Start the local stack on loopback.", _up),
+    "down": Part("Stop the local stack; the data stay.", _down),
+    "status": Part("What of the local stack is running.", _status),
+    "ingest": Part("Load footage into the object store.", _ingest),
+    "case": Part("Cases: file, list, show, run, fetch, close.", _case),
+    "camera": Part("Cameras: calibrate from clicked points, check calibrations.", _camera),
+    "models": Part("Neural models: get, list, check.", _models),
+    "keys": Part("Signing keys of the people who sign consents and approvals.", _keys),
+    "site": Part("The site's camera file.", _site),
+    "viewer": Part("The reports' page: who may open reports.", _viewer),
+    "audit": Part("The audit log: check, export, show.", _audit),
+    "receipt": Part("Receipts of deletions: verify, list, fetch.", _receipt),
+    "consent": Part("The subject's consent.", _consent),
+    "approval": Part("The health authority's approval.", _approval),
+}
 
 app = typer.Typer(
     name="encounter",
-    help=(
-        "Consented contact tracing from recorded CCTV: one subject, anonymous bystanders, "
-        "provable deletion."
-    ),
+    cls=parts_group(PARTS),
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("up")(stack.up)
-app.command("down")(stack.down)
-app.command("status")(stack.status)
-app.command("ingest")(ingest.ingest)
-app.add_typer(cases.app, name="case")
-app.add_typer(camera.app, name="camera")
-app.add_typer(models.app, name="models")
-keys.app.command("master")(master_keys.show)
-keys.app.command("rotate-master")(master_keys.rotate)
-app.add_typer(keys.app, name="keys")
-app.add_typer(keys.site_app, name="site")
-app.add_typer(viewer.app, name="viewer")
-app.add_typer(audit.app, name="audit")
-app.add_typer(receipts.app, name="receipt")
-app.add_typer(tokens.consent_app, name="consent")
-app.add_typer(tokens.approval_app, name="approval")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print_as_written(f"encounter {version('encounter')}")
+        raise typer.Exit
+
+
+@app.callback()
+def encounter(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Consented contact tracing from recorded CCTV: one subject, anonymous bystanders, provable
+    deletion.
+    """
 
 
 def main() -> None:
@@ -64,7 +165,7 @@ def main() -> None:
     no_dumps()
     try:
         with acting(this_user()):
-            app()
+            app(prog_name="encounter")
     except EncounterError as error:
         fail(str(error))
         sys.exit(1)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import typer
-from rich.table import Table
 
 from flows.cases.rotate_master import Rotation, holdings, rotate_master
-from flows.cli.console import console, say
+from flows.cli.console import say, warn
+from flows.cli.listing import Column, Json, Listing
 from flows.runtime.environment import environment
 
+MASTER_KEYS = Listing(
+    "keys master",
+    (
+        Column("key_id", "master key", lambda key_id: str(key_id)[:32]),
+        Column("state", "state"),
+        Column("cases", "cases"),
+    ),
+)
 
-def show() -> None:
+
+def show(as_json: Json = False) -> None:
     """The master keys of this installation and how many cases lie under each."""
     env = environment()
     found = holdings(env.cases)
-    table = Table("master key", "", "cases")
+    rows = []
     for number, key in enumerate(env.cases.keys.read()):
-        role = "wraps" if number == 0 else "old, being rotated away"
-        table.add_row(key.key_id, role, str(found.cases.pop(key.key_id, 0)))
+        state = "wraps" if number == 0 else "old, being rotated away"
+        cases = found.cases.pop(key.key_id, 0)
+        rows.append({"key_id": key.key_id, "state": state, "cases": cases})
     for key_id, cases in sorted(found.cases.items()):
-        table.add_row(key_id[:32], "not here", str(cases))
-    console.print(table)
+        rows.append({"key_id": key_id, "state": "not here", "cases": cases})
+    MASTER_KEYS.tell(rows, as_json)
     _tell_unreadable(found.unreadable)
 
 
@@ -44,10 +54,11 @@ def rotate() -> None:
 
 def _tell_unreadable(cases: tuple[str, ...]) -> None:
     if cases:
-        say(
+        warn(
+            "damaged:",
             f"the key record of {len(cases)} cases is damaged ({', '.join(cases[:5])}): restore "
             "case-key.json from a backup, or end them with `encounter case purge`, then run "
-            "`encounter keys rotate-master` again"
+            "`encounter keys rotate-master` again",
         )
 
 

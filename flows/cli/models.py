@@ -6,18 +6,34 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 
 from data_contracts.errors import ModelUnavailable
-from flows.cli.console import console, say
+from flows.cli.console import say, working
+from flows.cli.listing import Column, Json, Listing
 from flows.runtime.environment import model_settings
 from infra.settings import load_settings
-from models.convert.osnet import export_osnet
 from models.files import pull as pulling
-from models.registry import PACKS
 
 app = typer.Typer(help="Neural models: get, list, check.", no_args_is_help=True)
+MODELS = Listing(
+    "models list",
+    (
+        Column("name", "name"),
+        Column("role", "role"),
+        Column("licence", "licence"),
+        Column("commercial_use", "commercial use"),
+        Column("default", "default", lambda default: "yes" if default else ""),
+    ),
+)
+CHECKED = Listing(
+    "models check",
+    (
+        Column("name", "name"),
+        Column("state", "state"),
+        Column("sha256", "digest", lambda digest: (digest or "")[:16]),
+        Column("default"),
+    ),
+)
 
 
 def pull_defaults(
@@ -27,13 +43,8 @@ def pull_defaults(
     ModelUnavailable.
     """
     cache = model_settings(load_settings()).cache
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True
-    ) as progress:
-        shown = progress.add_task("checking models")
-        pulling.pull(
-            names, cache, local, offline, lambda text: progress.update(shown, description=text)
-        )
+    with working("checking models") as tell:
+        pulling.pull(names, cache, local, offline, tell)
 
 
 @app.command("pull")
@@ -52,28 +63,17 @@ def pull(
 
 
 @app.command("list")
-def show() -> None:
+def show(as_json: Json = False) -> None:
     """The models of the manifest: role, licence, default or not."""
-    table = Table("name", "role", "licence", "commercial use", "default")
-    for name, row in pulling.list_models().items():
-        table.add_row(
-            name,
-            row.role,
-            row.licence,
-            "yes" if row.commercial_use else "no",
-            "yes" if row.default else "",
-        )
-    console.print(table)
+    found = pulling.list_models()
+    MODELS.tell((row.model_dump() | {"name": name} for name, row in found.items()), as_json)
 
 
 @app.command("check")
-def check() -> None:
+def check(as_json: Json = False) -> None:
     """Check the digests of the cached models; exit status 1 where a default is missing or wrong."""
     rows = pulling.check(model_settings(load_settings()).cache)
-    table = Table("name", "state", "digest")
-    for row in rows:
-        table.add_row(row.name, row.state, (row.sha256 or "")[:16])
-    console.print(table)
+    CHECKED.tell((vars(row) for row in rows), as_json)
     bad = [row.name for row in rows if row.default and row.state != "ok"]
     if bad:
         raise ModelUnavailable(f"missing or wrong: {', '.join(bad)}; run: encounter models pull")
@@ -91,6 +91,9 @@ def export(
     """Write a torchreid OSNet checkpoint as ONNX, for models.appearance. Needs torch and
     torchreid.
     """
+    from models.convert.osnet import export_osnet
+    from models.registry import PACKS
+
     folder = model_settings(load_settings()).cache.expanduser() / PACKS
     name, path = export_osnet(checkpoint.expanduser(), out, folder)
     say(

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput, KeyMissing, NotFound
 from data_contracts.signature import PublicKey
-from flows.cases.receipts import own_receipt
-from flows.cli.console import console, read_file, say, write_private
+from flows.cli.console import print_as_written, read_file, say, warn, write_private
+from flows.cli.listing import Column, Json, Listing
 from flows.runtime.environment import environment
 from infra.settings import load_settings
 from infra.signing import load_signing_key
@@ -22,6 +20,14 @@ from tasks.ending.notice import receipt_notice
 from tasks.ending.receipt import receipt_lines, verify_receipt
 
 app = typer.Typer(help="Receipts of deletions: verify, list, fetch.", no_args_is_help=True)
+RECEIPTS = Listing(
+    "receipt list",
+    (
+        Column("case", "case"),
+        Column("receipt", "receipt"),
+        Column("stored_utc", "stored (UTC)"),
+    ),
+)
 
 
 @app.command("verify")
@@ -40,10 +46,10 @@ def verify(
     keys = read_public_keys(read_file(key)) if key else (_own_key(),)
     receipt = verify_receipt(read_file(file).decode(errors="replace"), keys)
     if notice:
-        console.print(receipt_notice(receipt), markup=False, soft_wrap=True)
+        print_as_written(receipt_notice(receipt))
         return
     for line in receipt_lines(receipt):
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
     say("the signature is right: nothing of this receipt was changed")
 
 
@@ -62,26 +68,23 @@ def show_key() -> None:
     """Print this installation's public key, to be kept by those who check receipts and audit
     checkpoints.
     """
-    console.print(_own_key().model_dump_json(indent=1), markup=False, soft_wrap=True)
+    print_as_written(_own_key().model_dump_json(indent=1))
 
 
 @app.command("list")
-def show() -> None:
+def show(as_json: Json = False) -> None:
     """All receipts in the audit bucket; what lies there and was not signed here is told apart."""
-    table = Table(
-        Column("case", no_wrap=True), Column("receipt", no_wrap=True), "stored (UTC)", box=None
-    )
+    from flows.cases.receipts import own_receipt
+
     env = environment()
-    strangers = []
+    rows = []
     for item in env.store.list(object_key.AUDIT, object_key.receipts()):
         if env.audit_log.key is not None and own_receipt(env, item.key) is None:
-            strangers.append(item.key)
+            warn("not a receipt of this home's key:", item.key)
             continue
         case_id, _, name = item.key.removeprefix(object_key.receipts()).partition("/")
-        table.add_row(escape(case_id), escape(name), f"{item.last_modified:%Y-%m-%d %H:%M}")
-    console.print(table)
-    for key in strangers:
-        console.print(f"not a receipt of this home's key: {key}", markup=False, soft_wrap=True)
+        rows.append({"case": case_id, "receipt": name, "stored_utc": item.last_modified})
+    RECEIPTS.tell(rows, as_json)
 
 
 @app.command("fetch")

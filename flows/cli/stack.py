@@ -6,17 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from data_contracts.errors import EncounterError
-from flows.cases.ending_environment import ending_environment
 from flows.cli.audit import lock_line
-from flows.cli.console import console, say
-from flows.cli.expire import tell_unfinished
-from flows.programs import prefect_server, worker
+from flows.cli.console import print_json, say, working
+from flows.cli.listing import Column, Json, Listing
 from flows.runtime.prefect_api import use_server
-from flows.viewer import server as viewer
-from flows.viewer.accounts import Accounts
 from infra.key_source import ensure_master_keys
 from infra.local import stack as local
 from infra.local.prefect_server import prefect_command
@@ -25,31 +20,36 @@ from infra.signing import ensure_signing_key, publish_public_key
 from infra.stack_record import read_record
 from infra.store import ObjectStore
 
-PROJECT = Path(__file__).resolve().parents[2]
-PROGRAMS = local.Programs(
-    prefect=prefect_server.command, worker=worker.command, viewer=viewer.command
+up_app = typer.Typer()
+down_app = typer.Typer()
+status_app = typer.Typer()
+PROCESSES = Listing(
+    "status",
+    (
+        Column("part", "part"),
+        Column("running", "state", lambda runs: "running" if runs else "stopped"),
+        Column("where", "where"),
+    ),
 )
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def start(data: Path | None = None) -> Settings:
     """Start what is not running: object store, Prefect server, worker; buckets, master key and
     deployments with them.
     """
+    from flows.cli.programs import PROGRAMS
+
     settings = load_settings()
     settings.paths.make()
     ensure_master_keys(settings)
-    with console.status("starting the local stack") as status:
-        info = local.up(
-            settings,
-            data_dir=data,
-            on_progress=lambda text: status.update(text),
-            programs=PROGRAMS,
-        )
+    with working("starting the local stack") as tell:
+        info = local.up(settings, data_dir=data, on_progress=tell, programs=PROGRAMS)
         settings = info.settings
         store = ObjectStore(settings.s3)
         store.ensure_buckets()
         publish_public_key(store, ensure_signing_key(settings))
-        status.update("registering the deployments")
+        tell("registering the deployments")
         register(settings)
     use_server(settings)
     return settings
@@ -60,6 +60,7 @@ def register(settings: Settings) -> None:
     prefect_command(settings, "deploy", "--all", cwd=PROJECT)
 
 
+@up_app.command("up")
 def up(
     data: Annotated[
         Path | None,
@@ -69,6 +70,7 @@ def up(
     """Start the local stack on loopback: S3 server, Prefect server and a worker. A second call
     finds them running.
     """
+
     settings = start(data)
     say(
         f"object store  http://{settings.s3.endpoint}  (credentials: "
@@ -80,6 +82,8 @@ def up(
 
 def accounts_line(settings: Settings) -> str:
     """Who may open reports, or how to let the first one."""
+    from flows.viewer.accounts import Accounts
+
     names = Accounts(settings.paths.viewer_accounts_file).names()
     return f"accounts: {', '.join(names)}" if names else "encounter viewer account add NAME"
 
@@ -97,25 +101,45 @@ def login_hint(settings: Settings) -> str:
     return "login: your server's"
 
 
+@down_app.command("down")
 def down() -> None:
     """Stop the local stack; the data stay."""
     settings = load_settings()
-    with console.status("stopping the local stack"):
+    with working("stopping the local stack"):
         local.down(settings)
     say("stopped")
 
 
-def status() -> None:
+@status_app.command("status")
+def status(as_json: Json = False) -> None:
     """What of the local stack is running, whether the store locks the audit log, and which cases'
     end is not finished.
     """
-    table = Table("part", "state", "where")
-    for row in local.status(load_settings()):
-        table.add_row(row.name, "running" if row.running else "stopped", row.address or "")
-    console.print(table)
+    rows = [
+        {"part": row.name, "running": row.running, "where": row.address}
+        for row in local.status(load_settings())
+    ]
+    locked, unfinished = _of_the_store()
+    if as_json:
+        told = {"audit_log_locked": locked, "unfinished_ends": unfinished}
+        print_json({"parts": PROCESSES.records(rows), **told})
+        return
+    PROCESSES.table(rows)
+    text, label = lock_line(locked, load_settings().audit.lock_days)
+    say(text, f"audit log: {label}".rstrip())
+    for line in unfinished:
+        say(line, "not finished:")
+
+
+def _of_the_store() -> tuple[bool | None, list[str]]:
+    """Whether the store locks the audit log, None where it cannot be asked; and what of the cases'
+    ends is not finished.
+    """
+    from flows.cases.ending_environment import ending_environment
+    from flows.cli.expire import unfinished_lines
+
     try:
         env = ending_environment()
-        say(f"audit log: {lock_line(env)}")
-        tell_unfinished(env)
+        return env.audit_log.locked, unfinished_lines(env)
     except EncounterError:
-        say("audit log: the object store cannot be asked")
+        return None, []

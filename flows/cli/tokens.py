@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,21 +13,16 @@ from data_contracts.authorisation import Binding, Evidence
 from data_contracts.camera import read_site
 from data_contracts.errors import BadInput, KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
-from flows.cases.ending_environment import ending_environment
-from flows.cases.signing import GrantDraft, sign_draft
-from flows.cases.withdraw import withdraw_case
-from flows.cli.cases import read_references
 from flows.cli.console import read_file, read_json, read_text, say, write_private
-from flows.cli.ending import tell
-from flows.runtime.audit import audit
-from flows.runtime.environment import environment, site, trusted_keys
-from flows.runtime.open_case import open_case
-from flows.runtime.prefect_api import use_server
+from flows.cli.ending import Yes, end_case, tell
+from flows.cli.request import read_references
 from infra.settings import load_settings
 from tasks.consent.binding import bind
-from tasks.consent.consent_receipt import Controller, consent_receipt
 from tasks.consent.evidence import form_evidence, sign_as_subject
 from tasks.search.itinerary import read_itinerary
+
+if TYPE_CHECKING:
+    from flows.cases.signing import GrantDraft
 
 
 class ScopeName(StrEnum):
@@ -88,6 +83,9 @@ def _sign(draft: GrantDraft, key: Path, site_file: Path | None, out: Path) -> No
     """Check against what this machine can ask (the store's cameras and trusted keys, the settings),
     sign and write.
     """
+    from flows.cases.signing import sign_draft
+    from flows.runtime.environment import environment, site, trusted_keys
+
     cameras = read_site(read_file(site_file), site_file.name) if site_file else None
     trusted = None
     try:
@@ -95,7 +93,7 @@ def _sign(draft: GrantDraft, key: Path, site_file: Path | None, out: Path) -> No
         cameras = cameras or site(env)
         trusted = trusted_keys(env)
     except (StoreError, KeyMissing, BadInput) as error:
-        say(f"not all could be checked here ({error})")
+        say(str(error), "not all could be checked here:")
     token = sign_draft(draft, read_json(key), now_utc(), load_settings().grants, cameras, trusted)
     write_private(out, token.encode())
     say(
@@ -132,6 +130,8 @@ def sign_consent(
     which pictures and itinerary.
     """
     binding = _bound(itinerary, reference, onset, sample)
+    from flows.cases.signing import GrantDraft
+
     draft = GrantDraft(
         role="consent",
         case_id=case,
@@ -189,6 +189,8 @@ def sign_approval(
     """
     most = load_settings().grants
     asked = {"cameras": max_cameras or most.cameras, "runs": max_runs or most.runs}
+    from flows.cases.signing import GrantDraft
+
     draft = GrantDraft(
         role="approval",
         case_id=case,
@@ -215,6 +217,11 @@ def receipt(
     out: Annotated[Path, typer.Option(help="File for the receipt (JSON-LD).")],
 ) -> None:
     """The subject's receipt of their consent: what was agreed to, and how to withdraw."""
+    from flows.runtime.audit import audit
+    from flows.runtime.environment import environment
+    from flows.runtime.open_case import open_case
+    from tasks.consent.consent_receipt import Controller, consent_receipt
+
     env = environment()
     consent = open_case(case, env).authorised.consent
     who = Controller(name=controller, address=address, jurisdiction=jurisdiction, contact=contact)
@@ -225,8 +232,18 @@ def receipt(
 
 
 @consent_app.command("withdraw")
-def withdraw(case: Annotated[str, typer.Argument(help="Case id.")]) -> None:
-    """Withdraw consent: running work stops at its next step, and the case is destroyed."""
+def withdraw(case: Annotated[str, typer.Argument(help="Case id.")], yes: Yes = False) -> None:
+    """Withdraw consent: running work stops at its next step, and the case is destroyed. Without
+    --yes: what would go.
+    """
+    from flows.cases.ending_environment import ending_environment
+    from flows.cases.withdraw import withdraw_case
+    from flows.runtime.prefect_api import use_server
+    from tasks.ending.purge import WITHDRAWN
+
+    if not yes:
+        end_case(case, WITHDRAWN, yes=False)
+        return
     env = ending_environment()
     use_server(env.settings)
     tell(withdraw_case(env, case))

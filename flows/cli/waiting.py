@@ -6,10 +6,8 @@ import time
 from typing import Any
 from uuid import UUID
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from data_contracts.errors import EncounterError
-from flows.cli.console import console
+from flows.cli.console import working
 from flows.runtime.prefect_api import client
 
 # The server answers on the cores that the models work on.
@@ -21,19 +19,17 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
     `limit_s`.
     """
     ends = time.monotonic() + limit_s
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with client() as api, Progress(*columns, console=console, refresh_per_second=4) as progress:
-        shown = progress.add_task("waiting for the worker")
+    with client() as api, working("waiting for the worker", kept=True) as tell:
         while time.monotonic() < ends:
             run = _read(api, flow_run_id)
             if run.state is not None and run.state.is_final():
-                progress.update(shown, description=f"{run.state.name.lower()}")
+                tell(run.state.name.lower())
                 if run.state.is_completed():
                     return
                 raise EncounterError(
                     f"the run ended as {run.state.name}: {first_line(run.state.message)}"
                 )
-            progress.update(shown, description=_stage(api, flow_run_id) or "waiting for the worker")
+            tell(_stage(api, flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
 

@@ -7,68 +7,24 @@ must not be done then. Only the destruction of a case's key goes on without: see
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from data_contracts import object_key
-from data_contracts.audit import Action, ActorRole, AuditEvent, Link, Outcome
+from data_contracts.audit import Action, AuditEvent, Link, Outcome
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.errors import EncounterError, NotAuthorised, StoreError
+from flows.runtime.acting import Acting, who_acts_now
 from flows.runtime.environment import Environment
-from flows.runtime.results import digest
 from infra.case_store import PAPER_BYTES
 from infra.signing import InstallationKey
 from tasks.consent.grant_token import claimed_id
 
-
-class Acting(NamedTuple):
-    """Who acts in this process or request. `name` is made a pseudonym before it is written, except
-    a service's.
-    """
-
-    kind: Literal["user", "account", "service"]
-    name: str
-    role: ActorRole
-    # Asks the same again and again by schedule: the same refusal is written once a day.
-    repeats: bool = False
-
-
-_UNSAID = Acting("service", "encounter", "service")
 _signed: dict[str, tuple[str, ...]] = {}
 _KEY_ID = re.compile(r"^[A-Za-z0-9_-]{43}\Z")
-_acting: ContextVar[Acting] = ContextVar("acting", default=_UNSAID)
-
-
-@contextmanager
-def acting(who: Acting) -> Iterator[None]:
-    """Entries written inside are this actor's."""
-    before = _acting.set(who)
-    try:
-        yield
-    finally:
-        _acting.reset(before)
-
-
-def service(name: str, repeats: bool = False) -> Acting:
-    """A flow or a background pass."""
-    return Acting("service", name, "service", repeats)
-
-
-def this_user(role: ActorRole = "operator") -> Acting:
-    """The account of the operating system that runs this process; not what the environment
-    claims.
-    """
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = str(os.getuid())
-    return Acting("user", name, role)
 
 
 def pseudonym(who: Acting, key: InstallationKey | None) -> str:
@@ -80,7 +36,7 @@ def pseudonym(who: Acting, key: InstallationKey | None) -> str:
 
 def who_acts(env: Environment) -> str:
     """The present actor as it stands in the log."""
-    return pseudonym(_acting.get(), env.audit_log.key)
+    return pseudonym(who_acts_now(), env.audit_log.key)
 
 
 def audit(
@@ -99,7 +55,7 @@ def audit(
     From `case` come its grounds: purpose, legal basis, period, scopes, cameras, papers and who
     signed them.
     """
-    who = _acting.get()
+    who = who_acts_now()
     given: dict[str, Any] = {
         "actor": pseudonym(who, env.audit_log.key),
         "role": who.role,
@@ -190,6 +146,8 @@ def failures_written(env: Environment, case_id: str) -> Iterator[None]:
 
 def audit_daily(env: Environment, action: Action, **fields: Any) -> None:
     """`audit`, but the same entry once a day: for what a scheduled pass meets again and again."""
+    from flows.runtime.results import digest
+
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     mark = object_key.audit_mark(digest(action=action, day=day, **fields))
     if not env.store.exists(object_key.AUDIT, mark):
@@ -198,7 +156,7 @@ def audit_daily(env: Environment, action: Action, **fields: Any) -> None:
 
 
 def _write_refusal(env: Environment, case_id: str | None, refusal: NotAuthorised) -> None:
-    write = audit_daily if _acting.get().repeats else audit
+    write = audit_daily if who_acts_now().repeats else audit
     reason = one_line(str(refusal), 240)
     try:
         write(env, "refuse", case_id=case_id, outcome="refused", reason=reason)

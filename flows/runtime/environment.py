@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from data_contracts import object_key
 from data_contracts.authorisation import TrustedKeys
@@ -16,10 +17,10 @@ from infra.key_source import load_master_keys
 from infra.settings import Settings, load_settings
 from infra.store import ObjectStore
 from infra.token_list import TokenList
-from models.interface import FaceScores, PersonScores
-from models.registry import Models, ModelSettings
-from models.registry import detector_scores as scores_of_models
-from models.registry import load as load_models
+
+if TYPE_CHECKING:
+    from models.interface import FaceScores, PersonScores
+    from models.registry import Models, ModelSettings
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,21 @@ def _read_site(store: ObjectStore, _etag: str) -> Site:
 
 def models(env: Environment) -> Models:
     """The models of this process, loaded once. Raises ModelUnavailable with what to do."""
-    return load_models(model_settings(env.settings))
+    from models.registry import load
+
+    return load(model_settings(env.settings))
 
 
 def detector_scores(env: Environment) -> tuple[PersonScores, FaceScores]:
     """What the scores of the chosen detectors are worth; loads no network."""
-    return scores_of_models(model_settings(env.settings))
+    from models.registry import detector_scores as of_models
+
+    return of_models(model_settings(env.settings))
 
 
 def model_settings(settings: Settings) -> ModelSettings:
     """The part of the settings that the models layer reads."""
+    from models.registry import ModelSettings
+
     given = settings.models.model_dump(exclude_none=True, exclude={"dir"})
     return ModelSettings(**given, **({"cache": settings.models.dir} if settings.models.dir else {}))

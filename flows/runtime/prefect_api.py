@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +52,20 @@ def _deployment_id(api: Any, name: str) -> UUID:
         ) from error
 
 
+@contextmanager
+def _asking() -> Iterator[None]:
+    """A server that does not answer is a StackError. RuntimeError: Prefect, where the answer is
+    not that of a Prefect server.
+    """
+    try:
+        yield
+    except (httpx.TransportError, OSError, RuntimeError) as error:
+        raise StackError(
+            f"the Prefect server cannot be asked ({type(error).__name__}): encounter status shows "
+            "what runs, encounter up starts what does not"
+        ) from error
+
+
 def start_trace(case_id: str, attempt: int = 0, again: bool = False) -> UUID:
     """Start trace-case for a case; the case id (and attempt) is the idempotency key, so asking
     twice starts one run.
@@ -90,11 +106,11 @@ def _start(deployment: str, parameters: dict[str, Any], case_id: str, **options:
 
 
 def runs_of(case_id: str) -> list[Any]:
-    """All trace runs of a case, newest first."""
+    """All trace runs of a case, newest first. Raises StackError where the server is down."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
     from prefect.client.schemas.sorting import FlowRunSort
 
-    with client() as api:
+    with _asking(), client() as api:
         return api.read_flow_runs(
             flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"case:{case_id}"])),
             sort=FlowRunSort.START_TIME_DESC,
@@ -103,8 +119,8 @@ def runs_of(case_id: str) -> list[Any]:
 
 
 def read_run(flow_run_id: UUID | str) -> Any:
-    """One flow run."""
-    with client() as api:
+    """One flow run. Raises StackError where the server cannot be asked."""
+    with _asking(), client() as api:
         return api.read_flow_run(UUID(str(flow_run_id)))
 
 

@@ -27,6 +27,7 @@ from data_contracts.errors import BadInput
 from data_contracts.record import Record
 from data_contracts.run import Run, StageResult, TableRef, table_ref
 from data_contracts.tables.contracts import SEGMENT_REPORTS
+from data_contracts.tables.parquet import table_to_bytes
 from data_contracts.tables.table import TableContract
 from data_contracts.tables.validate import validate
 from flows.runtime.environment import Environment, environment, models
@@ -34,7 +35,7 @@ from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.results import digest, load, store_result, stored, table_key
 from flows.runtime.stats import write_stat
 from flows.runtime.still_allowed import StillAllowed, looking_only_while
-from infra.case_store import CaseVault, table_to_bytes
+from infra.case_store import CaseVault
 from models.registry import Models
 
 S = TypeVar("S", bound=Record)

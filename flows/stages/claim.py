@@ -40,12 +40,6 @@ def read_claim(vault: CaseVault) -> Claim | None:
     return Claim.stored(vault.get(key, PAPER_BYTES), key) if vault.exists(key) else None
 
 
-def last_run(vault: CaseVault) -> Run | None:
-    """The case's last finished run, or None."""
-    claim = read_claim(vault)
-    return _run(vault.case_id, claim) if claim is not None and claim.state == "published" else None
-
-
 def begin(case_id: str, flow_run_id: str, again: bool = False) -> Run | None:
     """Authorise and claim a case. None where another run has it or has finished it (unless
     `again`).
@@ -141,9 +135,10 @@ def next_run(before: Run, policy: str) -> Run:
     return run
 
 
-def mark_published(vault: CaseVault, run: Run) -> None:
-    """Close the claim: its run's artefacts are whole."""
+def close_claim(vault: CaseVault, run: Run) -> None:
+    """The run is published: its claim is closed. Another run's claim is left alone: an assessment
+    under another policy ends while a new trace works.
+    """
     claim = read_claim(vault)
-    if claim is not None:
-        done = {"state": "published", "run_id": run.run_id, "salt": run.salt, "policy": run.policy}
-        _write(vault, claim.model_copy(update=done))
+    if claim is not None and claim.run_id == run.run_id:
+        _write(vault, claim.model_copy(update={"state": "published"}))

@@ -24,7 +24,8 @@ from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.results import load
 from flows.runtime.stats import read_stats
-from flows.stages.claim import last_run, mark_published
+from flows.stages.claim import close_claim
+from flows.stages.published import choose_run, put_published
 from infra.case_store import PAPER_BYTES, CaseVault
 from infra.local.traces import remember_fetched
 from tasks.artefacts.exports import PICTURES, make_exports
@@ -94,7 +95,8 @@ def publish(run: Run, result: Outcome) -> None:
         counts=result.counts(),
     )
     case.vault.put(manifest_key(run), manifest.model_dump_json(indent=1).encode())
-    mark_published(case.vault, run)
+    put_published(case.vault, run, manifest.policy)
+    close_claim(case.vault, run)
 
 
 def run_tables(case: OpenCase, result: Outcome) -> RunTables:
@@ -190,12 +192,9 @@ def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
 
 
 def load_published(case_id: str) -> Outcome:
-    """References of the case's last finished run. Raises BadInput where there is none."""
+    """References of the case's last published run. Raises NotFound where there is none."""
     case = open_case(case_id)
-    run = last_run(case.vault)
-    if run is None:
-        raise BadInput(f"case {case_id} has no finished run yet: encounter case show {case_id}")
-    return load_manifest(case.vault, run).result
+    return load_manifest(case.vault, choose_run(case.vault).run).result
 
 
 def segments_of(vault: CaseVault, result: Outcome) -> pd.DataFrame:

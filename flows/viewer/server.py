@@ -21,11 +21,12 @@ from urllib.parse import urlsplit
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, NotFound, StoreError
-from flows.runtime.audit import Acting, acting, audit
+from flows.runtime.acting import Acting, acting
+from flows.runtime.audit import audit
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
-from flows.stages.claim import last_run
 from flows.stages.publish import load_manifest
+from flows.stages.published import choose_run
 from flows.viewer.accounts import DEVICE_DAYS, Accounts
 from flows.viewer.attempts import Attempts
 from flows.viewer.connection import ANSWER_S, HEAD_S, InTime, Server
@@ -99,10 +100,7 @@ def read_artefact(path: str) -> tuple[bytes, str]:
         raise NotFound(f"expected /CASE/runs/RUN/{REPORT}")
     case_id, _, run_id, name = parts
     case = open_case(case_id)
-    last = last_run(case.vault)
-    if last is None:
-        raise NotFound(f"case {case_id} has no finished run yet")
-    run = last.model_copy(update={"run_id": run_id})
+    run = choose_run(case.vault, run_id).run
     if name not in {artefact.name for artefact in load_manifest(case.vault, run).artefacts}:
         raise NotFound(f"run {run_id} has no artefact of that name")
     kind = media_type(name)

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from data_contracts.camera import Camera
 from data_contracts.errors import BadInput
 from tasks.calibration.clicks import LEAST_POINTS, Clicks, check
-from tasks.calibration.fit import GAIN, POSITION_SD_M, Fit, fit_model
+from tasks.calibration.fit import GAIN, Fit, fit_model
 from tasks.calibration.pinhole import FreePlane, Lens, Pinhole
+from tasks.calibration.record_check import POSITION_SD_M
 from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M
 from tasks.ground.projection import focal_of
 

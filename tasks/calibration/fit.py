@@ -15,15 +15,13 @@ from scipy.stats import chi2
 
 from tasks.calibration.clicks import Clicks
 from tasks.calibration.pinhole import FreePlane, Lens, Pinhole, through
+from tasks.calibration.record_check import POSITION_SD_M
 
 Array = NDArray[np.float64]
 
 _PASS = 0.999
 # One unknown more must lower the sum of squares by this: the same level for one degree of freedom.
 GAIN = float(chi2.ppf(_PASS, 1))
-# How well a camera's position or height is measured, m: a tape to a camera under a ceiling. An
-# assumption.
-POSITION_SD_M = 0.1
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,12 @@ from flows.cases.filing import Papers, store_case
 from flows.cases.site_files import publish_site_file
 from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
-from flows.runtime.audit import Acting, acting, audit, failures_written, refusals_written, service
+from flows.runtime.acting import Acting, acting, service
+from flows.runtime.audit import audit, failures_written, refusals_written
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.stages import claim, publish
-from flows.stages.claim import Claim
+from flows.stages.published import put_published
 from flows.viewer import server
 from infra.audit_log import AuditLog
 from infra.dask_map import _Attempt
@@ -119,15 +120,7 @@ def finished(env: Environment, signed: Papers) -> Run:
         result=result,
     )
     vault.put(publish.manifest_key(run), manifest.model_dump_json().encode())
-    claim = Claim(
-        run_id=run.run_id,
-        salt="00",
-        policy="demo-short",
-        flow_run_id="",
-        state="published",
-        started_utc=signed.request.filed_utc,
-    )
-    vault.put(object_key.claim(case_id), claim.model_dump_json().encode())
+    put_published(vault, run, manifest.policy)
     return run
 
 

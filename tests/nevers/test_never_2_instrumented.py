@@ -29,7 +29,7 @@ from data_contracts.policy import SearchSettings
 from data_contracts.run import SegmentJob
 from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
-from flows.cli.cases import read_references
+from flows.cli.request import read_references
 from flows.runtime import fan_out
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case

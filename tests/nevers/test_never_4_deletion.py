@@ -68,7 +68,7 @@ def test_the_plan_counts_and_changes_nothing(env: Environment) -> None:
     assert shown.exit_code == 0
     for line in (
         "1 versions of the wrapped key",
-        "7 versions of encrypted objects",
+        "8 versions of encrypted objects",
         "1 incomplete multipart uploads",
     ):
         assert line in shown.stdout
@@ -85,7 +85,7 @@ def test_everything_goes_and_the_receipt_says_so(env: Environment) -> None:
     with pytest.raises(KeyMissing):
         vault.get(object_key.request(vault.case_id))
     assert receipt.destroyed["key_versions"] == 1
-    assert receipt.destroyed["object_versions"] == 7
+    assert receipt.destroyed["object_versions"] == 8
     assert receipt.destroyed["uploads"] == 1
     assert receipt.facts.reference_pictures == receipt.facts.claims == 1
     token = env.store.get(object_key.AUDIT, receipt.key).decode()
@@ -168,7 +168,7 @@ def test_sigkilled_it_finishes(env: Environment) -> None:
     assert env.store.exists(object_key.CASES, object_key.purge_journal(case_id))
     receipt = destroy_case(case_id, "again", env)
     assert receipt.passes == 2
-    assert receipt.found["object_versions"] == 7
+    assert receipt.found["object_versions"] == 8
     assert nothing_of(env.store, case_id)
     assert receipts_of(env, case_id) == [receipt.key]
 
@@ -375,7 +375,7 @@ def test_the_subject_is_told_what_happened(env: Environment) -> None:
     told = CliRunner().invoke(app, ["case", "notice", receipt.case_id]).stdout
     for line in (
         "1 reference pictures, 1 stated visits",
-        "6 versions of encrypted objects",
+        "7 versions of encrypted objects",
         "- searched by: face",
     ):
         assert line in told

@@ -18,12 +18,12 @@ from flows.cases import deletion_steps
 from flows.cases.filing import Papers, file_case
 from flows.cases.throwaway import papers
 from flows.cli import stack as stack_command
-from flows.cli.cases import read_references
+from flows.cli.request import read_references
 from flows.cli.waiting import wait_for
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import use_server
-from flows.stages.claim import last_run
+from flows.stages.published import last_run
 from infra.case_store import CaseVault
 from infra.local.stack import StackInfo
 from tasks.search.itinerary import read_itinerary

@@ -107,7 +107,10 @@ def test_the_command_withdraws_and_knows_what_there_is(
     papers = new_papers()
     assert file_case(site, papers) is not None
     case_id = papers.request.case_id
-    assert CliRunner().invoke(app, ["consent", "withdraw", case_id]).exit_code == 0
+    asked = CliRunner().invoke(app, ["consent", "withdraw", case_id])
+    assert "nothing was changed; repeat with --yes" in asked.output
+    assert open_case(case_id, site).vault.case_id == case_id, "it is not withdrawn by asking"
+    assert CliRunner().invoke(app, ["consent", "withdraw", case_id, "--yes"]).exit_code == 0
     assert not site.cases.has_key(case_id)
     assert not runs_of(case_id)
     for command in (

@@ -29,7 +29,7 @@ from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import client, runs_of, start_reassessment
 from flows.stages import publish
-from flows.stages.claim import last_run
+from flows.stages.published import last_run
 from flows.viewer.accounts import Accounts
 from infra.case_store import CaseVault
 from infra.stack_record import read_record

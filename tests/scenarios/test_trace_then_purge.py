@@ -67,7 +67,7 @@ def test_withdrawal_stops_a_running_trace(
     began = time.monotonic()
     watcher = threading.Thread(target=_watch, args=(started, began, states), daemon=True)
     watcher.start()
-    assert CliRunner().invoke(app, ["consent", "withdraw", case_id]).exit_code == 0
+    assert CliRunner().invoke(app, ["consent", "withdraw", case_id, "--yes"]).exit_code == 0
     watcher.join(5)
     final = next(s for s in states if s[1] in ("CANCELLED", "FAILED", "CRASHED"))
     assert final[0] < STOPPED_WITHIN_S, states

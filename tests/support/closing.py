@@ -14,6 +14,7 @@ from data_contracts.run import Run
 from data_contracts.time import now_utc
 from flows.runtime.environment import Environment
 from flows.stages.publish import RunManifest, _write, manifest_key
+from flows.stages.published import put_published
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
 from infra.settings import Settings
@@ -71,6 +72,7 @@ def filled_case(env: Environment, objects: int = 3) -> CaseVault:
     for number in range(objects):
         vault.put(object_key.stage(case_id, "scan", f"{number:040x}"), b"result %d" % number)
     vault.put(object_key.request(case_id), request.model_dump_json().encode())
+    put_published(vault, Run(case_id=case_id, run_id="r-1", salt="00", policy="who"), "who@1")
     begin_upload(env.store, object_key.case(case_id, "unfinished.mp4"))
     return vault
 

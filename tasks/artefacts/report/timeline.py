@@ -77,10 +77,8 @@ def draw_timelines(
     if len(parts) == 1 and parts[0].seconds > 0.5 * whole.seconds:
         return out
     for part in parts:
-        heading = (
-            f"While seen: {clock.day(part.start_utc)}, {clock.time(part.start_utc)} to "
-            f"{clock.time(part.end_utc)}"
-        )
+        start, end = clock.span(part.start_utc, part.end_utc)
+        heading = f"While seen: {clock.day(part.start_utc)}, {start} to {end}"
         out.append(Timeline(heading, rows.draw(part)))
     return out
 

@@ -24,7 +24,7 @@ class Clock:
         name = site.cameras[0].time_zone if site.cameras else "UTC"
         try:
             self.zone: tzinfo = ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, such as Asia
             self.zone = UTC
 
     @property
@@ -33,8 +33,37 @@ class Clock:
         return self.zone is UTC or str(self.zone) == "UTC"
 
     def time(self, at: datetime) -> str:
-        """Local time of day, such as 09:00:13."""
-        return f"{at.astimezone(self.zone):%H:%M:%S}"
+        """Local time of day, such as 09:00:13; with the offset in an hour that comes twice."""
+        local = at.astimezone(self.zone)
+        twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+        return f"{local:%H:%M:%S}" + (f" {offset(local)}" if twice else "")
+
+    def span(self, start: datetime, end: datetime) -> tuple[str, str]:
+        """Start and end as times of day, the end with its date where the day is another. Where the
+        clock was changed between them both say their offset.
+        """
+        first = start.astimezone(self.zone)
+        last = end.astimezone(self.zone)
+        day = "" if first.date() == last.date() else f"{last:%Y-%m-%d} "
+        if first.utcoffset() == last.utcoffset():
+            return self.time(start), day + self.time(end)
+        begin = f"{first:%H:%M:%S} {offset(first)}"
+        return begin, f"{day}{last:%H:%M:%S} {offset(last)}"
+
+    def span_utc(self, start: datetime, end: datetime) -> tuple[str, str]:
+        """The same in UTC."""
+        first = start.astimezone(UTC)
+        last = end.astimezone(UTC)
+        day = "" if first.date() == last.date() else f"{last:%Y-%m-%d} "
+        return f"{first:%H:%M:%S}", f"{day}{last:%H:%M:%S}"
+
+    def moment(self, at: datetime, now: datetime) -> str:
+        """Local time to the minute with its offset, such as 12:53 +09:00; with the date where it
+        is not today.
+        """
+        local = at.astimezone(self.zone)
+        day = "" if local.date() == now.astimezone(self.zone).date() else f"{local:%Y-%m-%d} "
+        return f"{day}{local:%H:%M} {offset(local)}"
 
     def minute(self, at: datetime) -> str:
         """Local time of day to the minute."""
@@ -55,6 +84,11 @@ class Clock:
     def full_utc(self, at: datetime) -> str:
         """UTC date and time."""
         return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def offset(local: datetime) -> str:
+    """A local time's offset from UTC, such as +09:00."""
+    return local.isoformat()[-6:]
 
 
 def duration(seconds: float) -> str:

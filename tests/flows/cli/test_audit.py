@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from data_contracts.errors import AuditBroken, EncounterError
 from flows.cli.main import app
-from flows.runtime.audit import audit, this_user
+from flows.runtime.acting import this_user
+from flows.runtime.audit import audit
 from flows.runtime.environment import Environment, environment
 from infra.settings import Settings
 from infra.signing import ensure_signing_key, publish_public_key

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from data_contracts.camera import read_site_file
 from data_contracts.errors import BadInput, ModelUnavailable
-from flows.cli import camera as command
+from flows.cli import checking as command
 from flows.cli.main import app
 from models.interface import Boxes
 from models.registry import load_person
@@ -172,7 +172,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     ("more", "says"),
     [
         ((), "one of --image and --segment"),
-        (("--image", "POINTS"), "cannot be decoded"),
+        (("--image", "POINTS"), "cannot be read as one"),
         (("--segment", SEGMENT, "--at", "900"), "no picture at 900 s"),
         (("--segment", SEGMENT, "--height", "-1"), "above the floor"),
         (("--segment", SEGMENT, "--position", "1,2"), "X,Y,Z"),

@@ -11,8 +11,8 @@ from data_contracts import object_key
 from data_contracts.errors import BadInput
 from flows.cases.key_changes import ensure_demo_root, listed_keys, proposal, publish_list
 from flows.cases.throwaway import papers
-from flows.cli.cases import read_references
 from flows.cli.demo import SITE, publish_demo_site
+from flows.cli.request import read_references
 from flows.runtime.environment import Environment
 from infra.case_store import CaseStore
 from infra.key_source import load_master_keys

@@ -14,7 +14,8 @@ from walk_scene import FOCAL, HEIGHT, WIDTH, camera, observe, projection, way
 from data_contracts.camera import Camera, read_site_file
 from data_contracts.errors import BadInput
 from data_contracts.tables.contracts import DETECTIONS
-from tasks.calibration.check import check_heights, check_record, walkers
+from tasks.calibration.check import check_heights, walkers
+from tasks.calibration.record_check import check_record
 
 DEMO = Path(__file__).parents[3] / "demo"
 SITE = read_site_file(DEMO / "cameras.geojson")

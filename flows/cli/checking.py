@@ -1,0 +1,63 @@
+"""`encounter camera check` with footage: how tall the people who walk in it appear."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.camera import Camera
+from data_contracts.tables.contracts import DETECTIONS
+from data_contracts.time import CLOCK_HZ
+from flows.cli.console import counted, read_file, say
+from flows.runtime.environment import model_settings
+from infra.settings import load_settings
+from models.interface import PersonDetector
+from models.registry import load_person
+from tasks.calibration.check import HeightCheck, check_heights, walkers
+from tasks.footage.segment import fitted
+from tasks.footage.video import frames, probe, sampling_interval
+from tasks.observe.follow import detect_people
+
+# Decoded frames need a time; that of a file outside the store does not matter.
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+# Files apart in time, so that nobody is followed from one to the next.
+_APART = timedelta(days=1)
+_CHECK_FPS = CLOCK_HZ
+
+
+def check_footage(footage: list[Path], camera: Camera, person_height: float | None) -> HeightCheck:
+    """Heights of the people who walk in recordings of one camera; says them, returns them."""
+    detector = load_person(model_settings(load_settings()))
+    tables = [_people(path, camera, detector, EPOCH + i * _APART) for i, path in enumerate(footage)]
+    found = check_heights(
+        walkers(pd.concat(tables, ignore_index=True), camera), camera, person_height
+    )
+    say(
+        f"people appear {found.height_m:.2f} m tall (± {found.height_sd_m:.2f} m; {found.tracks} "
+        "tracks)"
+    )
+    for what, change, sd in (
+        ("far", found.far_m, found.far_sd_m),
+        ("on the right", found.right_m, found.right_sd_m),
+    ):
+        opposite = {"far": "near", "on the right": "on the left"}[what]
+        if np.isnan(change):
+            say(f"{what} and {opposite}: nobody walked there, so it cannot be compared")
+        else:
+            say(f"{what} {change:+.2f} m (± {sd:.2f} m) against {opposite}")
+    return found
+
+
+def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetime) -> pd.DataFrame:
+    """DETECTIONS of a recording, without faces and positions."""
+    data = read_file(path)
+    rows: list[dict[str, Any]] = []
+    interval = sampling_interval(probe(data).rate, _CHECK_FPS)
+    for frame in counted(frames(data, start, interval), path.name):
+        image = fitted(frame.image, camera)
+        rows += detect_people(camera, frame.t_utc, image, detector, None)
+    return DETECTIONS.shape(rows)
