@@ -242,6 +242,15 @@ def test_what_consent_does_not_name_is_not_searched():
         require(case, "face", "a", Interval(START, END))
 
 
+def test_no_more_cameras_than_the_approval_allows():
+    """One camera is approved and two have the place's name: one is looked at, the other told."""
+    few = sign(OFFICER, "approval", limits=Limits(cameras=1))
+    case = authorise(REQUEST, sign(DOCTOR, "consent"), few, KEYS, NOW, standing=usable)
+    result = planning.plan(case, SITE, POLICY, planning.claimed_anchors(REQUEST, SITE)[0], 0)
+    assert set(result.windows["camera_id"]) == {"a"}
+    assert "b" in set(result.gaps["camera_id"])
+
+
 def test_one_person_cannot_sign_both():
     """One key with both roles, or two keys of one person, are refused: consent and approval take
     two people.
