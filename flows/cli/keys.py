@@ -6,33 +6,22 @@ import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
-from data_contracts import object_key
 from data_contracts.authorisation import TrustedKey
-from data_contracts.camera import read_site
 from data_contracts.errors import BadInput, NotAuthorised
-from data_contracts.key_list import SignedKeyList
 from data_contracts.time import now_utc, parse_utc
-from flows.cases.key_changes import (
-    demo_root,
-    listed_keys,
-    new_root,
-    proposal,
-    publish_list,
-    with_added,
-)
-from flows.cases.site_files import publish_site_file
 from flows.cli import master_keys
 from flows.cli.console import read_file, read_json, say, write_private, write_whole
 from flows.cli.listing import Column, Json, Listing
-from flows.runtime.environment import Environment, environment, trusted_keys
-from infra.settings import load_settings
 from tasks.consent.grant_token import generate_key, read_trusted_keys, revoked
-from tasks.consent.key_list import add_signature
+
+if TYPE_CHECKING:
+    from data_contracts.key_list import SignedKeyList
+    from flows.runtime.environment import Environment
 
 
 class RoleName(StrEnum):
@@ -48,7 +37,6 @@ app = typer.Typer(
 )
 root_app = typer.Typer(help="The root of all trusted keys.", no_args_is_help=True)
 app.add_typer(root_app, name="root")
-site_app = typer.Typer(help="The site's camera file.", no_args_is_help=True)
 KEYS = Listing(
     "keys list",
     (
@@ -101,6 +89,9 @@ def new_root_key(
     out: Annotated[Path, typer.Option(help="File for the private key; keep it offline.")],
 ) -> None:
     """Make the root of all trusted keys and pin its public half in this home."""
+    from flows.cases.key_changes import new_root
+    from infra.settings import load_settings
+
     settings = load_settings()
     if out.exists():
         raise BadInput(f"{out} exists already: name another file, or remove it first")
@@ -119,6 +110,9 @@ def add(
     proposal_file: Proposal = None,
 ) -> None:
     """Add keys to the list of trusted keys; all others stay."""
+    from flows.cases.key_changes import listed_keys, with_added
+    from flows.runtime.environment import environment
+
     env = environment()
     _change(env, with_added(listed_keys(env), _read_keys(files)), key, proposal_file)
 
@@ -135,6 +129,9 @@ def publish(
     proposal_file: Proposal = None,
 ) -> None:
     """Make the list of trusted keys these and no others: the others are revoked, for good."""
+    from flows.cases.key_changes import listed_keys, with_added
+    from flows.runtime.environment import environment
+
     new = _read_keys(files)
     env = environment()
     named = {k.key_id for k in new}
@@ -169,6 +166,8 @@ def revoke(
     """Revoke a key, for good: nothing it ever signed counts from then on. Its entry stays, so that
     refusals can say why.
     """
+    from flows.runtime.environment import environment, trusted_keys
+
     env = environment()
     keys = revoked(trusted_keys(env), key_id, parse_utc(at, "--at") if at else now_utc())
     if _change(env, keys.keys, key, proposal_file):
@@ -183,6 +182,11 @@ def sign(
     """Sign another administrator's change after reading it; it is published when it has all
     signatures, else written back.
     """
+    from data_contracts.key_list import SignedKeyList
+    from flows.cases.key_changes import listed_keys
+    from flows.runtime.environment import environment
+    from tasks.consent.key_list import add_signature
+
     try:
         signed = SignedKeyList.model_validate_json(read_file(change))
     except ValidationError:
@@ -211,6 +215,8 @@ def _change(
     env: Environment, keys: Sequence[TrustedKey], signers: list[Path] | None, out: Path | None
 ) -> bool:
     """Propose, sign, publish; whether it is published."""
+    from flows.cases.key_changes import demo_root, proposal
+
     own = demo_root(env.settings)
     private = [read_json(path) for path in signers or ()] or ([own] if own else [])
     if not private:
@@ -219,6 +225,8 @@ def _change(
 
 
 def _publish(env: Environment, signed: SignedKeyList, out: Path | None) -> bool:
+    from flows.cases.key_changes import publish_list
+
     try:
         version = publish_list(env, signed)
     except NotAuthorised as refusal:
@@ -235,22 +243,10 @@ def _publish(env: Environment, signed: SignedKeyList, out: Path | None) -> bool:
 @app.command("list")
 def show(as_json: Json = False) -> None:
     """The keys that this site trusts."""
+    from flows.cases.key_changes import listed_keys
+    from flows.runtime.environment import environment
+
     KEYS.tell((vars(key) for key in listed_keys(environment())), as_json)
-
-
-@site_app.command("publish")
-def publish_site(
-    cameras: Annotated[Path, typer.Argument(help="GeoJSON camera file; see docs/cameras.md.")],
-) -> None:
-    """Check and publish the site's camera file."""
-    data = read_file(cameras)
-    site = read_site(data, cameras.name)
-    publish_site_file(environment(), object_key.CAMERAS, data, "application/geo+json")
-    say(f"{len(site.cameras)} cameras published")
-    for camera in site.cameras:
-        if camera.homography is None:
-            why = camera.calibration_fault or "it has no homography"
-            say(why, f"{camera.camera_id} places no one:")
 
 
 app.command("master")(master_keys.show)

@@ -46,9 +46,9 @@ def _keys() -> typer.Typer:
 
 
 def _site() -> typer.Typer:
-    from flows.cli.keys import site_app
+    from flows.cli.site import app
 
-    return site_app
+    return app
 
 
 def _viewer() -> typer.Typer:

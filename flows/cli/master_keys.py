@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from flows.cases.rotate_master import Rotation, holdings, rotate_master
 from flows.cli.console import say, warn
 from flows.cli.listing import Column, Json, Listing
-from flows.runtime.environment import environment
+
+if TYPE_CHECKING:
+    from flows.cases.rotate_master import Rotation
 
 MASTER_KEYS = Listing(
     "keys master",
@@ -21,6 +24,9 @@ MASTER_KEYS = Listing(
 
 def show(as_json: Json = False) -> None:
     """The master keys of this installation and how many cases lie under each."""
+    from flows.cases.rotate_master import holdings
+    from flows.runtime.environment import environment
+
     env = environment()
     found = holdings(env.cases)
     rows = []
@@ -39,6 +45,9 @@ def rotate() -> None:
 
     Cases go on meanwhile. If it is stopped, run it again: it goes on where it was.
     """
+    from flows.cases.rotate_master import rotate_master
+    from flows.runtime.environment import environment
+
     env = environment()
     done = rotate_master(env)
     say(f"{done.wrapped_anew} keys of cases are wrapped anew by master key {done.key_id}")

@@ -10,8 +10,6 @@ import typer
 from data_contracts.errors import ModelUnavailable
 from flows.cli.console import say, working
 from flows.cli.listing import Column, Json, Listing
-from flows.runtime.environment import model_settings
-from infra.settings import load_settings
 from models.files import pull as pulling
 
 app = typer.Typer(help="Neural models: get, list, check.", no_args_is_help=True)
@@ -42,6 +40,9 @@ def pull_defaults(
     """Get the models that are not in the cache, with a line of progress. Raises
     ModelUnavailable.
     """
+    from flows.runtime.environment import model_settings
+    from infra.settings import load_settings
+
     cache = model_settings(load_settings()).cache
     with working("checking models") as tell:
         pulling.pull(names, cache, local, offline, tell)
@@ -72,6 +73,9 @@ def show(as_json: Json = False) -> None:
 @app.command("check")
 def check(as_json: Json = False) -> None:
     """Check the digests of the cached models; exit status 1 where a default is missing or wrong."""
+    from flows.runtime.environment import model_settings
+    from infra.settings import load_settings
+
     rows = pulling.check(model_settings(load_settings()).cache)
     CHECKED.tell((vars(row) for row in rows), as_json)
     bad = [row.name for row in rows if row.default and row.state != "ok"]
@@ -91,6 +95,8 @@ def export(
     """Write a torchreid OSNet checkpoint as ONNX, for models.appearance. Needs torch and
     torchreid.
     """
+    from flows.runtime.environment import model_settings
+    from infra.settings import load_settings
     from models.convert.osnet import export_osnet
     from models.registry import PACKS
 

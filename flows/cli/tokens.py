@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from data_contracts.authorisation import Binding, Evidence
-from data_contracts.camera import read_site
 from data_contracts.errors import BadInput, KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
 from flows.cli.console import read_file, read_json, read_text, say, write_private
 from flows.cli.ending import Yes, end_case, tell
-from flows.cli.request import read_references
-from infra.settings import load_settings
-from tasks.consent.binding import bind
-from tasks.consent.evidence import form_evidence, sign_as_subject
-from tasks.search.itinerary import read_itinerary
 
 if TYPE_CHECKING:
+    from data_contracts.authorisation import Binding, Evidence
     from flows.cases.signing import GrantDraft
 
 
@@ -71,6 +65,10 @@ def _bound(
 ) -> Binding:
     if onset is None and sample is None:
         raise BadInput("--onset or --sample: a case needs an onset or a sample date")
+    from flows.cli.request import read_references
+    from tasks.consent.binding import bind
+    from tasks.search.itinerary import read_itinerary
+
     return bind(
         read_itinerary(read_text(itinerary), itinerary.name),
         parse_utc(onset, "--onset") if onset else None,
@@ -83,8 +81,10 @@ def _sign(draft: GrantDraft, key: Path, site_file: Path | None, out: Path) -> No
     """Check against what this machine can ask (the store's cameras and trusted keys, the settings),
     sign and write.
     """
+    from data_contracts.camera import read_site
     from flows.cases.signing import sign_draft
     from flows.runtime.environment import environment, site, trusted_keys
+    from infra.settings import load_settings
 
     cameras = read_site(read_file(site_file), site_file.name) if site_file else None
     trusted = None
@@ -151,6 +151,9 @@ def sign_consent(
 def _evidence(
     case: str, binding: Binding, form: Path | None, subject_key: Path | None
 ) -> Evidence | None:
+    from data_contracts.authorisation import Evidence
+    from tasks.consent.evidence import form_evidence, sign_as_subject
+
     parts: dict[str, Any] = {}
     if form is not None:
         parts |= form_evidence(binding, read_file(form)).model_dump(exclude_none=True)
@@ -187,6 +190,8 @@ def sign_approval(
     """Sign the health authority's approval; the signer must be another person than the
     consent's.
     """
+    from infra.settings import load_settings
+
     most = load_settings().grants
     asked = {"cameras": max_cameras or most.cameras, "runs": max_runs or most.runs}
     from flows.cases.signing import GrantDraft

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from data_contracts.camera import Site
+from data_contracts.time_zone import find_zone
 
 _MASKS = {
     "masked": "wore a mask",
@@ -22,10 +22,7 @@ class Clock:
 
     def __init__(self, site: Site) -> None:
         name = site.cameras[0].time_zone if site.cameras else "UTC"
-        try:
-            self.zone: tzinfo = ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, such as Asia
-            self.zone = UTC
+        self.zone: tzinfo = find_zone(name) or UTC
 
     @property
     def is_utc(self) -> bool:

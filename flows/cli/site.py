@@ -1,0 +1,37 @@
+"""`encounter site publish`: the site's camera file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data_contracts import object_key
+from data_contracts.camera import read_site
+from data_contracts.errors import BadInput
+from data_contracts.time_zone import zone_fault
+from flows.cases.site_files import publish_site_file
+from flows.cli.console import read_file, say
+from flows.runtime.environment import environment
+
+app = typer.Typer(help="The site's camera file.", no_args_is_help=True)
+
+
+@app.command("publish")
+def publish_site(
+    cameras: Annotated[Path, typer.Argument(help="GeoJSON camera file; see docs/cameras.md.")],
+) -> None:
+    """Check and publish the site's camera file."""
+    data = read_file(cameras)
+    site = read_site(data, cameras.name)
+    for camera in site.cameras:
+        fault = zone_fault(camera.time_zone)
+        if fault:
+            raise BadInput(f"{cameras.name}: camera {camera.camera_id}: time_zone {fault}")
+    publish_site_file(environment(), object_key.CAMERAS, data, "application/geo+json")
+    say(f"{len(site.cameras)} cameras published")
+    for camera in site.cameras:
+        if camera.homography is None:
+            why = camera.calibration_fault or "it has no homography"
+            say(why, f"{camera.camera_id} places no one:")
