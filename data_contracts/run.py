@@ -101,6 +101,51 @@ class Outcome(Record):
         }
 
 
+class Claim(Record):
+    """Who works on a case. `run_id` names the artefacts' folder; `flow_run_id` the orchestrator's
+    run.
+    """
+
+    version: Literal[1] = 1
+    run_id: str
+    salt: str
+    policy: str
+    flow_run_id: str
+    state: Literal["running", "published"]
+    started_utc: Utc
+
+
+class Artefact(Record):
+    """One artefact of a run: its name below the run's folder, its size and digest before
+    encryption.
+    """
+
+    version: Literal[1] = 1
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class RunManifest(Record):
+    """What makes a run's artefacts visible. Written last."""
+
+    version: Literal[1] = 1
+    run_id: str
+    policy: str
+    created_utc: Utc
+    artefacts: tuple[Artefact, ...]
+    result: Outcome
+
+
+class Published(Record):
+    """A run whose artefacts are whole. `policy` is name@version."""
+
+    version: Literal[1] = 1
+    run: Run
+    policy: str
+    published_utc: Utc
+
+
 def so_far(result: StageResult | None) -> dict[str, TableRef]:
     """The tables of a stage that is repeated, for its next time; none before the first."""
     return result.tables if result is not None else {}
@@ -124,9 +169,13 @@ def table_ref(stage: str, digest: str, output: str, contract: TableContract, row
 
 
 __all__ = [
+    "Artefact",
+    "Claim",
     "ObservationKind",
     "Outcome",
+    "Published",
     "Run",
+    "RunManifest",
     "SegmentJob",
     "StageResult",
     "TableRef",

@@ -12,9 +12,10 @@ from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.deletion import CaseFacts
 from data_contracts.errors import BadInput, EncounterError, NotFound
+from data_contracts.run import RunManifest
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
-from flows.stages.publish import RunManifest, load_manifest
+from flows.stages.publish import load_manifest
 from flows.stages.published import last_run
 from infra.case_store import PAPER_BYTES, CaseVault
 from tasks.ending.purge import claimed_scopes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from data_contracts import object_key
+from data_contracts.run import RunManifest
 from flows.runtime.environment import environment
 from flows.runtime.open_case import OpenCase
-from flows.stages.publish import RunManifest, segments_of, windows_of
+from flows.stages.publish import segments_of, windows_of
 from tasks.search.find_segments import segments_for
 
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from data_contracts import object_key
 from data_contracts.errors import KeyMissing, NotFound
+from data_contracts.run import RunManifest
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
-from flows.stages.publish import RunManifest
 from infra.case_store import PAPER_BYTES
 from tasks.artefacts.exports import shows_pictures
 

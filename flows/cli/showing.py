@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from data_contracts.errors import StackError
-from data_contracts.run import Run
+from data_contracts.run import Claim, Published, Run
 from data_contracts.tables.contracts import CONTACTS
 from data_contracts.time import now_utc
 from flows.cli.console import print_json, print_table, say
@@ -15,8 +15,8 @@ from flows.runtime.environment import environment
 from flows.runtime.open_case import OpenCase
 from flows.runtime.prefect_api import flow_run_is_active, runs_of
 from flows.stages import publish
-from flows.stages.claim import Claim, read_claim
-from flows.stages.published import Published, choose_run, published_runs
+from flows.stages.claim import read_claim
+from flows.stages.published import choose_run, published_runs
 from infra.case_store import CaseVault
 from tasks.artefacts.report.words import Clock
 

@@ -8,28 +8,14 @@ import secrets
 from typing import Literal
 
 from data_contracts import object_key
-from data_contracts.record import Record
-from data_contracts.run import Run
-from data_contracts.time import Utc, now_utc
+from data_contracts.run import Claim, Run
+from data_contracts.time import now_utc
 from flows.runtime.audit import audit
 from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.prefect_api import flow_run_is_active
 from infra.case_store import PAPER_BYTES, CaseVault
 from infra.token_list import id_of
-
-
-class Claim(Record):
-    """Who works on a case. `run_id` names the artefacts' folder; `flow_run_id` the orchestrator's
-    run.
-    """
-
-    run_id: str
-    salt: str
-    policy: str
-    flow_run_id: str
-    state: Literal["running", "published"]
-    started_utc: Utc
 
 
 def read_claim(vault: CaseVault) -> Claim | None:

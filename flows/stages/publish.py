@@ -10,15 +10,14 @@ import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput
-from data_contracts.record import Record
-from data_contracts.run import Outcome, Run
+from data_contracts.run import Artefact, Outcome, Run, RunManifest
 from data_contracts.tables.contracts import (
     SEGMENTS,
     WINDOWS,
 )
 from data_contracts.tables.parquet import table_from_bytes
 from data_contracts.tables.table import TableContract
-from data_contracts.time import Utc, now_utc
+from data_contracts.time import now_utc
 from flows.runtime.audit import audit
 from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
@@ -34,26 +33,6 @@ from tasks.artefacts.run_tables import RunTables
 
 # An export names this many artefacts in the audit log, and counts all.
 EXPORT_NAMED = 1_000
-
-
-class Artefact(Record):
-    """One artefact of a run: its name below the run's folder, its size and digest before
-    encryption.
-    """
-
-    name: str
-    size_bytes: int
-    sha256: str
-
-
-class RunManifest(Record):
-    """What makes a run's artefacts visible. Written last."""
-
-    run_id: str
-    policy: str
-    created_utc: Utc
-    artefacts: tuple[Artefact, ...]
-    result: Outcome
 
 
 def manifest_key(run: Run) -> str:

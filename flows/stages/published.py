@@ -7,18 +7,9 @@ from __future__ import annotations
 
 from data_contracts import object_key
 from data_contracts.errors import NotFound
-from data_contracts.record import Record
-from data_contracts.run import Run
-from data_contracts.time import Utc, now_utc
+from data_contracts.run import Published, Run
+from data_contracts.time import now_utc
 from infra.case_store import CaseVault
-
-
-class Published(Record):
-    """A run whose artefacts are whole. `policy` is name@version."""
-
-    run: Run
-    policy: str
-    published_utc: Utc
 
 
 def put_published(vault: CaseVault, run: Run, policy: str) -> None:

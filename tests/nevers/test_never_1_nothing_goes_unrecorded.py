@@ -19,7 +19,7 @@ from stored_run import empty_outcome
 from data_contracts import object_key
 from data_contracts.audit import AuditEntry, AuditEvent, read_link
 from data_contracts.errors import NotAuthorised, StoreError
-from data_contracts.run import Run
+from data_contracts.run import Run, RunManifest
 from flows.cases.filing import Papers, store_case
 from flows.cases.site_files import publish_site_file
 from flows.cases.throwaway import papers
@@ -112,7 +112,7 @@ def finished(env: Environment, signed: Papers) -> Run:
     run = Run(case_id=case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="demo-short")
     result = empty_outcome(run)
     artefact = publish._write(vault, run, "report.html", b"<html>report</html>")
-    manifest = publish.RunManifest(
+    manifest = RunManifest(
         run_id=run.run_id,
         policy="demo-short@1",
         created_utc=signed.request.filed_utc,

@@ -22,7 +22,7 @@ from benchmarks.redaction.heads import head_mask
 from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.errors import NotAuthorised, StoreError
-from data_contracts.run import Run, StageResult
+from data_contracts.run import Run, RunManifest, StageResult
 from data_contracts.tables.contracts import (
     CONTACTS,
     ENCOUNTER_POINTS,
@@ -40,7 +40,7 @@ from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.runtime.environment import Environment, environment
 from flows.stages import publish
-from flows.stages.claim import Claim
+from flows.stages.published import put_published
 from infra.audit_log import AuditLog
 from infra.settings import HOME_VARIABLE, Settings
 from infra.store import ObjectStore
@@ -155,7 +155,7 @@ def case_id(env: Environment) -> str:
             "followed": StageResult(stage="followed", digest="d", tables=followed),
         }
     )
-    manifest = publish.RunManifest(
+    manifest = RunManifest(
         run_id=run.run_id,
         policy="demo-short@1",
         created_utc=filed.request.filed_utc,
@@ -163,15 +163,7 @@ def case_id(env: Environment) -> str:
         result=outcome,
     )
     vault.put(publish.manifest_key(run), manifest.model_dump_json().encode())
-    claim = Claim(
-        run_id=run.run_id,
-        salt=run.salt,
-        policy=run.policy,
-        flow_run_id="",
-        state="published",
-        started_utc=filed.request.filed_utc,
-    )
-    vault.put(object_key.claim(case_id), claim.model_dump_json().encode())
+    put_published(vault, run, manifest.policy)
     return case_id
 
 

@@ -10,10 +10,10 @@ from stored_run import empty_outcome
 
 from data_contracts import object_key
 from data_contracts.case import CaseRequest, Visit
-from data_contracts.run import Run
+from data_contracts.run import Run, RunManifest
 from data_contracts.time import now_utc
 from flows.runtime.environment import Environment
-from flows.stages.publish import RunManifest, _write, manifest_key
+from flows.stages.publish import _write, manifest_key
 from flows.stages.published import put_published
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
