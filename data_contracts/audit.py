@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from data_contracts.errors import BadInput
-from data_contracts.record import Record
+from data_contracts.record import Record, first_fault
 from data_contracts.time import Utc
 
 Action = Literal[
@@ -150,10 +150,7 @@ def read_link(data: bytes) -> Link:
     try:
         found = Link.model_validate_json(data)
     except ValidationError as error:
-        item = error.errors(include_input=False, include_url=False)[0]
-        raise BadInput(
-            f"no audit entry: {'.'.join(str(p) for p in item['loc'])}: {item['msg']}"
-        ) from None
+        raise BadInput(f"not an audit entry: {first_fault(error)}") from None
     if canonical(found) != data:
         raise BadInput("no audit entry: its bytes are not in canonical form")
     return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,19 @@ from shapely.geometry import Point, Polygon
 from shapely.validation import explain_validity
 
 from data_contracts.errors import BadInput
-from data_contracts.record import Record
+from data_contracts.number import read_number
+from data_contracts.record import Record, first_fault
+from data_contracts.time_zone import find_zone
 
+# Properties of a camera that hold numbers.
+_NUMBERS = (
+    "image_width",
+    "image_height",
+    "homography_px_to_local",
+    "position_local_m",
+    "intrinsics",
+    "distortion",
+)
 Row3 = tuple[float, float, float]
 
 # Ten thousand cameras take about 25 MB; more is not a camera file.
@@ -174,6 +186,14 @@ class Site(Record):
     cameras: tuple[Camera, ...]
     origin: Origin
 
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of local times: the first camera's; UTC where it is not known to this
+        machine.
+        """
+        named = self.cameras[0].time_zone if self.cameras else "UTC"
+        return find_zone(named) or UTC
+
     @cached_property
     def by_id(self) -> dict[str, Camera]:
         """Cameras by their id."""
@@ -199,10 +219,10 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
     features = _features(text, name)
     try:
         first = features[0]["properties"]["local_origin"]
-        origin = Origin(lon=float(first["lon"]), lat=float(first["lat"]))
+        origin = Origin(lon=read_number(first["lon"]), lat=read_number(first["lat"]))
     except ValidationError as error:
         raise BadInput(
-            f"{name}: local_origin of the first camera: {_first(error)} (longitude and latitude)"
+            f"{name}: local_origin of the first camera: {first_fault(error)} (degrees)"
         ) from error
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"{name}: the first camera lacks local_origin with lon and lat") from error
@@ -267,6 +287,7 @@ def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
     try:
         props = dict(feature["properties"])
         camera_id = str(props.get("camera_id") or feature.get("id") or "")
+        _no_texts(props, *_NUMBERS)
         camera = Camera(
             camera_id=camera_id,
             name=str(props.get("name", "")),
@@ -278,18 +299,14 @@ def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
             distortion=tuple(props.get("distortion") or ()),
             time_zone=props.get("time_zone", "UTC"),
             coverage_local_m=tuple(
-                origin.to_local(float(p[0]), float(p[1])) for p in _ring(props.get("coverage"))
+                origin.to_local(read_number(p[0]), read_number(p[1]))
+                for p in _ring(props.get("coverage"))
             ),
-            neighbours=tuple(Neighbour(**n) for n in props.get("neighbours", [])),
+            neighbours=tuple(_neighbour(n) for n in props.get("neighbours", [])),
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        detail = (
-            _first(error)
-            if isinstance(error, ValidationError)
-            else f"{type(error).__name__}: {str(error)[:200]}"
-        )
         raise BadInput(
-            f"{name}: camera number {index + 1} {_short(camera_id)} cannot be read: {detail}"
+            f"{name}: camera number {index + 1} {_short(camera_id)} cannot be read: {_why(error)}"
         ) from error
     given = (
         camera.homography_px_to_local
@@ -317,9 +334,31 @@ def _short(text: str) -> str:
     return " ".join(text[:40].split())
 
 
-def _first(error: ValidationError) -> str:
-    item = error.errors()[0]
-    return f"{'.'.join(str(p) for p in item['loc'])}: {item['msg']}"
+def _neighbour(given: dict[str, Any]) -> Neighbour:
+    _no_texts(given, "walking_seconds")
+    return Neighbour(**given)
+
+
+def _no_texts(given: dict[str, Any], *names: str) -> None:
+    """Refuse numbers in quotes: "1_280" would be read as 1280."""
+    for name in names:
+        waiting = [given.get(name)]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str):
+                raise ValueError(f"{name}: expected numbers, without quotes")
+            if isinstance(value, (list, dict)):
+                waiting += value.values() if isinstance(value, dict) else value
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return first_fault(error)
+    if isinstance(error, KeyError):
+        return f"it lacks {_short(str(error.args[0]))}"
+    if isinstance(error, ValueError):
+        return str(error)[:200]
+    return f"expected an object of GeoJSON with its properties ({type(error).__name__})"
 
 
 def read_site_file(path: Path) -> Site:

@@ -1,10 +1,11 @@
 """Names and sizes of a case's objects that tell nothing to who lists the bucket.
 
-What lies deeper than a case's first folders (`references`, `runs`, `stages`) has a name that says
-what it is of: how many contacts, which picture, what a stage was made from. Such names are
-encrypted under the case's key with AES-SIV (RFC 5297): the same name always comes out the same, so
-an object is found again, and without the key names of two cases cannot be compared. Sizes are
-padded before encryption to powers of two: of two pictures only their order of magnitude is told.
+What lies deeper than a case's first folders (`published`, `reference`, `runs`, `stages`) has a name
+that says what it is of: how many contacts, which picture, what a stage was made from. Such names
+are encrypted under the case's key with AES-SIV (RFC 5297): the same name always comes out the
+same, so an object is found again, and without the key names of two cases cannot be compared. Sizes
+are padded before encryption to powers of two: of two pictures only their order of magnitude is
+told.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 from data_contracts.authorisation import Limits
 from data_contracts.errors import BadInput
-from data_contracts.record import Record
+from data_contracts.record import Record, in_words
 from infra.home import Home
 from infra.stack_record import read_record
 
@@ -172,6 +172,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         validate_default=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Path(_DEFAULT_HOME)
@@ -346,5 +347,7 @@ def _one_error(error: Any) -> str:
             f"did you mean {near[0]}?" if near else "docs/settings.md lists all"
         )
     secret = any(word in name for word in ("secret", "access_key", "auth_string"))
+    # An address may hold a password before its host.
+    secret = secret or "@" in str(error["input"])
     came = "" if secret or isinstance(error["input"], dict) else f", got {error['input']!r}"
-    return f"{name} ({variable_of(name)}): {error['msg']}{came}"
+    return f"{name} ({variable_of(name)}): {in_words(error['msg'])}{came}"

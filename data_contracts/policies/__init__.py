@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from data_contracts.errors import BadInput
 from data_contracts.policy import Policy
+from data_contracts.record import first_fault
 
 _SHIPPED = Path(__file__).parent
 
@@ -57,6 +58,4 @@ def _read(path: Path) -> Policy:
     try:
         return Policy.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise BadInput(f"{path}: field {where} of the exposure policy: {first['msg']}") from error
+        raise BadInput(f"{path}: exposure policy, field {first_fault(error, 'file')}") from None

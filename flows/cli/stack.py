@@ -57,7 +57,15 @@ def start(data: Path | None = None) -> Settings:
 
 def register(settings: Settings) -> None:
     """`prefect deploy --all`. Raises StackError with the last line of what it printed."""
-    prefect_command(settings, "deploy", "--all", cwd=PROJECT)
+    prefect_command(
+        settings, "deploy", "--all", "--prefect-file", str(deployments_file()), cwd=PROJECT
+    )
+
+
+def deployments_file() -> Path:
+    """prefect.yaml: inside the package of an installed wheel, else at the top of the clone."""
+    packaged = PROJECT / "flows" / "prefect.yaml"
+    return packaged if packaged.exists() else PROJECT / "prefect.yaml"
 
 
 @up_app.command("up")

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from data_contracts.errors import ModelUnavailable
-from data_contracts.record import Record
+from data_contracts.record import Record, first_fault
 from models import convert
 from models.files.pack_files import PackTask
 from models.interface import FaceScores, PersonScores
@@ -161,7 +161,9 @@ def read_manifest(path: Path = _HERE / "manifest.yaml") -> Manifest:
     """Read and check a manifest. Raises ModelUnavailable when it breaks its rules."""
     try:
         return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
+    except ValidationError as error:
+        raise ModelUnavailable(f"{path.name}: {first_fault(error, 'manifest')}") from None
+    except yaml.YAMLError as error:
         raise ModelUnavailable(f"{path.name}: not a valid model manifest: {error}") from error
 
 

@@ -87,7 +87,7 @@ EXPORTS: tuple[Export, ...] = (
         _CSV,
         CONTACTS,
         "The contacts in the column names of WHO Go.Data, rejected ones left out",
-        lambda run: formats.godata_csv(run.contacts, run.request.case_id),
+        lambda run: formats.godata_csv(run.contacts, run.request.case_id, run.site),
     ),
     Export(
         "encounters.parquet",

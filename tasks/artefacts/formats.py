@@ -49,17 +49,18 @@ def gaps_json(gaps: pd.DataFrame) -> bytes:
     return _json(gaps, GAPS)
 
 
-def godata_csv(contacts: pd.DataFrame, case_id: str) -> bytes:
+def godata_csv(contacts: pd.DataFrame, case_id: str, site: Site) -> bytes:
     """Contacts and their relationship to the case in the columns of WHO Go.Data's exports
     (docs/artefacts.md).
 
-    Nobody is named: a contact is the case's anonymous number until a person finds out who it is.
+    The day is the site's. Nobody is named: a contact is the case's anonymous number until a person
+    finds out who it is.
     """
     rows = [
         {
             "uuid": f"{case_id}/{row['contact_id']}",
             "contact_status": "UNDER_FOLLOW_UP",
-            "date_of_last_contact": row["end_utc"].date().isoformat(),
+            "date_of_last_contact": row["end_utc"].astimezone(site.zone).date().isoformat(),
             "risk_level": "HIGH" if row["band"] == "high" else "UNKNOWN",
             "risk_reason": row["rule"],
             "source_uuid": case_id,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.errors import BadInput
+from data_contracts.number import read_number
 
 Array = NDArray[np.float64]
 
@@ -85,14 +86,11 @@ def read_clicks(
 
 def _numbers(row: dict[str, str | None], where: str) -> list[float]:
     try:
-        values = [float(row[c] or "") for c in COLUMNS]
+        return [read_number(row[c] or "") for c in COLUMNS]
     except ValueError as error:
         raise BadInput(
             f"{where}: expected four numbers px,py,x_m,y_m, got {[row[c] for c in COLUMNS]}"
         ) from error
-    if not all(math.isfinite(v) for v in values):
-        raise BadInput(f"{where}: expected finite numbers, got {values}")
-    return values
 
 
 def check(clicks: Clicks, name: str = "points") -> None:

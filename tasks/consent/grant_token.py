@@ -31,6 +31,8 @@ from data_contracts.authorisation import (
 )
 from data_contracts.case import Scope
 from data_contracts.errors import BadInput, NotAuthorised
+from data_contracts.number import read_number
+from data_contracts.record import first_fault
 from data_contracts.signature import ALGORITHM
 from data_contracts.time import parse_utc
 from tasks.consent.jws import PUBLIC_MEMBERS, ed25519_key, key_id_of, signed_payload
@@ -263,7 +265,7 @@ def _grant(claims: dict[str, Any], key_id: str) -> Grant:
         subject=claims["sub"],
         scopes=tuple(own["scopes"]),
         cameras=tuple(own.get("cameras", ())),
-        area=tuple((float(lon), float(lat)) for lon, lat in ring),
+        area=tuple((read_number(lon), read_number(lat)) for lon, lat in ring),
         from_utc=parse_utc(own["from"], "from"),
         to_utc=parse_utc(own["to"], "to"),
         legal_basis=own["legal_basis"],
@@ -302,6 +304,5 @@ def _private_key(private_jwk: dict[str, str], role: Role) -> tuple[OKPKey, str]:
 def _what(error: Exception) -> str:
     """Where a record is wrong, without the value that was wrong."""
     if isinstance(error, ValidationError):
-        item = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}".lstrip(": ")
+        return first_fault(error)
     return str(error)

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from data_contracts.case import Visit
 from data_contracts.errors import BadInput
+from data_contracts.number import read_number
+from data_contracts.record import in_words
 from data_contracts.time import parse_utc
 
 REQUIRED = ("place", "from", "to", "tolerance_min")
@@ -27,16 +29,20 @@ def read_itinerary(
     `person`) column selects the rows of `subject`. Row numbers in messages count the header as row
     1, as a spreadsheet shows them. Raises BadInput with the row and the column that is wrong.
     """
-    reader = csv.DictReader(
+    reader = csv.reader(
         io.StringIO(text.lstrip("\ufeff"), newline=""), skipinitialspace=True, strict=True
     )
     try:
-        header = [(column or "").strip() for column in reader.fieldnames or []]
-        reader.fieldnames = header
+        header = [column.strip() for column in next(reader, [])]
         _check_header(header, name)
-        rows = [(number, row) for number, row in enumerate(reader, start=2) if any(_cells(row))]
+        records = list(enumerate(reader, start=2))
     except csv.Error as error:
         raise BadInput(f"{name}: row {reader.line_num} is not CSV ({error})") from error
+    rows = [
+        (number, _row(header, cells, f"{name}: row {number}"))
+        for number, cells in records
+        if any(cell.strip() for cell in cells)
+    ]
     rows = _of_subject(rows, header, name, subject)
     if not rows:
         raise BadInput(f"{name}: expected at least one visit, got none")
@@ -60,8 +66,12 @@ def _check_header(header: list[str], name: str) -> None:
             )
 
 
-def _cells(row: dict[str, str]) -> list[str]:
-    return [value.strip() for value in row.values() if isinstance(value, str)]
+def _row(header: list[str], cells: list[str], where: str) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise BadInput(
+            f"{where} has more or fewer cells than the header; quote a place that has a comma"
+        )
+    return {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
 
 
 def _of_subject(
@@ -70,25 +80,20 @@ def _of_subject(
     column = next((c for c in ("subject", "person") if c in header), None)
     if column is None:
         return rows
-    people = {(row[column] or "").strip() for _, row in rows}
+    people = {row[column] for _, row in rows}
     if subject is None:
         if len(people) > 1:
             raise BadInput(
                 f"{name}: column {column} names {len(people)} people; say whose visits to read"
             )
         return rows
-    chosen = [(number, row) for number, row in rows if (row[column] or "").strip() == subject]
+    chosen = [(number, row) for number, row in rows if row[column] == subject]
     if not chosen:
         raise BadInput(f"{name}: column {column} has no row of the subject asked for")
     return chosen
 
 
-def _visit(row: dict[str, str], where: str) -> Visit:
-    if None in row or None in row.values():
-        raise BadInput(
-            f"{where} has more or fewer cells than the header; quote a place that has a comma"
-        )
-    cell = {column: value.strip() for column, value in row.items()}
+def _visit(cell: dict[str, str], where: str) -> Visit:
     if not cell["place"]:
         raise BadInput(f"{where}, column place: expected a place, got nothing")
     try:
@@ -107,12 +112,12 @@ def _visit(row: dict[str, str], where: str) -> Visit:
         column = (
             _COLUMN_OF_FIELD.get(str(item["loc"][0]), str(item["loc"][0])) if item["loc"] else "to"
         )
-        raise BadInput(f"{where}, column {column}: {item['msg']}") from error
+        raise BadInput(f"{where}, column {column}: {in_words(item['msg'])}") from error
 
 
 def _minutes(text: str, where: str) -> float:
     try:
-        return float(text)
+        return read_number(text)
     except ValueError as error:
         raise BadInput(
             f"{where}, column tolerance_min: expected minutes, got {text[:40]!r}"

@@ -26,7 +26,6 @@ INDIRECT = {
     "ground_path",
     "page",
     "svg",
-    "timeline",
     "walking_time",
 }
 DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -37,7 +36,10 @@ def test_every_deployment_imports(deployment: dict) -> None:
     """Each entry point of prefect.yaml is a flow of that name."""
     path, name = deployment["entrypoint"].split(":")
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
-    assert getattr(module, name).name == deployment["name"]
+    flow = getattr(module, name)
+    assert flow.name == deployment["name"]
+    assert "description" not in deployment, "Prefect shows the docstring of the flow"
+    assert flow.description
 
 
 def test_the_deployments_are_the_ones_promised() -> None:

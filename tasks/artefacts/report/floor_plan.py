@@ -214,8 +214,7 @@ def _legend(trajectory: pd.DataFrame, clock: Clock, width: float, height: float)
     if len(trajectory):
         stops = [element("stop", offset=f"{i * 25}%", stop_color=colour(i / 4)) for i in range(5)]
         out.append(element("defs", element("linearGradient", *stops, id="time")))
-        start = clock.time(trajectory["t_utc"].min())
-        end = clock.time(trajectory["t_utc"].max())
+        start, end = clock.span(trajectory["t_utc"].min(), trajectory["t_utc"].max())
         out.append(element("text", f"subject {start}", x=0, y=y + 12, class_="label"))
         out.append(element("rect", x=124, y=y + 2, width=120, height=10, fill="url(#time)"))
         out.append(element("text", end, x=252, y=y + 12, class_="label"))

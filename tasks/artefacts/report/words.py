@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 
 from data_contracts.camera import Site
-from data_contracts.time_zone import find_zone
 
 _MASKS = {
     "masked": "wore a mask",
@@ -21,8 +20,7 @@ class Clock:
     """
 
     def __init__(self, site: Site) -> None:
-        name = site.cameras[0].time_zone if site.cameras else "UTC"
-        self.zone: tzinfo = find_zone(name) or UTC
+        self.zone = site.zone
 
     @property
     def is_utc(self) -> bool:

@@ -97,7 +97,7 @@ def test_empty_tables_export() -> None:
     assert gaps_csv(GAPS.empty()).decode().strip() == ",".join(GAPS.names)
     assert json.loads(gaps_json(GAPS.empty()))["rows"] == []
     assert json.loads(trajectory_geojson(TRAJECTORY.empty(), SITE))["features"] == []
-    assert len(godata_csv(CONTACTS.empty(), "K-1").decode().splitlines()) == 1
+    assert len(godata_csv(CONTACTS.empty(), "K-1", SITE).decode().splitlines()) == 1
 
 
 def test_trajectory_is_longitude_first_and_timed() -> None:
@@ -143,11 +143,11 @@ def test_godata_leaves_out_what_reviewers_rejected() -> None:
             contact(contact_id="C-03", review="rejected"),
         ]
     )
-    rows = list(csv.DictReader(io.StringIO(godata_csv(table, "K-1").decode())))
+    rows = list(csv.DictReader(io.StringIO(godata_csv(table, "K-1", SITE).decode())))
     assert [r["target_uuid"] for r in rows] == ["K-1/C-01", "K-1/C-02"]
     assert [r["risk_level"] for r in rows] == ["HIGH", "UNKNOWN"]
     assert rows[0]["date_of_last_contact"] == "2026-11-16"
-    assert "P-7" not in godata_csv(table, "K-1").decode()
+    assert "P-7" not in godata_csv(table, "K-1", SITE).decode()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_no_cell_is_a_formula(text: str) -> None:
     (cells,) = csv.DictReader(io.StringIO(contacts_csv(table).decode(), newline=""))
     assert cells["cameras"] == f"'{plain}"
     assert cells["rule"] == f"'{plain}  b"
-    (cells,) = csv.DictReader(io.StringIO(godata_csv(table, "K-1").decode(), newline=""))
+    (cells,) = csv.DictReader(io.StringIO(godata_csv(table, "K-1", SITE).decode(), newline=""))
     assert cells["risk_reason"] == f"'{plain}  b"
     assert json.loads(contacts_json(table))["rows"][0]["cameras"] == text
 

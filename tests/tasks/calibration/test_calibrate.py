@@ -248,7 +248,7 @@ def test_points_that_fix_no_plane_are_refused(px, m, says):
     [
         ("x,y\n1,2\n", "px, py, x_m, y_m is missing"),
         ("px,py,x_m,y_m\n1,2,3\n", "line 2: expected four numbers"),
-        ("px,py,x_m,y_m\n1,2,3,nan\n", "line 2: expected finite"),
+        ("px,py,x_m,y_m\n1,2,3,nan\n", "line 2: expected four numbers"),
         ("px,py,x_m,y_m\n1,2,3,4\n1400,2,3,4\n", "line 3: 1400, 2 px is outside"),
         ("", "is missing"),
     ],
