@@ -29,7 +29,7 @@ from data_contracts.run import Run, StageResult, TableRef, table_ref
 from data_contracts.tables.contracts import SEGMENT_REPORTS
 from data_contracts.tables.parquet import table_to_bytes
 from data_contracts.tables.table import TableContract
-from data_contracts.tables.validate import validate
+from data_contracts.tables.validate import validated
 from flows.runtime.environment import Environment, environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.results import digest, load, store_result, stored, table_key
@@ -170,13 +170,11 @@ class Stage:
         }
         made = self.function(work, **tables, **parameters)
         frames = [made] if isinstance(made, pd.DataFrame) else list(made)
+        checked = _shaped if self.unit else validated
         shaped = {
-            name: contract.shape(frame)
+            name: checked(frame, contract)
             for (name, contract), frame in zip(self.makes.items(), frames, strict=True)
         }
-        if not self.unit:
-            for name, frame in shaped.items():
-                validate(frame, self.makes[name])
         data = {name: table_to_bytes(f, self.makes[name]) for name, f in shaped.items()}
         contents = {name: hashlib.sha256(d).hexdigest() for name, d in data.items()}
         key = digest(**decided, **({"contents": contents} if self.fresh else {}))
@@ -243,6 +241,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value
+
+
+def _shaped(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
+    return contract.shape(frame)
 
 
 def _seen(shaped: Mapping[str, pd.DataFrame], makes: Tables) -> dict[str, Any]:
