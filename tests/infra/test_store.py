@@ -146,7 +146,8 @@ def test_nothing_is_readable_without_credentials(store: ObjectStore, store_info:
     ):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"http://{address}")
-        assert refused.value.code in (401, 403), address
+        # 400: what lies behind S3 speaks TLS only, with this home's certificate.
+        assert refused.value.code in (400, 401, 403), address
 
 
 def _grpc_answer(port: int, encrypted: bool) -> bytes:

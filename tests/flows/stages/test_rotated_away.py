@@ -75,7 +75,7 @@ def test_pictures_of_footage_that_is_gone_are_gaps(
     people = {name: store_table(vault, contract) for name, contract in names.items()}
     segments = tuple((key, at) for key, at in zip(GONE, (START, END), strict=True))
     monkeypatch.setattr(redact, "plan_pictures", lambda *_: [job])
-    monkeypatch.setattr(redact, "_segments", lambda *_: segments)
+    monkeypatch.setattr(redact, "segments_for", lambda *_: segments)
     made = redact.make_pictures(run, **people)
     assert made["pictures"].rows == 0
     (gap,) = load(vault, made["gaps"]).to_dict("records")
