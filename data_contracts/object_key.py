@@ -202,7 +202,7 @@ def key_list(number: int) -> str:
 
 
 def read_key_list(key: str) -> int | None:
-    """The number of the version that a key names, or None where it is no version's key."""
+    """The number of the version that a key names, or None where it is not one's key."""
     found = _KEY_LIST.match(key)
     return int(found["number"]) if found else None
 

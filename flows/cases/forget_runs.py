@@ -96,7 +96,7 @@ def forget_case(settings: Settings, case_id: str) -> Forgotten:
     """Delete a case's runs with their task runs, states and logs, its artifacts, and in the local
     server its events.
 
-    A server that is down is no obstacle where its database is this home's own. Raises StackError.
+    A server that is down does not matter where its database is this home's own. Raises StackError.
     """
     database = prefect_database.local_database(settings)
     runs = prefect_database.run_ids(database, case_id) if database else ()

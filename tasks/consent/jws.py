@@ -91,7 +91,7 @@ def verify_signed(token: str, typ: str, keys: Iterable[PublicKey]) -> dict[str, 
 
 def ed25519_key(public_jwk: Mapping[str, str]) -> OKPKey:
     """A public key to verify with. Raises ValueError for another curve, KeyError or JoseError where
-    it is no such key.
+    it is not such a key.
     """
     if public_jwk.get("crv") != "Ed25519":
         raise ValueError("expected an Ed25519 key")
