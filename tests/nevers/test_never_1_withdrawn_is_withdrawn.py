@@ -323,6 +323,9 @@ def test_the_command_withdraws_for_good(env: Environment) -> None:
     """`encounter consent withdraw`, then the same papers again: refused as withdrawn."""
     made = signed(env)
     store_case(env, made)
-    assert CliRunner().invoke(app, ["consent", "withdraw", made.request.case_id]).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["consent", "withdraw", made.request.case_id, "--yes"]).exit_code
+        == 0
+    )
     with pytest.raises(NotAuthorised, match="withdrawn"):
         store_case(env, made)

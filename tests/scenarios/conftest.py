@@ -50,6 +50,9 @@ def site(stack: StackInfo) -> Iterator[Environment]:
     deletion_steps._DELETED_AFTER_S = 0.0  # the store's disk has a test of its own
     environment.cache_clear()
     env = environment()
+    # What other tests filed stays theirs: reconcile starts every case that can be opened.
+    for case_id in env.cases.case_ids():
+        env.cases.destroy_key(case_id)
     stack_command.register(env.settings)
     env.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
     for key in CUT:
