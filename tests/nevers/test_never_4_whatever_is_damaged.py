@@ -342,7 +342,7 @@ def test_one_case_that_fails_keeps_no_other(
 
 def test_the_command_withdraws_without_a_master_key(here: Settings) -> None:
     """`consent withdraw` and `case purge` need no key of this home to destroy the case's."""
-    for command in (["consent", "withdraw"], ["case", "purge", "--yes"]):
+    for command in (["consent", "withdraw", "--yes"], ["case", "purge", "--yes"]):
         case_id = a_case(here)
         here.master_key_file.unlink()
         here.signing_key_file.write_text("garbage")
