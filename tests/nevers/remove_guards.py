@@ -583,7 +583,7 @@ GUARDS = (
         "tasks/redaction/background.py",
         "    return np.clip(around / _FULL_LIGHT, _LEAST_LIGHT, 1.0).astype(np.float32)",
         "    return np.ones_like(around)",
-        tests=(f"{BYSTANDER}::test_no_head_is_shown_in_noise_or_dim_light",),
+        tests=(f"{BYSTANDER}::test_noise_that_drowns_people_shows_nothing",),
     ),
     Guard(
         "3 a texture is told from the wall",
