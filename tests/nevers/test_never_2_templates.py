@@ -171,7 +171,9 @@ def test_a_template_does_not_travel() -> None:
 
 @pytest.mark.stack
 def test_secrets_of_cases_purposes_and_salts_differ(case_store: CaseStore) -> None:
-    """One case's secret opens nothing of another case, of another purpose or of another build."""
+    """One case's secret opens nothing of another case, of another purpose or of another build, nor of
+    the same case under another key.
+    """
     one = case_store.create_key("K-SECRET-1")
     two = case_store.create_key("K-SECRET-2")
     got = [
@@ -183,6 +185,8 @@ def test_secrets_of_cases_purposes_and_salts_differ(case_store: CaseStore) -> No
     assert len(set(got)) == len(got) == 8
     assert all(len(secret) == 32 for secret in got)
     assert one.derive("else", b"a" * 32) == case_store.open("K-SECRET-1").derive("else", b"a" * 32)
+    case_store.destroy_key("K-SECRET-1")
+    assert case_store.create_key("K-SECRET-1").derive("else", b"a" * 32) not in got
 
 
 @pytest.mark.stack
