@@ -171,8 +171,8 @@ def test_a_template_does_not_travel() -> None:
 
 @pytest.mark.stack
 def test_secrets_of_cases_purposes_and_salts_differ(case_store: CaseStore) -> None:
-    """One case's secret opens nothing of another case, of another purpose or of another build, nor of
-    the same case under another key.
+    """One case's secret opens nothing of another case, purpose or build, nor of the same case under
+    another key.
     """
     one = case_store.create_key("K-SECRET-1")
     two = case_store.create_key("K-SECRET-2")
