@@ -81,7 +81,7 @@ def test_a_journal_that_was_not_signed_here_dictates_nothing(env: Environment, h
     receipt = destroy_case(case_id, "closed", env)
     assert (receipt.case_id, receipt.reason, receipt.passes) == (case_id, "closed", 1)
     assert receipt.facts.reference_pictures == 1
-    assert receipt.found["object_versions"] == receipt.destroyed["object_versions"] == 5
+    assert receipt.found["object_versions"] == receipt.destroyed["object_versions"] == 6
     assert nothing_of(env.store, case_id)
     assert env.cases.has_key(other)
     set_aside = [e for e in entries_of(env, case_id) if e.action == "refuse"]
