@@ -108,22 +108,23 @@ def local_cluster(settings: Settings, security: Security, port: int = 0) -> Loca
     scratch = settings.paths.dask
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     limit = settings.dask.memory_limit
+    # For good, not only while they start: a worker that dies is started again with it.
+    dask.config.set(_CONFIG)
     try:
-        with dask.config.set(_CONFIG):
-            return LocalCluster(
-                n_workers=settings.dask.workers or os.cpu_count() or 1,
-                threads_per_worker=settings.dask.threads,
-                memory_limit=None if limit == "0" else limit,
-                processes=True,
-                host="127.0.0.1",
-                scheduler_port=port,
-                protocol="tls://",
-                security=security,
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                local_directory=str(scratch),
-                silence_logs=logging.ERROR,
-            )
+        return LocalCluster(
+            n_workers=settings.dask.workers or os.cpu_count() or 1,
+            threads_per_worker=settings.dask.threads,
+            memory_limit=None if limit == "0" else limit,
+            processes=True,
+            host="127.0.0.1",
+            scheduler_port=port,
+            protocol="tls://",
+            security=security,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            local_directory=str(scratch),
+            silence_logs=logging.ERROR,
+        )
     except (OSError, RuntimeError, TimeoutError) as error:
         raise StackError(
             f"the Dask workers did not start ({one_line(error)}): free memory or lower "

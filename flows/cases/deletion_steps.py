@@ -140,7 +140,7 @@ def _compact_store(env: Environment, plan: DeletionPlan) -> Counts:
     if record is not None:
         time.sleep(_DELETED_AFTER_S)
         weed.compact(env.settings, record)
-        env.settings.paths.tidy_due_file.touch()
+        env.settings.paths.tidy_due_file.touch(mode=0o600)
     return {}
 
 

@@ -193,3 +193,13 @@ def test_no_scheduler(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
     )
     with pytest.raises(StackError, match=r"dask\.scheduler"), dask_cluster.client(changed):
         pass
+
+
+def test_a_worker_that_is_started_again_has_no_page_either(tmp_path: Path) -> None:
+    """What shuts the workers' web pages holds after the start too: who dies is replaced with it."""
+    import dask
+    from distributed.security import Security
+
+    settings = load_settings(home=tmp_path, dask={"workers": 1})
+    with dask_cluster.local_cluster(settings, Security.temporary()):
+        assert dask.config.get("distributed.worker.http.routes") == []
