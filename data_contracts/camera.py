@@ -4,6 +4,7 @@ origin).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from datetime import UTC, tzinfo
@@ -193,6 +194,11 @@ class Site(Record):
         """
         named = self.cameras[0].time_zone if self.cameras else "UTC"
         return find_zone(named) or UTC
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all cameras: decides what is planned, joined and drawn."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @cached_property
     def by_id(self) -> dict[str, Camera]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 
 from data_contracts import object_key
 from data_contracts.authorisation import AuthorisedCase
@@ -31,11 +29,6 @@ class OpenCase:
     vault: CaseVault
     site: Site
     policy: Policy
-
-    @cached_property
-    def site_digest(self) -> str:
-        """Digest of all cameras: decides what is planned, joined and drawn."""
-        return hashlib.sha256(self.site.model_dump_json().encode()).hexdigest()
 
     @property
     def request(self) -> CaseRequest:

@@ -34,12 +34,15 @@ def load(vault: CaseVault, ref: TableRef) -> pd.DataFrame:
 
 
 def stored(vault: CaseVault, stage: str, key: str) -> StageResult | None:
-    """A stage's whole result under its digest, or None where it was not made (whole) yet."""
+    """A stage's whole result under its digest, or None where it was not made (whole) yet. Raises
+    BadInput where it is damaged.
+    """
+    where = object_key.stage(vault.case_id, stage, key, "json")
     try:
-        data = vault.get(object_key.stage(vault.case_id, stage, key, "json"))
+        data = vault.get(where)
     except NotFound:
         return None
-    return StageResult.model_validate_json(data)
+    return StageResult.stored(data, where)
 
 
 def store_result(vault: CaseVault, result: StageResult) -> None:

@@ -207,7 +207,7 @@ def stage(
     fresh: bool = False,
     unit: bool = False,
     decides: Callable[[OpenCase, Mapping[str, Any]], Mapping[str, Any]] = lambda case, _given: {
-        "site": case.site_digest
+        "site": case.site.digest
     },
 ) -> Callable[[Callable[..., Made]], Stage]:
     """Declare the decorated function as a stage: see `Stage`.
