@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 from soft_token import PIN, TOKEN, make_token
 
+from data_contracts import object_key
 from flows.cli.programs import PROGRAMS
+from flows.runtime.environment import Environment, environment
 from infra.case_store import CaseStore, CaseVault
 from infra.key_source import load_master_keys
 from infra.local import stack as stack_module
 from infra.local.stack import StackInfo
-from infra.settings import PREFIX, Settings, load_settings
+from infra.settings import HOME_VARIABLE, PREFIX, Settings, load_settings
 from infra.store import ObjectStore
 
+DEMO = Path(__file__).parents[1] / "demo"
 _case_numbers = itertools.count(1)
 _labels = itertools.count(1)
 
@@ -104,3 +107,15 @@ def token_settings(token: None, tmp_path: Path) -> Callable[..., Settings]:
         return settings
 
     return make
+
+
+@pytest.fixture
+def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
+    """A site with the demo's cameras, on the object store alone."""
+    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+    environment.cache_clear()
+    found = environment()
+    cameras = (DEMO / "cameras.geojson").read_bytes()
+    found.store.put(object_key.SITE, object_key.CAMERAS, cameras)
+    yield found
+    environment.cache_clear()

@@ -9,28 +9,15 @@ from pathlib import Path
 import pytest
 from distributed import Client, LocalCluster
 
-from data_contracts import object_key
 from data_contracts.run import Run
 from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
 from flows.runtime import fan_out
-from flows.runtime.environment import Environment, environment
-from infra.settings import HOME_VARIABLE, Settings
+from flows.runtime.environment import Environment
 from tasks.search.itinerary import read_itinerary
 
 DEMO = Path(__file__).parents[2] / "demo"
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
-    """A site with the demo's cameras."""
-    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
-    environment.cache_clear()
-    found = environment()
-    found.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
-    yield found
-    environment.cache_clear()
 
 
 @pytest.fixture

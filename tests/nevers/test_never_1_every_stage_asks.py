@@ -7,7 +7,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +16,6 @@ from prefect import Task
 from stored_run import empty_outcome
 from typer.testing import CliRunner
 
-from data_contracts import object_key
 from data_contracts.authorisation import TrustedKeys
 from data_contracts.errors import (
     BadInput,
@@ -36,11 +34,10 @@ from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.runtime import segment_job, still_allowed
-from flows.runtime.environment import Environment, environment, trusted_keys
+from flows.runtime.environment import Environment, trusted_keys
 from flows.runtime.open_case import open_case
 from flows.runtime.still_allowed import StillAllowed, looking_only_while
 from flows.stages import redact
-from infra.settings import HOME_VARIABLE, Settings
 from models.registry import Models
 from tasks.consent.grant_token import generate_key, revoked
 from tasks.search.itinerary import read_itinerary
@@ -58,17 +55,6 @@ STAGES = sorted(
 # Observations at all cases and leaves out those that it may not open.
 _OF_NO_CASE = {"cases with news"}
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
-    """A site with the demo's cameras, on the object store alone."""
-    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
-    environment.cache_clear()
-    found = environment()
-    found.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
-    yield found
-    environment.cache_clear()
 
 
 def filed(env: Environment, expires: timedelta = timedelta(days=1)) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,28 +25,16 @@ from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.runtime import environment as environment_module
-from flows.runtime.environment import Environment, environment, site
+from flows.runtime.environment import Environment, site
 from flows.runtime.open_case import open_case
 from flows.stages import claim
 from infra.master_keys import LocalMasterKey, MasterKey, MasterKeys
-from infra.settings import HOME_VARIABLE, Settings
 from infra.token_list import TokenList, id_of
 from tasks.search.itinerary import read_itinerary
 
 pytestmark = pytest.mark.stack
 DEMO = Path(__file__).parents[2] / "demo"
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
-    """A site with the demo's cameras, on the object store alone."""
-    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
-    environment.cache_clear()
-    found = environment()
-    found.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
-    yield found
-    environment.cache_clear()
 
 
 class Keys(MasterKeys):

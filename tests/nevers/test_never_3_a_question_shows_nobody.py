@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,11 +37,10 @@ from flows.cases.look import look_at_question
 from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
-from flows.runtime.environment import Environment, environment
+from flows.runtime.environment import Environment
 from flows.stages import publish
 from flows.stages.published import put_published
 from infra.audit_log import AuditLog
-from infra.settings import HOME_VARIABLE, Settings
 from infra.store import ObjectStore
 from tasks.footage import video
 from tasks.redaction.plan import plan_pictures, question_job
@@ -113,15 +111,10 @@ def test_a_question_s_own_picture_shows_nobody() -> None:
 
 
 @pytest.fixture
-def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
+def env(env: Environment) -> Environment:
     """A site with the demo's cameras and one segment of footage."""
-    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
-    environment.cache_clear()
-    found = environment()
-    found.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
-    found.store.put(object_key.FOOTAGE, SEGMENT, (DEMO / "footage" / SEGMENT).read_bytes())
-    yield found
-    environment.cache_clear()
+    env.store.put(object_key.FOOTAGE, SEGMENT, (DEMO / "footage" / SEGMENT).read_bytes())
+    return env
 
 
 @pytest.fixture
