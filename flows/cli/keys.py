@@ -151,8 +151,12 @@ def publish(
     _change(env, with_added(kept, new), key, proposal_file)
 
 
-# A thumbprint in base64url may begin with a hyphen, as an option does.
-@app.command("revoke", context_settings={"ignore_unknown_options": True})
+# A thumbprint in base64url may begin with a hyphen, as an option does; with an h in it, it would
+# ask for help, and nothing would be revoked.
+_KEY_ID_FIRST = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@app.command("revoke", context_settings=_KEY_ID_FIRST)
 def revoke(
     key_id: Annotated[
         str, typer.Argument(help="The key, or its first characters; see encounter keys list.")

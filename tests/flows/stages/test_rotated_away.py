@@ -20,9 +20,9 @@ from infra.store import ObjectInfo, ObjectStore
 from tasks.redaction.plan import PictureJob
 
 pytestmark = pytest.mark.stack
-START = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
-END = datetime(2026, 11, 16, 0, 1, tzinfo=UTC)
-GONE = [f"entrance/2026-11-16/00/{name}.mp4" for name in ("00.00", "00.30")]
+START = datetime(2026, 11, 15, 0, 0, tzinfo=UTC)
+END = datetime(2026, 11, 15, 0, 1, tzinfo=UTC)
+GONE = [f"entrance/2026-11-15/00/{name}.mp4" for name in ("00.00", "00.30")]
 
 
 @pytest.fixture
