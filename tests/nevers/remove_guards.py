@@ -37,6 +37,8 @@ QUESTION = "tests/nevers/test_never_3_a_question_shows_nobody.py"
 LINKED = "tests/nevers/test_never_2_cases_cannot_be_linked.py"
 DELETION = "tests/nevers/test_never_4_deletion.py"
 OUTLIVES = "tests/nevers/test_never_4_nothing_outlives_its_purpose.py"
+FOUR_EYES = "tests/nevers/test_never_1_four_eyes.py"
+ONE_PERSON = "tests/nevers/test_never_1_one_person.py"
 WITHDRAWN = "tests/nevers/test_never_1_withdrawn_is_withdrawn.py"
 DAMAGED = "tests/nevers/test_never_4_whatever_is_damaged.py"
 JOURNAL = "tests/security/test_journal_and_sweep.py"
@@ -96,6 +98,7 @@ GUARDS = (
         "infra/token_list.py",
         "all(self._content(i) == mine for i in written)",
         "True",
+        tests=(f"{WITHDRAWN}::test_a_locked_list_is_neither_deleted_nor_emptied",),
     ),
     Guard(
         "1 tokens end",
@@ -109,6 +112,7 @@ GUARDS = (
         "tasks/consent/authorise.py",
         "        if span > named.span_days:",
         "        if False:",
+        tests=(f"{WITHDRAWN}::test_a_token_of_ten_years_is_refused",),
     ),
     Guard(
         "1 runs are counted",
@@ -129,6 +133,7 @@ GUARDS = (
         "tasks/consent/authorise.py",
         "    if request.filed_utc > now:",
         "    if False:",
+        tests=(f"{WITHDRAWN}::test_nothing_after_the_filing_is_searched",),
     ),
     Guard(
         "1 tokens are bound to itinerary and onset",
@@ -142,6 +147,7 @@ GUARDS = (
         "flows/cases/filing.py",
         "            check_pictures(grant, papers.references)",
         "            pass",
+        tests=(f"{WITHDRAWN}::test_somebody_elses_picture_is_refused_by_name",),
     ),
     Guard(
         "1 an authorised case has no subclass",
@@ -155,42 +161,53 @@ GUARDS = (
         "tasks/consent/key_list.py",
         "    if missing:",
         "    if False:",
+        tests=(
+            f"{FOUR_EYES}::test_one_user_with_two_keys_of_their_own_publishes_nothing",
+            f"{FOUR_EYES}::test_administrators_make_no_administrator_without_the_root",
+            f"{FOUR_EYES}::test_a_list_that_the_root_did_not_sign_is_none",
+        ),
     ),
     Guard(
         "1 a revocation is final",
         "tasks/consent/key_list.py",
         "    _check_only_added(old, version.keys)",
         "    pass",
+        tests=(f"{FOUR_EYES}::test_revoked_is_revoked",),
     ),
     Guard(
         "1 names are compared by how they look",
         "tasks/consent/key_list.py",
         "    _check_names(version)",
         "    pass",
+        tests=(f"{FOUR_EYES}::test_two_administrators_in_one_person_are_one",),
     ),
     Guard(
         "1 no older list of keys",
         "flows/runtime/key_list.py",
         "    _remember(seen_file, found, root)",
         "    pass",
+        tests=(f"{FOUR_EYES}::test_an_older_list_is_refused",),
     ),
     Guard(
         "1 each entry names the signers",
         "flows/runtime/audit.py",
         """        given["verified_by"] = _signers(env, case_id)""",
         "        pass",
+        tests=(f"{FOUR_EYES}::test_every_entry_of_a_case_names_who_signed",),
     ),
     Guard(
         "1 pictures show one person",
         "tasks/observe/template.py",
         "    if same.min() < ONE_PERSON_P:",
         "    if False:",
+        tests=(f"{ONE_PERSON}::test_two_faces_are_not_searched_under_one_consent",),
     ),
     Guard(
         "1 no more cameras than approved",
         "tasks/search/plan.py",
         "        if wish.camera_id not in admitted:",
         "        if False:",
+        tests=(f"{CONSENT}::test_no_more_cameras_than_the_approval_allows",),
     ),
     Guard(
         "1 refusals are written",
