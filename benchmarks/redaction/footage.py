@@ -32,7 +32,9 @@ from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import generate_key, sign_grant
 from tasks.footage import video
+from tasks.footage.segment import SegmentInput
 from tasks.observe.follow import follow_segment
+from tasks.observe.match import SubjectSearch
 from tasks.observe.template import build_template
 from tasks.people.join import join
 from tasks.people.subject import sight
@@ -227,14 +229,14 @@ def look(
     template = build_template(
         case, subject.references, models, lambda salt: hmac.digest(key, salt, "sha256")
     )
+    search = SubjectSearch(case, template, models, SearchSettings())
     tables = []
     for camera in footage.cameras:
         say(f"looking at {camera}")
         for start, data in footage.segments[camera]:
             at = footage.site.by_id[camera]
-            name = f"{camera}/{start:%H%M%S}"
-            seen = follow_segment(case, at, name, start, data, template, models, SearchSettings())
-            tables.append(seen.detections)
+            segment = SegmentInput(at, f"{camera}/{start:%H%M%S}", start, data)
+            tables.append(follow_segment(segment, search).detections)
     return DETECTIONS.shape(pd.concat(tables, ignore_index=True))
 
 

@@ -6,7 +6,7 @@ and features never travel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +20,15 @@ from flows.runtime.environment import Environment
 from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.subject_template import load_template
+from tasks.footage.segment import SegmentInput
 from tasks.observe.follow import FollowSettings, follow_segment
+from tasks.observe.match import SubjectSearch
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
 
 # A segment is held in memory whole while it is decoded, one in each worker. Ten minutes at 8 Mbit/s
 # (4K in H.264) are 572 MiB.
 SEGMENT_BYTES = 1024 * 2**20
-Look = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
 
 def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
 )
 def scan_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
     """Key frames of one segment: who is proposed as the subject."""
-    return _look(work, scan_segment, work[MotionSettings], **job)
+    return scan_segment(_segment_of(work, **job), _search_of(work), work[MotionSettings])
 
 
 @stage(
@@ -60,7 +61,7 @@ def scan_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
 )
 def follow_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
     """Everyone in one segment, five times a second."""
-    return _look(work, follow_segment, work[FollowSettings], **job)
+    return follow_segment(_segment_of(work, **job), _search_of(work), work[FollowSettings])
 
 
 UNITS: dict[ObservationKind, Stage] = {"scan": scan_unit, "follow": follow_unit}
@@ -101,24 +102,15 @@ def read_footage(env: Environment, key: str) -> bytes:
         ) from None
 
 
-def _look(
-    work: Work,
-    look: Look,
-    settings: object,
-    camera_id: str,
-    key: str,
-    etag: str,
-    start_utc: datetime,
-    template: str,
-) -> tuple[pd.DataFrame, ...]:
-    return look(
-        work.case.authorised,
-        work.case.site.by_id[camera_id],
-        key,
-        start_utc,
-        read_footage(work.env, key),
-        load_template(work.case),
-        work.models,
-        work.case.policy.search,
-        settings,
-    )
+def _segment_of(
+    work: Work, camera_id: str, key: str, start_utc: datetime, **_decides: str
+) -> SegmentInput:
+    """The recording that a unit looks at. What else a job names decides its digest alone."""
+    camera = work.case.site.by_id[camera_id]
+    return SegmentInput(camera, key, start_utc, read_footage(work.env, key))
+
+
+def _search_of(work: Work) -> SubjectSearch:
+    """The search of the case's subject, by the process's models."""
+    case = work.case
+    return SubjectSearch(case.authorised, load_template(case), work.models, case.policy.search)

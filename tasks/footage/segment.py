@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,13 +22,20 @@ from data_contracts.tables.contracts import SEGMENT_REPORTS
 _ASPECT_TOLERANCE = 0.02
 
 
+class SegmentInput(NamedTuple):
+    """One recording of a camera: its key in the store, the time of its first frame, its bytes."""
+
+    camera: Camera
+    key: str
+    start_utc: datetime
+    data: bytes
+
+
 @dataclass
 class SegmentReport:
     """Collects what was seen of a segment while it is read."""
 
-    key: str
-    camera_id: str
-    start_utc: datetime
+    segment: SegmentInput
     fault: str = ""
     n_frames: int = 0
     times: list[datetime] = field(default_factory=list)
@@ -39,14 +47,14 @@ class SegmentReport:
 
     def table(self) -> pd.DataFrame:
         """One row of SEGMENT_REPORTS: the end is the last frame plus one frame time."""
-        end = self.start_utc
+        end = self.segment.start_utc
         if self.times:
             step = self.times[-1] - self.times[0] if len(self.times) > 1 else timedelta(0)
             end = self.times[-1] + step
         row = {
-            "key": self.key,
-            "camera_id": self.camera_id,
-            "start_utc": self.start_utc,
+            "key": self.segment.key,
+            "camera_id": self.segment.camera.camera_id,
+            "start_utc": self.segment.start_utc,
             "end_utc": end,
             "n_frames": self.n_frames,
             "fault": self.fault,

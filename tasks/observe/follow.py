@@ -12,26 +12,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Camera
 from data_contracts.errors import VideoUnreadable
-from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import DETECTIONS
 from data_contracts.time import CLOCK_HZ
 from models.geometry import best_of_each
 from tasks.consent.authorise import require
-from tasks.footage.segment import SegmentReport, fitted
+from tasks.footage.segment import SegmentInput, SegmentReport, fitted
 from tasks.footage.video import frames, probe, sampling_interval
 from tasks.ground.position import Ground, Locator, hidden_by_others
 from tasks.observe.face import find_faces
 from tasks.observe.mask_colour import SKIN_MIN_FACE_PX
-from tasks.observe.match import match
-from tasks.observe.template import SubjectTemplate
+from tasks.observe.match import SubjectSearch, match
 
 if TYPE_CHECKING:
     from models.interface import PersonDetector
-    from models.registry import Models
 
 Array = NDArray[np.float64]
 
@@ -61,42 +57,36 @@ class FollowResult(NamedTuple):
 
 
 def follow_segment(
-    case: AuthorisedCase,
-    camera: Camera,
-    key: str,
-    start_utc: datetime,
-    data: bytes,
-    template: SubjectTemplate,
-    models: Models,
-    search: SearchSettings,
-    settings: FollowSettings | None = None,
+    segment: SegmentInput, search: SubjectSearch, settings: FollowSettings | None = None
 ) -> FollowResult:
-    """Everyone in one segment, frame by frame. `start_utc` is the segment's first frame.
+    """Everyone in one segment, frame by frame.
 
     Positions are null where the camera has no calibration. Frames outside the granted time are not
     looked at. Undecodable video becomes the report's fault. Raises NotAuthorised where consent and
     approval do not name the face search and this camera.
     """
-    require(case, "face", camera.camera_id)
+    camera = segment.camera
+    span = search.case.span
+    require(search.case, "face", camera.camera_id)
     settings = settings or FollowSettings()
     locator = None if camera.homography is None else Locator(camera)
     tables = []
-    report = SegmentReport(key, camera.camera_id, start_utc)
+    report = SegmentReport(segment)
     looked: datetime | None = None
     try:
-        interval = sampling_interval(probe(data).rate, settings.fps)
-        for frame in frames(data, start_utc, interval):
-            if not case.span.start_utc <= frame.t_utc < case.span.end_utc:
+        interval = sampling_interval(probe(segment.data).rate, settings.fps)
+        for frame in frames(segment.data, segment.start_utc, interval):
+            if not span.start_utc <= frame.t_utc < span.end_utc:
                 continue
             image = fitted(frame.image, camera)
-            found = detect_people(camera, frame.t_utc, image, models.person, locator)
+            found = detect_people(camera, frame.t_utc, image, search.models.person, locator)
             # 1 ms absorbs rounded presentation times.
             if (
                 looked is None
                 or (frame.t_utc - looked).total_seconds() >= settings.face_interval_s - 1e-3
             ):
                 looked = frame.t_utc
-                _add_faces(found, case, image, template, models, search)
+                _add_faces(found, image, search)
             tables += found
             report.saw(frame.t_utc)
     except VideoUnreadable as error:
@@ -153,22 +143,16 @@ def ground_columns(ground: Ground | None, i: int) -> dict[str, Any]:
     }
 
 
-def _add_faces(
-    rows: list[dict[str, Any]],
-    case: AuthorisedCase,
-    image: NDArray[np.uint8],
-    template: SubjectTemplate,
-    models: Models,
-    search: SearchSettings,
-) -> None:
+def _add_faces(rows: list[dict[str, Any]], image: NDArray[np.uint8], search: SubjectSearch) -> None:
     """Fill in face width, mask and proposed matches of this frame's rows."""
+    models = search.models
     sure = [row for row in rows if row["score"] >= models.person_scores.looked_at]
     boxes = np.array([[row["x0"], row["y0"], row["x1"], row["y1"]] for row in sure], float).reshape(
         -1, 4
     )
     least = min(models.calibration.min_face_px, models.mask.min_face_px, SKIN_MIN_FACE_PX)
     faces = find_faces(image, boxes, models.face, least)
-    verdicts = match(case, template, [image] * len(faces), faces, models, search)
+    verdicts = match(search, [image] * len(faces), faces)
     for i, face in enumerate(faces):
         row = sure[face.person]
         row["face_px"] = face.width_px if verdicts.compared[i] else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,17 @@ _SHAPE_TURNED = 0.3
 _SHAPE_BOUND = 3.0
 
 
+class SubjectSearch(NamedTuple):
+    """Who is searched for and with what: the authorised case, the subject's template, the process's
+    models, and the policy's thresholds.
+    """
+
+    case: AuthorisedCase
+    template: SubjectTemplate
+    models: Models
+    settings: SearchSettings
+
+
 @dataclass(frozen=True)
 class Verdicts:
     """What may be said of n faces: `subject_p` (n,) NaN below the threshold to propose or where not
@@ -57,20 +68,14 @@ class Verdicts:
 
 
 @forgetful
-def match(
-    case: AuthorisedCase,
-    template: SubjectTemplate,
-    images: Sequence[Image],
-    faces: Sequence[Face],
-    models: Models,
-    search: SearchSettings,
-) -> Verdicts:
+def match(search: SubjectSearch, images: Sequence[Image], faces: Sequence[Face]) -> Verdicts:
     """Compare `faces[i]`, found in `images[i]`, with the subject, and judge their masks.
 
     Faces narrower than the calibration's least width, turned aside or blurred are not compared:
     they say nothing either way. Raises NotAuthorised without the face scope or with another case's
     template.
     """
+    case, template, models, settings = search
     require(case, "face")
     if template.case_id != case.case_id:
         raise NotAuthorised("the template was built for another case")
@@ -111,7 +116,7 @@ def match(
         similarity = _similarity(template, vectors)
         answered = models.calibration.probability(similarity, width[read], masked)
         subject_p[read] = np.asarray(answered, float)
-    proposed = compared & (np.nan_to_num(subject_p, nan=0.0) >= search.propose_probability)
+    proposed = compared & (np.nan_to_num(subject_p, nan=0.0) >= settings.propose_probability)
     return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)
 
 

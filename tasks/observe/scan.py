@@ -4,28 +4,21 @@ enough.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Camera
 from data_contracts.errors import VideoUnreadable
-from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import CANDIDATES
 from models.geometry import best_of_each
 from tasks.consent.authorise import require
-from tasks.footage.segment import SegmentReport, fitted
+from tasks.footage.segment import SegmentInput, SegmentReport, fitted
 from tasks.footage.video import Frame, key_frames
 from tasks.observe.face import Face, expected_face_px, find_faces
-from tasks.observe.match import match
+from tasks.observe.match import SubjectSearch, match
 from tasks.observe.motion import MotionGate, MotionSettings
-from tasks.observe.template import SubjectTemplate
-
-if TYPE_CHECKING:
-    from models.registry import Models
 
 
 class ScanResult(NamedTuple):
@@ -36,55 +29,41 @@ class ScanResult(NamedTuple):
 
 
 def scan_segment(
-    case: AuthorisedCase,
-    camera: Camera,
-    key: str,
-    start_utc: datetime,
-    data: bytes,
-    template: SubjectTemplate,
-    models: Models,
-    search: SearchSettings,
-    settings: MotionSettings | None = None,
+    segment: SegmentInput, search: SubjectSearch, settings: MotionSettings | None = None
 ) -> ScanResult:
-    """Faces in one segment that are proposed as the subject's. `start_utc` is the segment's first
-    frame.
+    """Faces in one segment that are proposed as the subject's.
 
     Frames outside the granted time are not looked at. Undecodable video becomes the report's fault.
     Raises NotAuthorised where consent and approval do not name the face search and this camera.
     """
-    require(case, "face", camera.camera_id)
-    settings = settings or MotionSettings()
-    gate = MotionGate(settings)
+    camera = segment.camera
+    span = search.case.span
+    require(search.case, "face", camera.camera_id)
+    gate = MotionGate(settings or MotionSettings())
     rows = []
-    report = SegmentReport(key, camera.camera_id, start_utc)
+    report = SegmentReport(segment)
     try:
-        for frame in key_frames(data, start_utc):
-            if not case.span.start_utc <= frame.t_utc < case.span.end_utc:
+        for frame in key_frames(segment.data, segment.start_utc):
+            if not span.start_utc <= frame.t_utc < span.end_utc:
                 continue
             image = fitted(frame.image, camera)
             if gate.moved(image):
-                rows += _look(case, camera, Frame(frame.t_utc, image), template, models, search)
+                rows += _found_faces(camera, Frame(frame.t_utc, image), search)
             report.saw(frame.t_utc)
     except VideoUnreadable as error:
         report.fault = str(error)
     return ScanResult(CANDIDATES.shape(rows), report.table())
 
 
-def _look(
-    case: AuthorisedCase,
-    camera: Camera,
-    frame: Frame,
-    template: SubjectTemplate,
-    models: Models,
-    search: SearchSettings,
-) -> list[dict[str, Any]]:
+def _found_faces(camera: Camera, frame: Frame, search: SubjectSearch) -> list[dict[str, Any]]:
+    models = search.models
     people = best_of_each(models.person.detect([frame.image])[0])
     boxes = np.asarray(people.xyxy, float)[people.score >= models.person_scores.looked_at]
     least = models.calibration.min_face_px
     if not np.any(expected_face_px(boxes) >= 0.75 * least):
         return []
     faces = find_faces(frame.image, boxes, models.face, least)
-    verdicts = match(case, template, [frame.image] * len(faces), faces, models, search)
+    verdicts = match(search, [frame.image] * len(faces), faces)
     return [
         _row(camera, frame, face, float(p))
         for face, p in zip(faces, verdicts.subject_p, strict=True)

@@ -17,7 +17,9 @@ from data_contracts.camera import read_site_file
 from data_contracts.policy import SearchSettings
 from models.interface import Boxes
 from models.registry import Models, load
+from tasks.footage.segment import SegmentInput
 from tasks.observe.follow import follow_segment
+from tasks.observe.match import SubjectSearch
 from tests.fuzz.tally import TRIED, try_inputs, try_videos
 from tests.fuzz.targets import TARGETS, Target
 from tests.fuzz.video import DEMO, START, Sandbox, boxes, clip, hostile
@@ -107,9 +109,8 @@ def test_a_hostile_segment_becomes_a_row_of_the_report() -> None:
     for name, data in hostile().items():
         if len(data) > 200_000:
             continue  # the demo's segment, of the full size; decoded above
-        _, report = follow_segment(
-            subject_case(), small, "k", START, data, template, models, SearchSettings()
-        )
+        search = SubjectSearch(subject_case(), template, models, SearchSettings())
+        _, report = follow_segment(SegmentInput(small, "k", START, data), search)
         fault = str(report["fault"].iloc[0])
         seen = int(report["n_frames"].iloc[0])
         ended["refused" if fault else "right"] += 1

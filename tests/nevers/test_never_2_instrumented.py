@@ -38,8 +38,10 @@ from flows.stages.claim import begin
 from flows.stages.template import make_template
 from infra.settings import Settings
 from models.registry import ModelSettings, load
+from tasks.footage.segment import SegmentInput
 from tasks.footage.video import frames, write_clip
 from tasks.observe.follow import follow_segment
+from tasks.observe.match import SubjectSearch
 from tasks.observe.scan import scan_segment
 from tasks.observe.template import build_template
 from tasks.search.itinerary import read_itinerary
@@ -49,6 +51,7 @@ KEY = "entrance/2026-11-16/00/00.00.mp4"
 # The object store is shared with other tests: a day on which they look at nothing.
 SHORT = "entrance/2026-11-15/10/00.00.mp4"
 SHORT_START = datetime(2026, 11, 15, 10, tzinfo=UTC)
+SEGMENT = SegmentInput(SITE.by_id["entrance"], KEY, START, (DEMO / "footage" / KEY).read_bytes())
 
 
 def test_prints_are_found_wherever_they_are() -> None:
@@ -99,22 +102,12 @@ def test_nothing_of_a_feature_outlives_the_comparison() -> None:
     loaded = load()
     case = subject_case(from_utc=START + timedelta(seconds=6), to_utc=START + timedelta(seconds=11))
     template = build_template(case, PICTURES, loaded, derive)
-    data = (DEMO / "footage" / KEY).read_bytes()
     log = Collected()
     logging.getLogger().addHandler(log)
     try:
         with watching(loaded) as watch:
             results = [
-                look(
-                    case,
-                    SITE.by_id["entrance"],
-                    KEY,
-                    START,
-                    data,
-                    template,
-                    loaded,
-                    SearchSettings(),
-                )
+                look(SEGMENT, SubjectSearch(case, template, loaded, SearchSettings()))
                 for look in (scan_segment, follow_segment)
             ]
     finally:
@@ -139,8 +132,7 @@ def test_the_runtime_keeps_no_face() -> None:
     loaded = load(ModelSettings(runtime="openvino"))
     case = subject_case(to_utc=START + timedelta(seconds=11))
     template = build_template(case, PICTURES, loaded, derive)
-    data = (DEMO / "footage" / KEY).read_bytes()
-    scan_segment(case, SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings())
+    scan_segment(SEGMENT, SubjectSearch(case, template, loaded, SearchSettings()))
     for model in (loaded.embedder, loaded.face, loaded.person):
         requests = [entry[0] for entry in model._session._engine._compiled.values()]
         assert requests
@@ -180,12 +172,9 @@ def test_a_failure_inside_the_comparison_carries_nothing_out(
     case = subject_case()
     prints = Prints()
     template = build_template(case, PICTURES, loaded, derive)
-    data = (DEMO / "footage" / KEY).read_bytes()
     spoil(monkeypatch, loaded, prints)
     with pytest.raises(EncounterError) as caught:
-        follow_segment(
-            case, SITE.by_id["entrance"], KEY, START, data, template, loaded, SearchSettings()
-        )
+        follow_segment(SEGMENT, SubjectSearch(case, template, loaded, SearchSettings()))
     error = caught.value
     assert prints.count
     assert "unexpected Spoilt in match, at test_never_2_instrumented.py:" in str(error)
@@ -197,17 +186,9 @@ def test_a_failure_inside_the_comparison_carries_nothing_out(
                 frame.f_code.co_name
             )
     assert not prints.in_bytes(pickle.dumps(error))
+    other = SubjectSearch(subject_case("K-OTHER-1"), template, loaded, SearchSettings())
     with pytest.raises(NotAuthorised):
-        follow_segment(
-            subject_case("K-OTHER-1"),
-            SITE.by_id["entrance"],
-            KEY,
-            START,
-            data,
-            template,
-            loaded,
-            SearchSettings(),
-        )
+        follow_segment(SEGMENT, other)
 
 
 _numbers = itertools.count(1)

@@ -34,7 +34,7 @@ from infra.settings import HOME_VARIABLE, Settings
 from models.registry import load
 from tasks.exposure.assess import assess
 from tasks.observe.face import find_faces
-from tasks.observe.match import Verdicts, match
+from tasks.observe.match import SubjectSearch, Verdicts, match
 from tasks.observe.template import build_template
 from tasks.people.join import join
 from tasks.people.track import track
@@ -71,9 +71,9 @@ def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.Monk
         return vectors, masks
 
     monkeypatch.setattr(type(models), "embed_and_mask", watched)
-    verdicts = match(
-        case, template, [image] * len(faces), faces, models, SearchSettings(propose_probability=0.9)
-    )
+    settings = SearchSettings(propose_probability=0.9)
+    search = SubjectSearch(case, template, models, settings)
+    verdicts = match(search, [image] * len(faces), faces)
     assert made
     assert "S" not in {people[f.person] for f in faces}
     assert np.isnan(verdicts.subject_p).all()
@@ -86,8 +86,9 @@ def test_another_case_s_template_is_refused() -> None:
     """A template of one case cannot be compared in another: nobody is linked across cases."""
     models = load()
     template = build_template(subject_case("K-OTHER-1"), PICTURES, models, derive)
+    search = SubjectSearch(subject_case("K-2026-0042"), template, models, SearchSettings())
     with pytest.raises(NotAuthorised):
-        match(subject_case("K-2026-0042"), template, [], [], models, SearchSettings())
+        match(search, [], [])
 
 
 def test_people_are_joined_without_looks() -> None:

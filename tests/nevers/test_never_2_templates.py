@@ -22,7 +22,7 @@ from infra.case_store import CaseStore, CaseVault
 from infra.store import ObjectStore
 from models.registry import load
 from tasks.observe.face import find_faces
-from tasks.observe.match import match
+from tasks.observe.match import SubjectSearch, match
 from tasks.observe.rotation import Rotation
 from tasks.observe.template import Derive, SubjectTemplate, build_template, from_bytes, to_bytes
 
@@ -87,7 +87,8 @@ def verdict_at_the_entrance(template: SubjectTemplate) -> list[float]:
     image, boxes, people = entrance()
     faces = [f for f in find_faces(image, boxes, models.face, 32) if people[f.person] == "S"]
     assert faces, "the test needs the subject's face"
-    found = match(subject_case(), template, [image] * len(faces), faces, models, SEARCH).subject_p
+    search = SubjectSearch(subject_case(), template, models, SEARCH)
+    found = match(search, [image] * len(faces), faces).subject_p
     return [float(p) for p in found if not np.isnan(p)]
 
 

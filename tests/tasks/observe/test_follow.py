@@ -15,10 +15,10 @@ from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, SEGMENT_REPO
 from data_contracts.tables.validate import validate
 from models.interface import Boxes
 from models.registry import load
-from tasks.footage.segment import fitted
+from tasks.footage.segment import SegmentInput, fitted
 from tasks.observe.face import find_faces, turn_of
 from tasks.observe.follow import detect_people, follow_segment
-from tasks.observe.match import match
+from tasks.observe.match import SubjectSearch, match
 from tasks.observe.motion import MotionGate, MotionSettings
 from tasks.observe.scan import scan_segment
 from tasks.observe.template import build_template
@@ -31,10 +31,11 @@ SITE = read_site_file(DEMO / "cameras.geojson")
 
 
 def segment(camera, name):
-    """A demo segment: key, start and bytes."""
+    """A demo segment."""
     minute, second = (int(v) for v in name.split("."))
     path = DEMO / "footage" / camera / "2026-11-16" / "00" / f"{name}.mp4"
-    return (
+    return SegmentInput(
+        SITE.by_id[camera],
         f"{camera}/2026-11-16/00/{name}.mp4",
         START + timedelta(minutes=minute, seconds=second),
         path.read_bytes(),
@@ -80,15 +81,13 @@ def test_scan_finds_the_subject_and_not_the_decoy(models, template):
     without them.
     """
     case = subject_case()
-    camera = SITE.by_id["entrance"]
-    found, report = scan_segment(
-        case, camera, *segment("entrance", "00.00"), template, models, SEARCH
-    )
+    search = SubjectSearch(case, template, models, SEARCH)
+    found, report = scan_segment(segment("entrance", "00.00"), search)
     validate(found, CANDIDATES)
     validate(report, SEGMENT_REPORTS)
     assert found["t_utc"].between(START + timedelta(seconds=5), START + timedelta(seconds=13)).all()
     assert found["subject_p"].max() > 0.9
-    others, _ = scan_segment(case, camera, *segment("entrance", "00.30"), template, models, SEARCH)
+    others, _ = scan_segment(segment("entrance", "00.30"), search)
     assert others.empty
     assert report["n_frames"].iloc[0] == 15
 
@@ -98,9 +97,8 @@ def test_follow_sees_only_what_was_granted(models, template):
     proposed, mask unworn.
     """
     case = subject_case(from_utc=START + timedelta(seconds=9), to_utc=START + timedelta(seconds=12))
-    found, report = follow_segment(
-        case, SITE.by_id["entrance"], *segment("entrance", "00.00"), template, models, SEARCH
-    )
+    search = SubjectSearch(case, template, models, SEARCH)
+    found, report = follow_segment(segment("entrance", "00.00"), search)
     validate(found, DETECTIONS)
     assert report["n_frames"].iloc[0] == 15
     assert found["t_utc"].min() >= START + timedelta(seconds=9)
@@ -114,11 +112,9 @@ def test_follow_sees_only_what_was_granted(models, template):
 
 def test_unreadable_segment_is_a_fault_and_no_traceback(models, template):
     """The demo's cut-off segment gives no rows and a report that says why."""
-    data = segment("corridor", "00.30")
+    search = SubjectSearch(subject_case(), template, models, SEARCH)
     for look in (scan_segment, follow_segment):
-        found, report = look(
-            subject_case(), SITE.by_id["corridor"], *data, template, models, SEARCH
-        )
+        found, report = look(segment("corridor", "00.30"), search)
         assert found.empty
         assert "MP4" in report["fault"].iloc[0]
         assert report["end_utc"].iloc[0] == report["start_utc"].iloc[0]
@@ -145,9 +141,10 @@ def test_cameras_that_were_not_granted_are_not_opened(models, template):
     byte.
     """
     case = subject_case(cameras=("lobby-a",))
+    unread = SegmentInput(SITE.by_id["entrance"], "k", START, b"")
     for look in (scan_segment, follow_segment):
         with pytest.raises(NotAuthorised):
-            look(case, SITE.by_id["entrance"], "k", START, b"", template, models, SEARCH)
+            look(unread, SubjectSearch(case, template, models, SEARCH))
 
 
 def test_match_keeps_others_to_itself(models, template):
@@ -156,16 +153,17 @@ def test_match_keeps_others_to_itself(models, template):
     whole = np.array([[60, 20, 260, 520]], float)
     faces = find_faces(frontal, whole, models.face, 32)
     assert len(faces) == 1
-    verdict = match(subject_case(), template, [frontal], faces, models, SEARCH)
+    search = SubjectSearch(subject_case(), template, models, SEARCH)
+    verdict = match(search, [frontal], faces)
     assert verdict.compared.all()
     assert verdict.subject_p[0] > 0.9
     mirrored = np.ascontiguousarray(255 - frontal)
-    stranger = match(subject_case(), template, [mirrored], faces, models, SEARCH)
+    stranger = match(search, [mirrored], faces)
     assert np.isnan(stranger.subject_p).all()
     with pytest.raises(NotAuthorised):
-        match(subject_case("K-2026-0043"), template, [frontal], faces, models, SEARCH)
+        match(search._replace(case=subject_case("K-2026-0043")), [frontal], faces)
     with pytest.raises(NotAuthorised):
-        match(subject_case(scopes=("appearance",)), template, [frontal], faces, models, SEARCH)
+        match(search._replace(case=subject_case(scopes=("appearance",))), [frontal], faces)
 
 
 def test_a_blurred_face_says_nothing(models, template):
@@ -175,7 +173,8 @@ def test_a_blurred_face_says_nothing(models, template):
     frontal = cv2.imdecode(np.frombuffer(PICTURES["frontal.jpg"], np.uint8), cv2.IMREAD_COLOR)
     faces = find_faces(frontal, np.array([[60, 20, 260, 520]], float), models.face, 32)
     blurred = np.asarray(cv2.GaussianBlur(frontal, (0, 0), 2 * faces[0].width_px / 32), np.uint8)
-    verdict = match(subject_case(), template, [frontal, blurred], faces * 2, models, SEARCH)
+    search = SubjectSearch(subject_case(), template, models, SEARCH)
+    verdict = match(search, [frontal, blurred], faces * 2)
     assert list(verdict.compared) == [True, False]
     assert np.isnan(verdict.subject_p[1])
 
