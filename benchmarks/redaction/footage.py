@@ -39,7 +39,7 @@ from tasks.observe.template import build_template
 from tasks.people.join import join
 from tasks.people.subject import sight
 from tasks.people.track import track
-from tasks.redaction.hidden_people import with_unseen
+from tasks.redaction.hidden_people import SitePeople, with_unseen
 from tasks.redaction.plan import surely
 from tasks.redaction.redact import Detectors, Found, RedactSettings
 
@@ -117,20 +117,13 @@ class Tracked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class People:
-    """TRACKS, PERSONS and MEMBERS of all cameras, and the sure rows of SIGHTINGS (camera_id and
-    track_id at least).
-    """
-
-    tracks: pd.DataFrame
-    persons: pd.DataFrame
-    members: pd.DataFrame
-    sure: pd.DataFrame
+class People(SitePeople):
+    """Everybody on all cameras, with the sure rows of SIGHTINGS as the subject's."""
 
     def on(self, camera: Camera, settings: RedactSettings) -> Tracked:
         """What redaction gets of one camera, as the flow makes it (flows/stages/redact.py)."""
-        rows = with_unseen(self.tracks, camera, self.persons, self.members, self.sure, settings)
-        own = self.sure.loc[self.sure["camera_id"] == camera.camera_id, "track_id"]
+        rows = with_unseen(self, camera, settings)
+        own = self.subject.loc[self.subject["camera_id"] == camera.camera_id, "track_id"]
         return Tracked(rows, tuple(int(t) for t in own))
 
     def without_bystanders(self, camera: Camera, site: Site) -> People:
@@ -138,14 +131,14 @@ class People:
         other cameras.
         """
         mine = self.tracks["camera_id"] == camera.camera_id
-        own = self.sure.loc[self.sure["camera_id"] == camera.camera_id, "track_id"]
+        own = self.subject.loc[self.subject["camera_id"] == camera.camera_id, "track_id"]
         tracks = self.tracks[~mine | self.tracks["track_id"].isin(own)]
         persons, members = join(tracks, site, np.random.default_rng(0))
-        return People(tracks, persons, members, self.sure)
+        return People(tracks, persons, members, self.subject)
 
     def alone(self) -> People:
         """The same where no camera tracks anybody but the subject."""
-        own = set(zip(self.sure["camera_id"], self.sure["track_id"], strict=True))
+        own = set(zip(self.subject["camera_id"], self.subject["track_id"], strict=True))
         rows = [
             key in own
             for key in zip(self.tracks["camera_id"], self.tracks["track_id"], strict=True)
@@ -154,13 +147,13 @@ class People:
             self.tracks[np.array(rows, bool)],
             self.persons.iloc[:0],
             self.members.iloc[:0],
-            self.sure,
+            self.subject,
         )
 
     def nobody(self) -> People:
         """The same where nothing was ever detected."""
         return People(
-            *(table.iloc[:0] for table in (self.tracks, self.persons, self.members, self.sure))
+            *(table.iloc[:0] for table in (self.tracks, self.persons, self.members, self.subject))
         )
 
 

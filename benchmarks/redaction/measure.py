@@ -228,9 +228,8 @@ def _camera(camera, footage, boxes, subject, modes, eyes, attack, table, every) 
             figures = table[mode.name].setdefault(camera, Figures())
             who = tracked[mode.name]
             ready = job.model_copy(update={"subject_tracks": who.subject})
-            frames, files = redact_clip(
-                ready, at, near, who.tracks, scenes[mode.name], mode.eyes, figures
-            )
+            view = render.CameraView(at, near, who.tracks)
+            frames, files = redact_clip(ready, view, scenes[mode.name], mode.eyes, figures)
             count(frames, boxes, subject, who, figures)
             if attack is not None:
                 attack.on(mode.name, camera, [f.frame for f in frames], files, mode.control)
@@ -262,13 +261,9 @@ def scene_of(camera: Camera, footage: Footage, mode: Mode, tracked: Tracked) -> 
     """The camera's empty scene as the flow makes it."""
     if not mode.scene:
         return None
-    return render.background_of(
-        (mode.footage or footage).segments[camera.camera_id],
-        camera,
-        mode.eyes,
-        SETTINGS,
-        tracked.tracks,
-    )
+    segments = (mode.footage or footage).segments[camera.camera_id]
+    view = render.CameraView(camera, segments, tracked.tracks)
+    return render.background_of(view, mode.eyes, SETTINGS)
 
 
 def jobs(camera: str, own: pd.DataFrame) -> Iterator[PictureJob]:
@@ -293,16 +288,14 @@ def jobs(camera: str, own: pd.DataFrame) -> Iterator[PictureJob]:
 
 def redact_clip(
     job: PictureJob,
-    camera: Camera,
-    segments: list,
-    tracks: pd.DataFrame,
+    view: render.CameraView,
     scene: Background | None,
     eyes: Detectors,
     figures: Figures,
 ) -> tuple[list[render.Judged], dict[str, bytes]]:
     """The judged frames and the files of one job, timed."""
     began = time.process_time()
-    frames = render.judged(job, camera, segments, tracks, scene, eyes, SETTINGS)
+    frames = render.judged(job, view, scene, eyes, SETTINGS)
     judged = time.process_time()
     files = render.written(job, frames, SETTINGS)
     figures.judge_s += judged - began

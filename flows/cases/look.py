@@ -22,6 +22,7 @@ from flows.runtime.stage import Work
 from flows.stages.publish import load_manifest
 from flows.stages.published import choose_run
 from flows.stages.redact import rendered, segments_for
+from tasks.redaction.hidden_people import SitePeople
 from tasks.redaction.plan import question_job, surely
 from tasks.redaction.redact import RedactSettings
 
@@ -45,7 +46,7 @@ def look_at_question(
     asked = sightings[sightings["sighting_id"] == sighting_id]
     persons = load(case.vault, people["persons"])
     members = load(case.vault, people["members"])
-    still = _still(env, case, run, row, (tracks, persons, members, asked))
+    still = _still(env, case, run, row, SitePeople(tracks, persons, members, asked))
     if still is None:
         raise BadInput(
             f"{sighting_id}: no footage of it can be decoded any more, or nobody was tracked in it"
@@ -72,14 +73,14 @@ def _still(
     case: OpenCase,
     run: Run,
     row: dict[Any, Any],
-    people: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    people: SitePeople,
 ) -> bytes | None:
-    job = question_job(row, people[0])
+    job = question_job(row, people.tracks)
     if job is None:
         return None
     work = Work(run, case, env, (RedactSettings(),), {})
     followed = load_manifest(case.vault, run).result.followed
     reports = load(case.vault, followed["reports"])
     segments = segments_for(reports, job.camera_id, [job])
-    made = dict(rendered(work, *people, job.camera_id, [job], segments))
+    made = dict(rendered(work, people, job.camera_id, [job], segments))
     return made.get(f"{job.name}.jpg")

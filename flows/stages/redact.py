@@ -34,10 +34,10 @@ from flows.runtime.stage import Work, stage
 from flows.runtime.stats import write_unit_stat
 from models.geometry import ONE_PERSON_OVERLAP, suppress
 from models.registry import Models
-from tasks.redaction.hidden_people import with_unseen
+from tasks.redaction.hidden_people import SitePeople, with_unseen
 from tasks.redaction.plan import PictureJob, plan_pictures, surely
 from tasks.redaction.redact import Detectors, Found, RedactSettings
-from tasks.redaction.render import Segment, background_of, render_picture
+from tasks.redaction.render import CameraView, Segment, background_of, render_picture
 
 # Segments read for a camera's empty scene: enough spread in time for people who stand still to have
 # left.
@@ -143,30 +143,27 @@ def camera_pictures(
     segments: Segments,
 ) -> pd.DataFrame:
     """One camera's pictures: everyone but the subject hidden, also who only other cameras see."""
-    people = (tracks, persons, members, surely(sightings))
-    made = rendered(work, *people, camera_id, jobs, segments)
+    people = SitePeople(tracks, persons, members, surely(sightings))
+    made = rendered(work, people, camera_id, jobs, segments)
     return PICTURES.shape([_stored(work, camera_id, name, data) for name, data in made])
 
 
 def rendered(
     work: Work,
-    tracks: pd.DataFrame,
-    persons: pd.DataFrame,
-    members: pd.DataFrame,
-    subject: pd.DataFrame,
+    people: SitePeople,
     camera_id: str,
     jobs: Sequence[PictureJob],
     segments: Segments,
 ) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of one camera's clips and stills. `subject`: the SIGHTINGS that are shown."""
+    """Names and bytes of one camera's clips and stills. Shown are the people's `subject` tracks."""
     settings = work[RedactSettings]
     camera = work.case.site.by_id[camera_id]
     footage = list(_footage(work, segments))
-    everybody = with_unseen(tracks, camera, persons, members, subject, settings)
+    view = CameraView(camera, footage, with_unseen(people, camera, settings))
     seen = detectors(work.models, settings)
-    background = background_of(footage, camera, seen, settings, everybody)
+    background = background_of(view, seen, settings)
     for job in jobs:
-        made = render_picture(job, camera, footage, everybody, background, seen, settings)
+        made = render_picture(job, view, background, seen, settings)
         yield from made.items()
 
 

@@ -8,6 +8,8 @@ box, unless their own track is there already. Nothing but position and time is u
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -27,30 +29,36 @@ _SIGMAS = 2.0
 _MAX_OFF_M = 1.0
 
 
-def with_unseen(
-    tracks: pd.DataFrame,
-    camera: Camera,
-    persons: pd.DataFrame,
-    members: pd.DataFrame,
-    subject_tracks: pd.DataFrame,
-    settings: RedactSettings,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class SitePeople:
+    """Everybody on all cameras: TRACKS, PERSONS, MEMBERS, and camera_id and track_id (as in
+    SIGHTINGS) of all tracks that may be the subject's.
+    """
+
+    tracks: pd.DataFrame
+    persons: pd.DataFrame
+    members: pd.DataFrame
+    subject: pd.DataFrame
+
+
+def with_unseen(people: SitePeople, camera: Camera, settings: RedactSettings) -> pd.DataFrame:
     """TRACKS of one camera with more rows: people of PERSONS who are in its view but have no track
     in it then.
 
-    Their track ids are negative and their score 0. `subject_tracks` has camera_id and track_id of
-    all that may be the subject, on any camera: whoever owns one of them is left out; stretches of
-    them that strayed to somebody else are tracks of their own (`tasks.redaction.switched_tracks`).
-    A camera without homography gets its tracks back.
+    Their track ids are negative and their score 0. Whoever owns one of the subject's tracks, on any
+    camera, is left out; stretches of them that strayed to somebody else are tracks of their own
+    (`tasks.redaction.switched_tracks`). A camera without homography gets its tracks back.
     """
-    everybody = without_strayed(tracks, subject_tracks)
+    members = people.members
+    everybody = without_strayed(people.tracks, people.subject)
     own = everybody[everybody["camera_id"] == camera.camera_id]
-    if camera.homography is None or persons.empty:
+    if camera.homography is None or people.persons.empty:
         return own
     subject = members.merge(
-        subject_tracks[["camera_id", "track_id"]], on=["camera_id", "track_id"]
+        people.subject[["camera_id", "track_id"]], on=["camera_id", "track_id"]
     )["person_id"]
-    rows = persons[persons["seen"] & ~persons["person_id"].isin(set(subject))]
+    seen = people.persons[people.persons["seen"]]
+    rows = seen[~seen["person_id"].isin(set(subject))]
     parts = [own]
     for number, (person, path) in enumerate(rows.groupby("person_id", sort=True), start=1):
         mine = members[

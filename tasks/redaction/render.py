@@ -29,6 +29,16 @@ Segment = tuple[datetime, bytes]
 T = TypeVar("T")
 
 
+class CameraView(NamedTuple):
+    """What there is of one camera: start and bytes of its segments, and rows of TRACKS (other
+    cameras' are ignored).
+    """
+
+    camera: Camera
+    segments: Sequence[Segment]
+    tracks: pd.DataFrame
+
+
 class Judged(NamedTuple):
     """A frame at the camera's calibrated size, who is where in it, and the level of each pixel
     (0: shown).
@@ -41,37 +51,26 @@ class Judged(NamedTuple):
 
 def render_picture(
     job: PictureJob,
-    camera: Camera,
-    segments: Sequence[Segment],
-    tracks: pd.DataFrame,
+    view: CameraView,
     background: Background | None,
     detectors: Detectors,
     settings: RedactSettings,
 ) -> dict[str, bytes]:
-    """`{name}.mp4` and `{name}.jpg` of one job; empty where no frame of its time could be decoded.
-
-    `segments`: start and bytes of the camera's segments; `tracks`: rows of TRACKS (other cameras
-    are ignored).
-    """
-    return written(
-        job, judged(job, camera, segments, tracks, background, detectors, settings), settings
-    )
+    """`{name}.mp4` and `{name}.jpg` of one job; empty where no frame of its time is decodable."""
+    return written(job, judged(job, view, background, detectors, settings), settings)
 
 
 def judged(
     job: PictureJob,
-    camera: Camera,
-    segments: Sequence[Segment],
-    tracks: pd.DataFrame,
+    view: CameraView,
     background: Background | None,
     detectors: Detectors,
     settings: RedactSettings,
 ) -> list[Judged]:
     """What to hide in each frame of a job's time; see `render_picture`."""
-    taken = _frames_between(segments, camera, job.start_utc, job.end_utc, settings.clip_fps)
-    places = locate(
-        taken, tracks[tracks["camera_id"] == job.camera_id], job.subject_tracks, detectors, settings
-    )
+    taken = _frames_between(view, job.start_utc, job.end_utc, settings.clip_fps)
+    own = view.tracks[view.tracks["camera_id"] == view.camera.camera_id]
+    places = locate(taken, own, job.subject_tracks, detectors, settings)
     return [
         Judged(f, p, levels_to_hide(f.image, p.subject, p.others, background, settings))
         for f, p in zip(taken, places, strict=True)
@@ -94,25 +93,21 @@ def written(
 
 
 def background_of(
-    segments: Sequence[Segment],
-    camera: Camera,
-    detectors: Detectors,
-    settings: RedactSettings,
-    tracks: pd.DataFrame | None = None,
+    view: CameraView, detectors: Detectors, settings: RedactSettings
 ) -> Background | None:
     """The empty scene from key frames spread over all segments given; None where there are too few.
 
     Give all that is at hand of the camera, not only the segment of interest: who stands still for
-    one segment has left in another. `tracks`: the camera's rows of TRACKS; their boxes and fresh
-    detections are left out. People found in the median itself make their place unreliable.
+    one segment has left in another. Boxes of the tracks and fresh detections are left out. People
+    found in the median itself make their place unreliable.
     """
-    taken = _spread_frames(segments, camera, settings.background_frames)
+    taken = _spread_frames(view, settings.background_frames)
     if not taken:
         return None
     pictures = [f.image for f in taken]
     times = [f.t_utc for f in taken]
-    groups = [] if tracks is None else [rows for _, rows in tracks.groupby("track_id")]
-    tracked = [box_at(rows, times, settings) for rows in groups]
+    own = view.tracks[view.tracks["camera_id"] == view.camera.camera_id]
+    tracked = [box_at(rows, times, settings) for _, rows in own.groupby("track_id")]
     found = []
     for i, boxes in enumerate(everybody(pictures, detectors, settings)):
         people = [*boxes, *(row[:4] for track in tracked if (row := track[i]) is not None)]
@@ -125,34 +120,35 @@ def background_of(
 
 
 def _frames_between(
-    segments: Sequence[Segment], camera: Camera, start_utc: datetime, end_utc: datetime, fps: float
+    view: CameraView, start_utc: datetime, end_utc: datetime, fps: float
 ) -> list[video.Frame]:
     """Decoded frames of [start, end] as the tracks' boxes see them, about `fps` a second; what a
     damaged segment has.
     """
     out: list[video.Frame] = []
-    for begin, data in sorted(segments, key=lambda s: s[0]):
+    for begin, data in sorted(view.segments, key=lambda s: s[0]):
         try:
             interval_s = video.sampling_interval(video.probe(data).rate, fps)
             for frame in video.frames(data, begin, interval_s):
                 if frame.t_utc > end_utc:
                     break
                 if frame.t_utc >= start_utc:
-                    out.append(replace(frame, image=fitted(frame.image, camera)))
+                    out.append(replace(frame, image=fitted(frame.image, view.camera)))
         except VideoUnreadable:
             continue  # its gap was reported when it was scanned
     return out
 
 
-def _spread_frames(segments: Sequence[Segment], camera: Camera, count: int) -> list[video.Frame]:
+def _spread_frames(view: CameraView, count: int) -> list[video.Frame]:
     """About `count` key frames at the camera's size, spread evenly over the segments."""
-    each = max(1, -(-count // max(1, len(segments))))
+    each = max(1, -(-count // max(1, len(view.segments))))
     out: list[video.Frame] = []
-    for begin, data in _evenly_spaced(segments, count):
+    for begin, data in _evenly_spaced(view.segments, count):
         with contextlib.suppress(VideoUnreadable):
             # Shrunk before they are kept: a frame may have 35 million pixels.
             small = (
-                replace(f, image=fitted(f.image, camera)) for f in video.key_frames(data, begin)
+                replace(f, image=fitted(f.image, view.camera))
+                for f in video.key_frames(data, begin)
             )
             out.extend(_evenly_spaced(_thinned_frames(small, each), each))
     return _evenly_spaced(out, count)

@@ -542,8 +542,8 @@ GUARDS = (
     Guard(
         "3 a track that another camera contradicts is nobody's",
         "tasks/redaction/hidden_people.py",
-        "    everybody = without_strayed(tracks, subject_tracks)",
-        "    everybody = tracks",
+        "    everybody = without_strayed(people.tracks, people.subject)",
+        "    everybody = people.tracks",
         tests=(f"{SUBJECT}::test_two_people_who_exchange_their_tracks_when_they_part",),
     ),
     Guard(

@@ -23,7 +23,7 @@ from tasks.footage import video
 from tasks.redaction.background import build_background
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import RedactSettings, levels_to_hide
-from tasks.redaction.render import background_of, render_picture
+from tasks.redaction.render import CameraView, background_of, render_picture
 from tasks.redaction.silhouette import silhouette
 from tasks.redaction.who_is_where import locate
 
@@ -59,10 +59,15 @@ def tracks(camera: str, keep: float) -> pd.DataFrame:
     return TRACKS.shape(rows)
 
 
+def view(camera: str) -> CameraView:
+    """The camera's footage with a third of the true boxes as tracks."""
+    return CameraView(CAMERAS[camera], segments(camera), tracks(camera, 0.33))
+
+
 @lru_cache
 def scene(camera: str):
     """The camera's empty scene, people kept out by a third of the true boxes."""
-    return background_of(segments(camera), CAMERAS[camera], BLIND, SETTINGS, tracks(camera, 0.33))
+    return background_of(view(camera), BLIND, SETTINGS)
 
 
 def leaked(camera: str, time, levels: np.ndarray) -> list[str]:
@@ -268,9 +273,7 @@ def test_the_written_files_hold_no_bystander_s_face() -> None:
         still_utc=begin,
         subject_tracks=(0,),
     )
-    made = render_picture(
-        job, CAMERAS[camera], segments(camera), tracks(camera, 0.33), scene(camera), BLIND, SETTINGS
-    )
+    made = render_picture(job, view(camera), scene(camera), BLIND, SETTINGS)
     source = [
         f for s, d in segments(camera)[:2] for f in video.frames(d, s) if begin <= f.t_utc <= end
     ]

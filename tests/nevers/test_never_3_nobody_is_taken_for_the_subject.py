@@ -17,7 +17,7 @@ from models.interface import Boxes
 from tasks.footage import video
 from tasks.ground.projection import Projection
 from tasks.redaction.background import build_background
-from tasks.redaction.hidden_people import boxes_at, with_unseen
+from tasks.redaction.hidden_people import SitePeople, boxes_at, with_unseen
 from tasks.redaction.redact import (
     Detectors,
     RedactSettings,
@@ -204,7 +204,8 @@ def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
         {"person_id": "A", "camera_id": "a", "track_id": 3},
     ]
     subject = pd.DataFrame({"camera_id": ["corridor"], "track_id": [1]})
-    known = with_unseen(own, camera, PERSONS.shape(rows), MEMBERS.shape(members), subject, SETTINGS)
+    people = SitePeople(own, PERSONS.shape(rows), MEMBERS.shape(members), subject)
+    known = with_unseen(people, camera, SETTINGS)
     taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES[:5]]
     head = (round(box[1] + 0.08 * (box[3] - box[1])), round((box[0] + box[2]) / 2))
     for frame, place in zip(taken, locate(taken, known, [1], seeing(), SETTINGS), strict=True):
@@ -237,7 +238,8 @@ def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
     subject = pd.DataFrame({"camera_id": ["corridor", "a"], "track_id": [1, 3]})
     taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES]
     tracks = pd.concat([own, side], ignore_index=True)
-    known = with_unseen(tracks, camera, PERSONS.empty(), MEMBERS.empty(), subject, SETTINGS)
+    people = SitePeople(tracks, PERSONS.empty(), MEMBERS.empty(), subject)
+    known = with_unseen(people, camera, SETTINGS)
     there = shown_at(locate(taken, known, [1], seeing(), SETTINGS))
     assert all(there[:8])
     assert not any(there[12:])

@@ -10,7 +10,7 @@ from demo_frames import DEMO
 from data_contracts.camera import Camera, read_site
 from data_contracts.tables.contracts import MEMBERS, PERSONS, TRACKS
 from tasks.ground.projection import Projection
-from tasks.redaction.hidden_people import boxes_at, with_unseen
+from tasks.redaction.hidden_people import SitePeople, boxes_at, with_unseen
 from tasks.redaction.redact import RedactSettings
 
 SITE = read_site((DEMO / "cameras.geojson").read_bytes())
@@ -63,7 +63,7 @@ def unseen(tracks: pd.DataFrame, who: pd.DataFrame = OWN) -> pd.DataFrame:
     at = truth("corridor")
     middle = at[["x_m", "y_m"]].median()
     known = persons(S=tuple(middle), A=tuple(middle + 0.2))
-    out = with_unseen(tracks, SITE.by_id["corridor"], known, who, IS_SUBJECT, SETTINGS)
+    out = with_unseen(SitePeople(tracks, known, who, IS_SUBJECT), SITE.by_id["corridor"], SETTINGS)
     return out[out["track_id"] < 0]
 
 
@@ -108,13 +108,9 @@ def test_outside_the_picture_nobody_is_drawn() -> None:
     """Somebody behind the camera or far aside, and a camera without calibration, add nothing."""
     camera = SITE.by_id["corridor"]
     own = tracks_on("corridor", 1, TIMES)
-    assert len(with_unseen(own, camera, persons(A=(60.0, 4.5)), OWN, IS_SUBJECT, SETTINGS)) == len(
-        own
-    )
-    assert len(with_unseen(own, camera, persons(A=(21.0, 40.0)), OWN, IS_SUBJECT, SETTINGS)) == len(
-        own
-    )
+    for away in ((60.0, 4.5), (21.0, 40.0)):
+        people = SitePeople(own, persons(A=away), OWN, IS_SUBJECT)
+        assert len(with_unseen(people, camera, SETTINGS)) == len(own)
     blind = Camera(camera_id="corridor", image_width=1280, image_height=720)
-    assert len(with_unseen(own, blind, persons(A=(15.0, 4.0)), OWN, IS_SUBJECT, SETTINGS)) == len(
-        own
-    )
+    inside = SitePeople(own, persons(A=(15.0, 4.0)), OWN, IS_SUBJECT)
+    assert len(with_unseen(inside, blind, SETTINGS)) == len(own)

@@ -18,7 +18,7 @@ from tasks.footage import video
 from tasks.redaction.background import build_background
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import RedactSettings
-from tasks.redaction.render import background_of, judged, render_picture
+from tasks.redaction.render import CameraView, background_of, judged, render_picture
 from tasks.redaction.who_is_where import locate
 
 SETTINGS = RedactSettings()
@@ -146,7 +146,11 @@ def test_writes_a_clip_and_a_still_with_nobody_else() -> None:
     background = build_background([empty_room(i) for i in range(20, 29)], [np.zeros((0, 4))] * 9)
     data = video.write_clip([f.image for f in taken], Fraction(5))
     made = render_picture(
-        job(), CAMERA, [(at(0), data)], track(1, SUBJECT, TIMES), background, NOBODY, SETTINGS
+        job(),
+        CameraView(CAMERA, [(at(0), data)], track(1, SUBJECT, TIMES)),
+        background,
+        NOBODY,
+        SETTINGS,
     )
     assert sorted(made) == ["S-01.jpg", "S-01.mp4"]
     still = cv2.imdecode(np.frombuffer(made["S-01.jpg"], np.uint8), cv2.IMREAD_COLOR)
@@ -177,11 +181,18 @@ def test_no_frames_no_picture() -> None:
     clip = video.write_clip([f.image for f in frames()], Fraction(5))
     late = job(start_utc=at(100), end_utc=at(102))
     assert (
-        render_picture(late, CAMERA, [(at(0), clip)], TRACKS.empty(), None, NOBODY, SETTINGS) == {}
+        render_picture(
+            late, CameraView(CAMERA, [(at(0), clip)], TRACKS.empty()), None, NOBODY, SETTINGS
+        )
+        == {}
     )
     assert (
         render_picture(
-            job(), CAMERA, [(at(0), b"no video")], TRACKS.empty(), None, NOBODY, SETTINGS
+            job(),
+            CameraView(CAMERA, [(at(0), b"no video")], TRACKS.empty()),
+            None,
+            NOBODY,
+            SETTINGS,
         )
         == {}
     )
@@ -196,17 +207,19 @@ def test_the_empty_scene_comes_from_segments() -> None:
     segments = [(at(100 * k), data) for k, data in enumerate(away)]
     segments += [(at(-100), video.write_clip(with_stranger, Fraction(5)))]
     tracks = track(2, STRANGER, [-100 + t for t in TIMES])
-    background = background_of(segments, CAMERA, NOBODY, SETTINGS, tracks)
+    background = background_of(CameraView(CAMERA, segments, tracks), NOBODY, SETTINGS)
     assert background is not None
     assert background.reliable.mean() > 0.98
     gap = np.abs(
         background.image[head_of(STRANGER)].astype(int) - empty_room(99)[head_of(STRANGER)]
     )
     assert gap.mean() < 6
-    everywhere = background_of(segments, CAMERA, seeing(STRANGER), SETTINGS)
+    everywhere = background_of(
+        CameraView(CAMERA, segments, TRACKS.empty()), seeing(STRANGER), SETTINGS
+    )
     assert everywhere is not None
     assert not everywhere.reliable[head_of(STRANGER)].any()
-    assert background_of([], CAMERA, NOBODY, SETTINGS) is None
+    assert background_of(CameraView(CAMERA, [], TRACKS.empty()), NOBODY, SETTINGS) is None
 
 
 def test_sound_and_metadata_of_the_source_are_not_carried_over() -> None:
@@ -221,7 +234,11 @@ def test_sound_and_metadata_of_the_source_are_not_carried_over() -> None:
         assert "SECRET" in str(container.metadata)
     background = build_background([empty_room(i) for i in range(20, 29)], [np.zeros((0, 4))] * 9)
     made = render_picture(
-        job(), CAMERA, [(at(0), source)], track(1, SUBJECT, TIMES), background, NOBODY, SETTINGS
+        job(),
+        CameraView(CAMERA, [(at(0), source)], track(1, SUBJECT, TIMES)),
+        background,
+        NOBODY,
+        SETTINGS,
     )
     with av.open(io.BytesIO(made["S-01.mp4"])) as container:
         assert [s.type for s in container.streams] == ["video"]
@@ -268,11 +285,11 @@ def test_a_recording_of_another_size_is_brought_to_the_boxes() -> None:
     ]
     segments = [(at(0), video.write_clip(small, Fraction(5)))]
     both = pd.concat([track(1, SUBJECT, TIMES), track(2, STRANGER, TIMES)])
-    (first, *_) = judged(job(), CAMERA, segments, both, None, NOBODY, SETTINGS)
+    (first, *_) = judged(job(), CameraView(CAMERA, segments, both), None, NOBODY, SETTINGS)
     assert first.levels.shape == (360, 640)
     assert (first.levels[head_of(SUBJECT)] == 0).all()
     square = [(at(0), video.write_clip([im[:, :180] for im in small], Fraction(5)))]
-    assert render_picture(job(), CAMERA, square, both, None, NOBODY, SETTINGS) == {}
+    assert render_picture(job(), CameraView(CAMERA, square, both), None, NOBODY, SETTINGS) == {}
 
 
 @pytest.mark.parametrize("change", ["flicker", "switched", "moved"])
@@ -288,7 +305,9 @@ def test_a_scene_that_changed_is_hidden_whole(change: str) -> None:
         elif change == "switched" or i % 2:
             taken[i] = np.clip(image.astype(int) + 45, 0, 255).astype(np.uint8)
     data = video.write_clip(taken, Fraction(5))
-    found = judged(job(), CAMERA, [(at(0), data)], TRACKS.empty(), background, NOBODY, SETTINGS)
+    found = judged(
+        job(), CameraView(CAMERA, [(at(0), data)], TRACKS.empty()), background, NOBODY, SETTINGS
+    )
     changed = [f for i, f in enumerate(found) if change != "flicker" or i % 2]
     assert all((f.levels > 0).mean() > 0.97 for f in changed)
     assert all((f.levels[head_of(STRANGER)] > 0).all() for f in found)
@@ -308,7 +327,7 @@ def test_somebody_who_never_moves_is_hidden() -> None:
     ):
         everywhere = track(2, STRANGER, [100.0 * k + i / 5 for k in range(7) for i in range(3)])
         background = background_of(
-            segments, CAMERA, eyes, SETTINGS, pd.concat([tracks, everywhere])
+            CameraView(CAMERA, segments, pd.concat([tracks, everywhere])), eyes, SETTINGS
         )
-        found = judged(job(), CAMERA, clip, tracks, background, eyes, SETTINGS)
+        found = judged(job(), CameraView(CAMERA, clip, tracks), background, eyes, SETTINGS)
         assert all((f.levels[head_of(STRANGER)] > 0).all() for f in found)
