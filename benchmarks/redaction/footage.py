@@ -30,7 +30,7 @@ from data_contracts.time import now_utc
 from models.registry import Models
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.footage import video
 from tasks.footage.segment import SegmentInput
 from tasks.observe.follow import follow_segment
@@ -192,17 +192,19 @@ def authorised(subject: Subject) -> AuthorisedCase:
     tokens = [
         sign_grant(
             private,
-            role,
-            case_id=request.case_id,
-            subject=request.subject,
-            scopes=("face",),
-            cameras=("*",),
-            from_utc=first - _DAY,
-            to_utc=last + _DAY,
-            legal_basis="benchmark on synthetic people",
-            expires_utc=now + _DAY,
-            now=now - timedelta(seconds=1),
-            binding=bind_request(request, subject.references),
+            GrantDraft(
+                role=role,
+                case_id=request.case_id,
+                subject=request.subject,
+                scopes=("face",),
+                cameras=("*",),
+                from_utc=first - _DAY,
+                to_utc=last + _DAY,
+                legal_basis="benchmark on synthetic people",
+                expires_utc=now + _DAY,
+                binding=bind_request(request, subject.references),
+            ),
+            now - timedelta(seconds=1),
         )
         for role, (private, _) in keys.items()
     ]

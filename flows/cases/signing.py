@@ -6,33 +6,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from data_contracts.authorisation import Binding, Evidence, Limits, Role, TrustedKeys
+from data_contracts.authorisation import Limits, TrustedKeys
 from data_contracts.camera import Site
-from data_contracts.case import CASE_ID, Scope
+from data_contracts.case import CASE_ID
 from data_contracts.errors import BadInput
-from data_contracts.record import Record
-from tasks.consent.grant_token import sign_grant
+from tasks.consent.grant_token import GrantDraft, sign_grant
 
 _DAY = timedelta(days=1)
-
-
-class GrantDraft(Record):
-    """What somebody is about to sign. `limits` only for an approval, `evidence` only for a
-    consent.
-    """
-
-    role: Role
-    case_id: str
-    subject: str
-    scopes: tuple[Scope, ...]
-    cameras: tuple[str, ...]
-    from_utc: datetime
-    to_utc: datetime
-    legal_basis: str
-    valid_days: float
-    binding: Binding
-    limits: Limits | None = None
-    evidence: Evidence | None = None
 
 
 def sign_draft(
@@ -53,23 +33,8 @@ def sign_draft(
             "K-2026-0042"
         )
     _check_cameras(draft, site)
-    _check_limits(draft, most)
-    token = sign_grant(
-        private_jwk,
-        draft.role,
-        draft.case_id,
-        draft.subject,
-        draft.scopes,
-        draft.cameras,
-        draft.from_utc,
-        draft.to_utc,
-        draft.legal_basis,
-        now + draft.valid_days * _DAY,
-        now,
-        binding=draft.binding,
-        limits=draft.limits,
-        evidence=draft.evidence,
-    )
+    _check_limits(draft, (draft.expires_utc - now) / _DAY, most)
+    token = sign_grant(private_jwk, draft, now)
     if trusted is not None:
         _check_key(draft, private_jwk, trusted, now)
     return token
@@ -83,17 +48,15 @@ def _check_cameras(draft: GrantDraft, site: Site | None) -> None:
         )
 
 
-def _check_limits(draft: GrantDraft, most: Limits) -> None:
+def _check_limits(draft: GrantDraft, valid_days: float, most: Limits) -> None:
     named = draft.limits or most
     wider = most.exceeded_by(named)
     if wider:
         raise BadInput(
             f"{', '.join(wider)}: more than this installation allows (settings grants.*)"
         )
-    if draft.valid_days > named.life_days:
-        raise BadInput(
-            f"--valid-days {draft.valid_days:g}: at most {named.life_days:g} days are allowed"
-        )
+    if valid_days > named.life_days:
+        raise BadInput(f"--valid-days {valid_days:g}: at most {named.life_days:g} days are allowed")
     if (draft.to_utc - draft.from_utc) / _DAY > named.span_days:
         raise BadInput(
             f"--from to --to: at most {named.span_days:g} days of recordings are allowed"

@@ -20,7 +20,7 @@ from flows.cases.key_changes import (
 )
 from flows.runtime.environment import Environment
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 
 _MARGIN = timedelta(days=1)
 _PERSON = "throw-away"
@@ -57,9 +57,8 @@ def papers(
     now = now_utc() - timedelta(seconds=1)
     tokens: dict[Role, str] = {}
     for role, private in _signers(env).items():
-        tokens[role] = sign_grant(
-            private,
-            role,
+        draft = GrantDraft(
+            role=role,
             case_id=case_id,
             subject=request.subject,
             scopes=("face", "appearance"),
@@ -68,10 +67,10 @@ def papers(
             to_utc=last + _MARGIN,
             legal_basis=basis,
             expires_utc=now + expires,
-            now=now,
             binding=bind_request(request, references),
             limits=env.settings.grants if role == "approval" else None,
         )
+        tokens[role] = sign_grant(private, draft, now)
     return Papers(request, tokens["consent"], tokens["approval"], references)
 
 

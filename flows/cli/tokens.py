@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +16,11 @@ from data_contracts.errors import BadInput, KeyMissing, StoreError
 from data_contracts.time import now_utc, parse_utc
 from flows.cli.console import read_file, read_json, read_text, say, write_private
 from flows.cli.ending import Yes, end_case, tell
+from flows.cli.shared_options import taking
 
 if TYPE_CHECKING:
-    from data_contracts.authorisation import Binding, Evidence
-    from flows.cases.signing import GrantDraft
+    from data_contracts.authorisation import Binding, Evidence, Limits, Role, TrustedKeys
+    from data_contracts.camera import Site
 
 
 class ScopeName(StrEnum):
@@ -29,163 +33,156 @@ class ScopeName(StrEnum):
 consent_app = typer.Typer(help="The subject's consent.", no_args_is_help=True)
 approval_app = typer.Typer(help="The health authority's approval.", no_args_is_help=True)
 
-Case = Annotated[str, typer.Option("--case", help="Case id.")]
-Subject = Annotated[str, typer.Option(help="Pseudonym of the subject; never a name.")]
-Key = Annotated[Path, typer.Option(help="The signer's private key file.")]
-Out = Annotated[Path, typer.Option(help="File for the token.")]
-Scopes = Annotated[
-    list[ScopeName], typer.Option("--scope", help="face, appearance; repeat for both.")
-]
-Cameras = Annotated[
-    list[str], typer.Option("--camera", help="Camera id; repeat. '*' means all of the site.")
-]
-From = Annotated[
-    str, typer.Option("--from", help="Start of the time searched, ISO 8601 with offset.")
-]
-To = Annotated[str, typer.Option("--to", help="End of the time searched.")]
-Basis = Annotated[str, typer.Option("--legal-basis", help="Legal basis, such as 'GDPR 9(2)(a)'.")]
-Days = Annotated[
-    float, typer.Option("--valid-days", min=0.01, max=120, help="Days until the token expires.")
-]
-Itinerary = Annotated[Path, typer.Option(help="The itinerary as it will be filed (CSV).")]
-References = Annotated[
-    list[Path],
-    typer.Option("--reference", help="Reference picture or folder as it will be filed; repeat."),
-]
-Onset = Annotated[str | None, typer.Option(help="Onset of symptoms, as it will be filed.")]
-Sample = Annotated[str | None, typer.Option(help="Time of the positive sample, likewise.")]
-SiteFile = Annotated[
-    Path | None,
-    typer.Option("--site", help="Camera file to check cameras by, where no store is at hand."),
-]
 
+@dataclass(frozen=True)
+class GrantOptions:
+    """What a consent and an approval both say, and what the signer signs with."""
 
-def _bound(
-    itinerary: Path, reference: list[Path], onset: str | None, sample: str | None
-) -> Binding:
-    if onset is None and sample is None:
-        raise BadInput("--onset or --sample: a case needs an onset or a sample date")
-    from flows.cli.request import read_references
-    from tasks.consent.binding import bind
-    from tasks.search.itinerary import read_itinerary
-
-    return bind(
-        read_itinerary(read_text(itinerary), itinerary.name),
-        parse_utc(onset, "--onset") if onset else None,
-        parse_utc(sample, "--sample") if sample else None,
-        read_references(reference),
+    case: Annotated[str, typer.Option("--case", help="Case id.")]
+    subject: Annotated[str, typer.Option(help="Pseudonym of the subject; never a name.")]
+    key: Annotated[Path, typer.Option(help="The signer's private key file.")]
+    out: Annotated[Path, typer.Option(help="File for the token.")]
+    scope: Annotated[
+        list[ScopeName], typer.Option("--scope", help="face, appearance; repeat for both.")
+    ]
+    camera: Annotated[
+        list[str], typer.Option("--camera", help="Camera id; repeat. '*' means all of the site.")
+    ]
+    start: Annotated[
+        str, typer.Option("--from", help="Start of the time searched, ISO 8601 with offset.")
+    ]
+    end: Annotated[str, typer.Option("--to", help="End of the time searched.")]
+    basis: Annotated[
+        str, typer.Option("--legal-basis", help="Legal basis, such as 'GDPR 9(2)(a)'.")
+    ]
+    itinerary: Annotated[Path, typer.Option(help="The itinerary as it will be filed (CSV).")]
+    reference: Annotated[
+        list[Path],
+        typer.Option(
+            "--reference", help="Reference picture or folder as it will be filed; repeat."
+        ),
+    ]
+    onset: Annotated[str | None, typer.Option(help="Onset of symptoms, as it will be filed.")] = (
+        None
     )
-
-
-def _sign(draft: GrantDraft, key: Path, site_file: Path | None, out: Path) -> None:
-    """Check against what this machine can ask (the store's cameras and trusted keys, the settings),
-    sign and write.
-    """
-    from data_contracts.camera import read_site
-    from flows.cases.signing import sign_draft
-    from flows.runtime.environment import environment, site, trusted_keys
-    from infra.settings import load_settings
-
-    cameras = read_site(read_file(site_file), site_file.name) if site_file else None
-    trusted = None
-    try:
-        env = environment()
-        cameras = cameras or site(env)
-        trusted = trusted_keys(env)
-    except (StoreError, KeyMissing, BadInput) as error:
-        say(str(error), "not all could be checked here:")
-    token = sign_draft(draft, read_json(key), now_utc(), load_settings().grants, cameras, trusted)
-    write_private(out, token.encode())
-    say(
-        f"{draft.role} for case {draft.case_id} written to {out}; valid for "
-        f"{draft.valid_days:g} days, for {len(draft.binding.pictures)} pictures"
+    sample: Annotated[str | None, typer.Option(help="Time of the positive sample, likewise.")] = (
+        None
     )
+    days: Annotated[
+        float,
+        typer.Option("--valid-days", min=0.01, max=120, help="Days until the token expires."),
+    ] = 14.0
+    site_file: Annotated[
+        Path | None,
+        typer.Option("--site", help="Camera file to check cameras by, where no store is at hand."),
+    ] = None
+
+    @cached_property
+    def binding(self) -> Binding:
+        """The window, pictures and itinerary that the grant is for."""
+        if self.onset is None and self.sample is None:
+            raise BadInput("--onset or --sample: a case needs an onset or a sample date")
+        from flows.cli.request import read_references
+        from tasks.consent.binding import bind
+        from tasks.search.itinerary import read_itinerary
+
+        return bind(
+            read_itinerary(read_text(self.itinerary), self.itinerary.name),
+            parse_utc(self.onset, "--onset") if self.onset else None,
+            parse_utc(self.sample, "--sample") if self.sample else None,
+            read_references(self.reference),
+        )
+
+    def sign(
+        self, role: Role, limits: Limits | None = None, evidence: Evidence | None = None
+    ) -> None:
+        """Check against what this machine can ask (the store's cameras and trusted keys, the
+        settings), sign and write.
+        """
+        from flows.cases.signing import sign_draft
+        from infra.settings import load_settings
+        from tasks.consent.grant_token import GrantDraft
+
+        now = now_utc()
+        draft = GrantDraft(
+            role=role,
+            case_id=self.case,
+            subject=self.subject,
+            scopes=tuple(s.value for s in self.scope),
+            cameras=tuple(self.camera),
+            from_utc=parse_utc(self.start, "--from"),
+            to_utc=parse_utc(self.end, "--to"),
+            legal_basis=self.basis,
+            expires_utc=now + timedelta(days=self.days),
+            binding=self.binding,
+            limits=limits,
+            evidence=evidence,
+        )
+        most = load_settings().grants
+        token = sign_draft(draft, read_json(self.key), now, most, *self._known_here())
+        write_private(self.out, token.encode())
+        say(
+            f"{role} for case {self.case} written to {self.out}; valid for {self.days:g} days, "
+            f"for {len(draft.binding.pictures)} pictures"
+        )
+
+    def _known_here(self) -> tuple[Site | None, TrustedKeys | None]:
+        """The cameras and trusted keys to check by; None where this machine has no store to ask."""
+        from data_contracts.camera import read_site
+        from flows.runtime.environment import environment, site, trusted_keys
+
+        file = self.site_file
+        cameras = read_site(read_file(file), file.name) if file else None
+        trusted = None
+        try:
+            env = environment()
+            cameras = cameras or site(env)
+            trusted = trusted_keys(env)
+        except (StoreError, KeyMissing, BadInput) as error:
+            say(str(error), "not all could be checked here:")
+        return cameras, trusted
 
 
 @consent_app.command("sign")
+@taking(GrantOptions)
 def sign_consent(
-    case: Case,
-    subject: Subject,
-    key: Key,
-    out: Out,
-    scope: Scopes,
-    camera: Cameras,
-    start: From,
-    end: To,
-    basis: Basis,
-    itinerary: Itinerary,
-    reference: References,
-    onset: Onset = None,
-    sample: Sample = None,
-    days: Days = 14.0,
+    grant: GrantOptions,
     form: Annotated[
         Path | None, typer.Option(help="Scan of the form that the subject signed.")
     ] = None,
     subject_key: Annotated[
         Path | None, typer.Option(help="The subject's own private key, where they have one.")
     ] = None,
-    site_file: SiteFile = None,
 ) -> None:
     """Sign the subject's consent: which searches, on which cameras, for which time, until when, for
     which pictures and itinerary.
     """
-    binding = _bound(itinerary, reference, onset, sample)
-    from flows.cases.signing import GrantDraft
-
-    draft = GrantDraft(
-        role="consent",
-        case_id=case,
-        subject=subject,
-        scopes=tuple(s.value for s in scope),
-        cameras=tuple(camera),
-        from_utc=parse_utc(start, "--from"),
-        to_utc=parse_utc(end, "--to"),
-        legal_basis=basis,
-        valid_days=days,
-        binding=binding,
-        evidence=_evidence(case, binding, form, subject_key),
-    )
-    _sign(draft, key, site_file, out)
+    grant.sign("consent", evidence=_evidence(grant, form, subject_key))
 
 
-def _evidence(
-    case: str, binding: Binding, form: Path | None, subject_key: Path | None
-) -> Evidence | None:
+def _evidence(grant: GrantOptions, form: Path | None, subject_key: Path | None) -> Evidence | None:
     from data_contracts.authorisation import Evidence
     from tasks.consent.evidence import form_evidence, sign_as_subject
 
     parts: dict[str, Any] = {}
     if form is not None:
-        parts |= form_evidence(binding, read_file(form)).model_dump(exclude_none=True)
+        parts |= form_evidence(grant.binding, read_file(form)).model_dump(exclude_none=True)
     if subject_key is not None:
-        signed = sign_as_subject(read_json(subject_key), case, binding)
+        signed = sign_as_subject(read_json(subject_key), grant.case, grant.binding)
         parts |= signed.model_dump(exclude_none=True)
     return Evidence.model_validate(parts) if parts else None
 
 
 @approval_app.command("sign")
+@taking(GrantOptions)
 def sign_approval(
-    case: Case,
-    subject: Subject,
-    key: Key,
-    out: Out,
-    scope: Scopes,
-    camera: Cameras,
-    start: From,
-    end: To,
-    basis: Basis,
-    itinerary: Itinerary,
-    reference: References,
-    onset: Onset = None,
-    sample: Sample = None,
-    days: Days = 14.0,
+    grant: GrantOptions,
     max_cameras: Annotated[
         int | None, typer.Option(help="Cameras that may be looked at; default: grants.cameras.")
     ] = None,
     max_runs: Annotated[
         int | None, typer.Option(help="Runs that may read footage; default: grants.runs.")
     ] = None,
-    site_file: SiteFile = None,
 ) -> None:
     """Sign the health authority's approval; the signer must be another person than the
     consent's.
@@ -194,22 +191,7 @@ def sign_approval(
 
     most = load_settings().grants
     asked = {"cameras": max_cameras or most.cameras, "runs": max_runs or most.runs}
-    from flows.cases.signing import GrantDraft
-
-    draft = GrantDraft(
-        role="approval",
-        case_id=case,
-        subject=subject,
-        scopes=tuple(s.value for s in scope),
-        cameras=tuple(camera),
-        from_utc=parse_utc(start, "--from"),
-        to_utc=parse_utc(end, "--to"),
-        legal_basis=basis,
-        valid_days=days,
-        binding=_bound(itinerary, reference, onset, sample),
-        limits=most.model_copy(update=asked),
-    )
-    _sign(draft, key, site_file, out)
+    grant.sign("approval", limits=most.model_copy(update=asked))
 
 
 @consent_app.command("receipt")

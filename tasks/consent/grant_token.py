@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,65 +84,76 @@ def generate_key(person: str, roles: tuple[KeyRole, ...]) -> tuple[dict[str, str
     return {**full, **own}, trusted
 
 
-def sign_grant(
-    private_jwk: dict[str, str],
-    role: Role,
-    case_id: str,
-    subject: str,
-    scopes: tuple[Scope, ...],
-    cameras: tuple[str, ...],
-    from_utc: datetime,
-    to_utc: datetime,
-    legal_basis: str,
-    expires_utc: datetime,
-    now: datetime,
-    not_before: datetime | None = None,
-    token_id: str | None = None,
-    area: tuple[tuple[float, float], ...] = (),
-    *,
-    binding: Binding,
-    limits: Limits | None = None,
-    evidence: Evidence | None = None,
-) -> str:
-    """Sign a consent or approval. `area` is a ring of (longitude, latitude), given instead of
-    `cameras`.
+@dataclass(frozen=True, kw_only=True)
+class GrantDraft:
+    """What somebody is about to sign; nothing is checked yet. Times are aware.
 
-    Times are aware; the token's own times are kept in whole seconds (the start rounded down). An
-    approval without `limits` gets the default ones. Raises BadInput for a grant that `verify` would
-    refuse for its form, or a key that cannot sign this role.
+    `cameras` or `area`, a ring of (longitude, latitude). `limits` only for an approval (None: the
+    default ones), `evidence` only for a consent. `not_before` None: from the time of signing.
+    `token_id` None: a random one.
     """
-    key, person = _private_key(private_jwk, role)
-    if role == "approval":
-        limits = limits or Limits()
-    start = not_before or now
-    claims: dict[str, Any] = {
-        "iss": person,
-        "sub": subject,
-        "jti": token_id or secrets.token_urlsafe(16),
-        "iat": int(now.timestamp()),
-        "nbf": int(start.timestamp()),
-        "exp": int(expires_utc.timestamp()),
-        CLAIM: {
-            "role": role,
-            "case": case_id,
-            "scopes": list(scopes),
-            "from": from_utc.astimezone(UTC).isoformat(),
-            "to": to_utc.astimezone(UTC).isoformat(),
-            "legal_basis": legal_basis,
-            "binding": binding.model_dump(mode="json"),
-            **({"limits": limits.model_dump(mode="json")} if limits else {}),
-            **({"evidence": evidence.model_dump(exclude_none=True)} if evidence else {}),
-            **({"area": _polygon(area)} if area else {"cameras": list(cameras)}),
-        },
-    }
-    if area and cameras:
+
+    role: Role
+    case_id: str
+    subject: str
+    scopes: tuple[Scope, ...]
+    cameras: tuple[str, ...]
+    from_utc: datetime
+    to_utc: datetime
+    legal_basis: str
+    expires_utc: datetime
+    binding: Binding
+    limits: Limits | None = None
+    evidence: Evidence | None = None
+    not_before: datetime | None = None
+    token_id: str | None = None
+    area: tuple[tuple[float, float], ...] = ()
+
+
+def sign_grant(private_jwk: dict[str, str], draft: GrantDraft, now: datetime) -> str:
+    """Sign a consent or approval. The token's own times are whole seconds (its start rounded down).
+
+    Raises BadInput for a grant that `verify` would refuse for its form, or a key that cannot sign
+    this role.
+    """
+    key, person = _private_key(private_jwk, draft.role)
+    if draft.area and draft.cameras:
         raise BadInput("a grant names either cameras or an area, not both")
+    claims = _claims(draft, person, now)
     try:
         _grant(claims, key.thumbprint())
     except (ValidationError, KeyError, TypeError, ValueError, BadInput) as error:
         raise BadInput(f"this grant cannot be signed: {_what(error)}") from None
-    header = {"alg": ALGORITHM, "typ": TYPES[role], "kid": key.thumbprint()}
+    header = {"alg": ALGORITHM, "typ": TYPES[draft.role], "kid": key.thumbprint()}
     return jws.serialize_compact(header, json.dumps(claims).encode(), key, algorithms=[ALGORITHM])
+
+
+def _claims(draft: GrantDraft, person: str, now: datetime) -> dict[str, Any]:
+    """What the token says: RFC 7519's registered claims and our own."""
+    limits = draft.limits or (Limits() if draft.role == "approval" else None)
+    evidence = draft.evidence
+    start = draft.not_before or now
+    where = {"area": _polygon(draft.area)} if draft.area else {"cameras": list(draft.cameras)}
+    return {
+        "iss": person,
+        "sub": draft.subject,
+        "jti": draft.token_id or secrets.token_urlsafe(16),
+        "iat": int(now.timestamp()),
+        "nbf": int(start.timestamp()),
+        "exp": int(draft.expires_utc.timestamp()),
+        CLAIM: {
+            "role": draft.role,
+            "case": draft.case_id,
+            "scopes": list(draft.scopes),
+            "from": draft.from_utc.astimezone(UTC).isoformat(),
+            "to": draft.to_utc.astimezone(UTC).isoformat(),
+            "legal_basis": draft.legal_basis,
+            "binding": draft.binding.model_dump(mode="json"),
+            **({"limits": limits.model_dump(mode="json")} if limits else {}),
+            **({"evidence": evidence.model_dump(exclude_none=True)} if evidence else {}),
+            **where,
+        },
+    }
 
 
 def read_trusted_keys(text: str | bytes) -> TrustedKeys:

@@ -36,6 +36,7 @@ from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import (
     ALGORITHM,
     TYPES,
+    GrantDraft,
     generate_key,
     read_trusted_keys,
     sign_grant,
@@ -185,11 +186,10 @@ _GRANT: dict[str, Any] = {
     "to_utc": NOW,
     "legal_basis": "GDPR Art. 9(2)(a)",
     "expires_utc": NOW + DAY,
-    "now": NOW,
     "binding": bind_request(_REQUEST, {"a.jpg": b"picture"}),
 }
-_TOKEN = sign_grant(_PRIVATE, "consent", **_GRANT)
-_APPROVAL = sign_grant(_OFFICER, "approval", **_GRANT)
+_TOKEN = sign_grant(_PRIVATE, GrantDraft(role="consent", **_GRANT), NOW)
+_APPROVAL = sign_grant(_OFFICER, GrantDraft(role="approval", **_GRANT), NOW)
 _AREA = {
     "type": "Polygon",
     "coordinates": [[[126.7, 37.5], [126.8, 37.5], [126.8, 37.6], [126.7, 37.5]]],

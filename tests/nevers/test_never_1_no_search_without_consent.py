@@ -19,7 +19,7 @@ from data_contracts.tables.contracts import WINDOWS
 from data_contracts.time import Interval
 from tasks.consent.authorise import authorise, require
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.search import plan as planning
 from tests.support.grants import BINDING, PICTURES, usable
 
@@ -66,16 +66,15 @@ def sign(key, role, **changes):
         "to_utc": END,
         "binding": bind_request(REQUEST, PICTURES),
     } | changes
-    return sign_grant(
-        key,
-        role,
-        "K-1-A",
-        "S",
+    draft = GrantDraft(
+        role=role,
+        case_id="K-1-A",
+        subject="S",
         **given,
         legal_basis="law",
         expires_utc=NOW + timedelta(days=1),
-        now=NOW,
     )
+    return sign_grant(key, draft, NOW)
 
 
 def granted(**changes):
@@ -266,7 +265,6 @@ def test_one_person_cannot_sign_both():
         "to_utc": NOW,
         "legal_basis": "test",
         "expires_utc": NOW + timedelta(days=1),
-        "now": NOW,
         "binding": bind_request(REQUEST, PICTURES),
     }
     keys = TrustedKeys(keys=(trusted, also))
@@ -274,8 +272,8 @@ def test_one_person_cannot_sign_both():
         with pytest.raises(NotAuthorised, match="two people"):
             authorise(
                 REQUEST,
-                sign_grant(key, "consent", **given),
-                sign_grant(second, "approval", **given),
+                sign_grant(key, GrantDraft(role="consent", **given), NOW),
+                sign_grant(second, GrantDraft(role="approval", **given), NOW),
                 keys,
                 NOW,
                 standing=usable,

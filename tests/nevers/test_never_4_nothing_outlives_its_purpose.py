@@ -13,7 +13,7 @@ from data_contracts import object_key
 from data_contracts.errors import KeyMissing
 from infra.case_store import CaseStore, CaseVault
 from infra.store import ObjectStore
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.ending.purge import CasePapers, claimed_expiry, plan_purge
 from tests.support.grants import BINDING
 
@@ -56,9 +56,8 @@ def test_expiry_is_read_from_the_token_and_garbage_has_expired() -> None:
     """
     private, _ = generate_key("Dr Kim", ("consent",))
     until = datetime(2026, 12, 1, tzinfo=UTC)
-    token = sign_grant(
-        private,
-        "consent",
+    draft = GrantDraft(
+        role="consent",
         case_id="K-1-1",
         subject="S",
         scopes=("face",),
@@ -67,9 +66,9 @@ def test_expiry_is_read_from_the_token_and_garbage_has_expired() -> None:
         to_utc=NOW + timedelta(days=1),
         legal_basis="x",
         expires_utc=until,
-        now=NOW,
         binding=BINDING,
     )
+    token = sign_grant(private, draft, NOW)
     assert claimed_expiry(token) == until
     for garbage in ("", "a.b.c", token[:-1].split(".", maxsplit=1)[0], "{}"):
         assert claimed_expiry(garbage) < NOW

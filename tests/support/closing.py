@@ -21,7 +21,7 @@ from infra.settings import Settings
 from infra.signing import ensure_signing_key
 from infra.store import ObjectStore
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 
 PLACE = "the bakery in the third lane"
 _numbers = itertools.count(1)
@@ -54,9 +54,8 @@ def filled_case(env: Environment, objects: int = 3) -> CaseVault:
     vault.put(object_key.reference(case_id, "a.jpg"), b"\xff\xd8\xff" + bytes(range(256)))
     for role in ("consent", "approval"):
         private, _ = generate_key(f"signer of {role}", (role,))
-        token = sign_grant(
-            private,
-            role,
+        draft = GrantDraft(
+            role=role,
             case_id=case_id,
             subject=request.subject,
             scopes=("face",),
@@ -65,9 +64,9 @@ def filled_case(env: Environment, objects: int = 3) -> CaseVault:
             to_utc=now,
             legal_basis="test",
             expires_utc=now + timedelta(days=1),
-            now=now,
             binding=bind_request(request, {"a.jpg": b"picture"}),
         )
+        token = sign_grant(private, draft, now)
         vault.put(getattr(object_key, role)(case_id), token.encode())
     for number in range(objects):
         vault.put(object_key.stage(case_id, "scan", f"{number:040x}"), b"result %d" % number)

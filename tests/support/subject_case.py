@@ -7,7 +7,7 @@ from data_contracts.authorisation import TrustedKeys
 from data_contracts.case import CaseRequest, Visit
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tests.support.grants import PICTURES, usable
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
@@ -40,14 +40,13 @@ def subject_case(case_id="K-2026-0042", **changes):
         "to_utc": END,
         "legal_basis": "GDPR Art. 9(2)(a)",
         "expires_utc": NOW + timedelta(days=7),
-        "now": NOW,
         "binding": bind_request(request, PICTURES),
         **changes,
     }
     return authorise(
         request,
-        sign_grant(_DOCTOR, "consent", **given),
-        sign_grant(_OFFICER, "approval", **given),
+        sign_grant(_DOCTOR, GrantDraft(role="consent", **given), NOW),
+        sign_grant(_OFFICER, GrantDraft(role="approval", **given), NOW),
         _KEYS,
         NOW,
         standing=usable,

@@ -7,8 +7,8 @@ import pytest
 from data_contracts.authorisation import Limits, TrustedKeys
 from data_contracts.camera import Camera, Origin, Site
 from data_contracts.errors import BadInput
-from flows.cases.signing import GrantDraft, sign_draft
-from tasks.consent.grant_token import generate_key, verify
+from flows.cases.signing import sign_draft
+from tasks.consent.grant_token import GrantDraft, generate_key, verify
 from tests.support.grants import BINDING
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
@@ -30,7 +30,7 @@ def signed(private=PRIVATE, site=SITE, trusted=TRUSTED, **changes):
         "from_utc": NOW - timedelta(days=2),
         "to_utc": NOW,
         "legal_basis": "law",
-        "valid_days": 14.0,
+        "expires_utc": NOW + timedelta(days=14),
         "binding": BINDING,
         **changes,
     }
@@ -51,7 +51,7 @@ def test_a_good_draft_is_signed_and_verifies():
         ({"case_id": "K/../X"}, "capital letters"),
         ({"role": "approval", "limits": Limits()}, "may sign consent only"),
         ({"private": generate_key("X", ("consent",))[0]}, "not among the trusted"),
-        ({"valid_days": 44.0}, "at most 43 days"),
+        ({"expires_utc": NOW + timedelta(days=44)}, "at most 43 days"),
         ({"from_utc": NOW - timedelta(days=44)}, "at most 43 days"),
         ({"role": "approval", "limits": Limits(cameras=201)}, "cameras: more than"),
         (

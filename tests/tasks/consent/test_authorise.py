@@ -11,7 +11,7 @@ from data_contracts.errors import NotAuthorised
 from data_contracts.time import Interval
 from tasks.consent.authorise import authorise, require
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tests.support.grants import PICTURES, usable
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ REQUEST = CaseRequest(
 )
 
 
-def sign(private, role, **changes):
+def sign(private, role, now=NOW, **changes):
     """A good grant, with changes."""
     given = {
         "case_id": REQUEST.case_id,
@@ -42,10 +42,10 @@ def sign(private, role, **changes):
         "to_utc": END,
         "legal_basis": "GDPR Art. 9(2)(a)",
         "expires_utc": NOW + timedelta(days=7),
-        "now": NOW,
         "binding": bind_request(REQUEST, PICTURES),
+        **changes,
     }
-    return sign_grant(private, role, **{**given, **changes})
+    return sign_grant(private, GrantDraft(role=role, **given), now)
 
 
 def made(consent=None, approval=None, keys=KEYS, now=NOW, **options):

@@ -13,6 +13,7 @@ from data_contracts.authorisation import TrustedKeys
 from data_contracts.errors import BadInput, NotAuthorised
 from tasks.consent.grant_token import (
     MAX_TOKEN_CHARS,
+    GrantDraft,
     generate_key,
     read_trusted_keys,
     sign_grant,
@@ -28,7 +29,7 @@ KEYS = TrustedKeys(keys=(PUBLIC,))
 SECRET_WORD = "subject-pseudonym-7"
 
 
-def token(private=PRIVATE, role="consent", **changes):
+def token(private=PRIVATE, role="consent", now=NOW, **changes):
     """A good consent, with changes."""
     given = {
         "case_id": "K-1-A",
@@ -39,10 +40,10 @@ def token(private=PRIVATE, role="consent", **changes):
         "to_utc": END,
         "legal_basis": "GDPR Art. 9(2)(a)",
         "expires_utc": NOW + timedelta(days=7),
-        "now": NOW,
         "binding": BINDING,
+        **changes,
     }
-    return sign_grant(private, role, **{**given, **changes})
+    return sign_grant(private, GrantDraft(role=role, **given), now)
 
 
 def forged(header, claims, key, algorithm):

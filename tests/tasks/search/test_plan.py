@@ -21,7 +21,7 @@ from data_contracts.tables.contracts import CANDIDATES, GAPS, WINDOWS
 from data_contracts.time import Interval, subtract
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
-from tasks.consent.grant_token import generate_key, sign_grant
+from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.search.plan import (
     Anchor,
     claimed_anchors,
@@ -102,21 +102,20 @@ def case(
     now = T0 + timedelta(days=1)
 
     def sign(key, role, span, names):
-        return sign_grant(
-            key,
-            role,
-            "K-2026-0042",
-            "S",
-            ("face",),
-            names,
-            at(span[0]),
-            at(span[1]),
-            "law",
-            at(5 * DAY),
-            now,
+        draft = GrantDraft(
+            role=role,
+            case_id="K-2026-0042",
+            subject="S",
+            scopes=("face",),
+            cameras=names,
+            from_utc=at(span[0]),
+            to_utc=at(span[1]),
+            legal_basis="law",
+            expires_utc=at(5 * DAY),
             binding=bind_request(REQUEST, PICTURES),
             limits=Limits(cameras=limits) if role == "approval" else None,
         )
+        return sign_grant(key, draft, now)
 
     return authorise(
         REQUEST,
