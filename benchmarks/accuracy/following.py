@@ -33,7 +33,8 @@ from models.registry import ModelSettings, load_person
 from tasks.ground.position import Locator
 from tasks.observe.follow import detect_people
 from tasks.people.join import join
-from tasks.people.track import TrackSettings, track
+from tasks.people.site_tracks import track_site
+from tasks.people.track import TrackSettings
 
 # Camera, UTC time and picture (BGR) of each frame.
 Frames = Iterator[tuple[str, datetime, NDArray[np.uint8]]]
@@ -116,7 +117,7 @@ def measure(found: pd.DataFrame, site: Site, truth: pd.DataFrame) -> dict[str, A
     figures are of one camera at a time, over all of them.
     """
     began = time.process_time()
-    tracks = pd.concat([track(found, camera) for camera in site.cameras], ignore_index=True)
+    tracks = track_site(found, site)
     tracked = time.process_time()
     persons, members = join(tracks, site, np.random.default_rng(0))
     joined = time.process_time()

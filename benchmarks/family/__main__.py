@@ -19,9 +19,12 @@ from typing import Any
 from benchmarks.family.figures import SceneFigures, figures_of, pooled
 from benchmarks.family.render import render
 from benchmarks.family.stories import DEVELOPMENT, KEPT_APART, Story, draw
-from benchmarks.family.trace import trace
+from benchmarks.family.trace import Traced, conclude, trace
+from benchmarks.family.truth_boxes import truth_detections
+from benchmarks.redaction.footage import authorised
 from benchmarks.site.compare import compare, discover_subjects
-from benchmarks.truth import read_truth
+from benchmarks.truth import Subject, Truth, read_truth
+from data_contracts.camera import read_site_file
 from data_contracts.errors import BadInput, EncounterError
 
 _LINE = "{:<12}{:<9}{:>8}{:>8}{:>9}{:>9}{:>9}  {:<16}{:<16}{:<8}"
@@ -39,6 +42,13 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER", help="only these scenes")
     parser.add_argument("--policy", default="demo-short", help="exposure policy by name")
     parser.add_argument("--detections", type=Path, help="read and keep detections below here")
+    parser.add_argument(
+        "--boxes",
+        choices=("detected", "true", "cut"),
+        default="detected",
+        help="the detector's boxes, the true ones with jitter, or these with hidden parts cut off "
+        "below",
+    )
     parser.add_argument("--render", nargs=3, metavar=("SIMULATOR", "PACK", "PYTHON"))
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
@@ -103,11 +113,21 @@ def run(options: argparse.Namespace, stories: list[Story]) -> dict[str, Any]:
 def _scene(options: argparse.Namespace, story: Story) -> SceneFigures:
     folder = options.folder / story.name
     subject = discover_subjects(folder)[0]
+    truth = read_truth(folder)
+    traced = _traced(options, story, subject, truth)
+    row = compare(folder, subject.name, traced.run)
+    return figures_of(story.name, truth, subject, traced, row)
+
+
+def _traced(options: argparse.Namespace, story: Story, subject: Subject, truth: Truth) -> Traced:
+    folder = options.folder / story.name
+    if options.boxes != "detected":
+        site = read_site_file(folder / "cameras.geojson")
+        found = truth_detections(truth, subject.name, site, options.boxes == "cut")
+        return conclude(authorised(subject), site, found, options.policy)
     with tempfile.TemporaryDirectory() as scratch:
         kept = (options.detections or Path(scratch)) / f"{story.name}.parquet"
-        traced = trace(folder, subject, options.policy, kept)
-    row = compare(folder, subject.name, traced.run)
-    return figures_of(story.name, read_truth(folder), subject, traced, row)
+        return trace(folder, subject, options.policy, kept)
 
 
 def _row(scene: SceneFigures, story: Story) -> str:

@@ -18,13 +18,13 @@ from benchmarks.truth import Subject
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Site
 from data_contracts.policies import load_policy
-from data_contracts.tables.contracts import DETECTIONS, GAPS, TRACKS
+from data_contracts.tables.contracts import DETECTIONS, GAPS
 from models.registry import load
 from tasks.exposure.assess import assess
 from tasks.exposure.meet import meet
 from tasks.people.join import join
+from tasks.people.site_tracks import track_site
 from tasks.people.subject import sight
-from tasks.people.track import track
 from tasks.people.trajectory import subject_ids, trajectory
 
 
@@ -55,11 +55,7 @@ def trace(scene: Path, subject: Subject, policy: str, kept: Path) -> Traced:
 def conclude(case: AuthorisedCase, site: Site, found: pd.DataFrame, policy: str) -> Traced:
     """From DETECTIONS to contacts, as flows/stages/people.py and exposure.py do."""
     rule = load_policy(policy)
-    by_camera = [
-        track(rows.reset_index(drop=True), site.by_id[str(camera)])
-        for camera, rows in found.groupby("camera_id")
-    ]
-    tracks = pd.concat([t for t in by_camera if len(t)] or [TRACKS.empty()], ignore_index=True)
+    tracks = track_site(found, site)
     persons, members = join(tracks, site, np.random.default_rng(0))
     sightings, members = sight(case, tracks, members, rule.search)
     way = trajectory(persons, members, sightings)

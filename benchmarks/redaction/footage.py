@@ -37,8 +37,8 @@ from tasks.observe.follow import follow_segment
 from tasks.observe.match import SubjectSearch
 from tasks.observe.template import build_template
 from tasks.people.join import join
+from tasks.people.site_tracks import track_site
 from tasks.people.subject import sight
-from tasks.people.track import track
 from tasks.redaction.hidden_people import SitePeople, with_unseen
 from tasks.redaction.plan import surely
 from tasks.redaction.redact import Detectors, Found, RedactSettings
@@ -239,11 +239,7 @@ def follow_people(case: AuthorisedCase, footage: Footage, detections: pd.DataFra
     """Tracks, persons and the subject's sightings, as the flow makes them
     (flows/stages/people.py).
     """
-    by_camera = [
-        track(rows.reset_index(drop=True), footage.site.by_id[str(camera)])
-        for camera, rows in detections.groupby("camera_id")
-    ]
-    tracks = pd.concat([t for t in by_camera if len(t)] or [TRACKS.empty()], ignore_index=True)
+    tracks = track_site(detections, footage.site)
     persons, members = join(tracks, footage.site, np.random.default_rng(0))
     sightings, members = sight(case, tracks, members, SearchSettings())
     sure = surely(sightings).sort_values("probability", ascending=False, kind="stable")

@@ -16,8 +16,10 @@ from data_contracts.tables.contracts import (
 from flows.runtime.environment import detector_scores, environment
 from flows.runtime.stage import Work, stage
 from tasks.people.join import JoinSettings, join
+from tasks.people.other_view import OtherViewSettings
+from tasks.people.site_tracks import track_site
 from tasks.people.subject import SightSettings, sight
-from tasks.people.track import TrackSettings, track
+from tasks.people.track import TrackSettings
 from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajectory
 
 
@@ -27,6 +29,7 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
     makes={"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS},
     settings=lambda case: (
         TrackSettings.of(detector_scores(environment())[0]),
+        OtherViewSettings(),
         JoinSettings(),
         SightSettings(),
         case.policy.search,
@@ -37,11 +40,7 @@ def find_people(work: Work, detections: pd.DataFrame) -> tuple[pd.DataFrame, ...
     are the subject's.
     """
     case = work.case
-    by_camera = [
-        track(rows.reset_index(drop=True), case.site.by_id[str(camera)], work[TrackSettings])
-        for camera, rows in detections.groupby("camera_id")
-    ]
-    tracks = pd.concat([t for t in by_camera if len(t)] or [TRACKS.empty()], ignore_index=True)
+    tracks = track_site(detections, case.site, work[TrackSettings], work[OtherViewSettings])
     persons, members = join(tracks, case.site, work.rng(), work[JoinSettings])
     search = case.policy.search
     sightings, members = sight(case.authorised, tracks, members, search, work[SightSettings])

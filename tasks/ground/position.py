@@ -71,6 +71,19 @@ class Ground:
     foot_cov_m2: Array
 
 
+@dataclass(frozen=True)
+class HeadLine:
+    """Lines of sight of n heads: somebody of height h stands at `base_m` + h `per_m` (n, 2), with
+    the covariance `cov_m2` (n, 2, 2) of a known height. `implied_m` (n,): the height that foot and
+    head together imply. NaN where the head is cut off by the picture's edge.
+    """
+
+    base_m: Array
+    per_m: Array
+    cov_m2: Array
+    implied_m: Array
+
+
 class Locator:
     """Locates boxes of one camera. Raises ValueError where the camera has no homography."""
 
@@ -114,6 +127,20 @@ class Locator:
         return self._within_coverage(
             Ground(xy, cov, hidden, implied, hidden & ~explained, foot, foot_cov)
         )
+
+    def head_line(self, boxes_px: Array) -> HeadLine:
+        """Where people of each height stand whose heads are the tops of (n, 4) boxes."""
+        margin = EDGE_MARGIN_SHARE * (boxes_px[:, 3] - boxes_px[:, 1])
+        foot_px, head_px = self.projection.axis_ends(boxes_px, margin)
+        sd_px = EDGE_SD_PX + EDGE_SD_SHARE * (boxes_px[:, 3] - boxes_px[:, 1])
+        usual = np.full(len(boxes_px), BODY_HEIGHT_M)
+        at, cov = self._measure(head_px, usual, np.zeros(len(boxes_px)), sd_px, 0.0)
+        above = self.projection.at_height(head_px, usual + 0.1)
+        per_m = (above - at) / 0.1
+        cut = boxes_px[:, 1] <= _border_px(boxes_px)
+        base = np.where(cut[:, None], np.nan, at - BODY_HEIGHT_M * per_m)
+        foot, _ = self._measure(foot_px, 0 * usual, 0 * usual, sd_px, TOE_OFFSET_M)
+        return HeadLine(base, per_m, cov, self.projection.height_of(foot, head_px))
 
     def cut_at_bottom(self, boxes_px: Array) -> NDArray[np.bool_]:
         """(n,) whether a box reaches the image's lower edge."""

@@ -14,6 +14,8 @@ from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M, Ground, Locat
 
 Array = NDArray[np.float64]
 _BOX = ["x0", "y0", "x1", "y1"]
+# No body height is known better than this: shoes, hair and posture. Chosen.
+MIN_HEIGHT_SD_M = 0.03
 
 
 def bridged(part: pd.DataFrame, bridge_s: float) -> pd.DataFrame:
@@ -48,9 +50,13 @@ def bridged(part: pd.DataFrame, bridge_s: float) -> pd.DataFrame:
     )
 
 
-def placed(part: pd.DataFrame, locator: Locator | None) -> pd.DataFrame:
+def placed(
+    part: pd.DataFrame, locator: Locator | None, known_m: tuple[float, float] | None = None
+) -> pd.DataFrame:
     """Positions with the track's own body height, smoothed; null where there is no locator or no
     measurement near.
+
+    `known_m`: body height and its deviation, where more than the track is known.
     """
     if locator is None:
         return part.assign(
@@ -59,7 +65,9 @@ def placed(part: pd.DataFrame, locator: Locator | None) -> pd.DataFrame:
     boxes = part[_BOX].to_numpy(float)
     measured = part["measured"].to_numpy(bool)
     hidden = part["hidden_share"].to_numpy(float)
-    height, height_sd = body_height(locator.locate(boxes, hidden_share=hidden).height_m[measured])
+    height, height_sd = known_m or body_height(
+        locator.locate(boxes, hidden_share=hidden).height_m[measured]
+    )
     ground = locator.locate(boxes, height, height_sd, hidden)
     at = seconds_of(part["t_utc"])
     xy, cov = _measurements(at, ground, measured)
@@ -139,7 +147,7 @@ def body_height(implied_m: Array) -> tuple[float, float]:
     if len(good) < 3:
         return BODY_HEIGHT_M, BODY_HEIGHT_SD_M
     middle = float(np.median(good))
-    spread = max(1.4826 * float(np.median(np.abs(good - middle))), 0.03)
+    spread = max(1.4826 * float(np.median(np.abs(good - middle))), MIN_HEIGHT_SD_M)
     variance = spread**2 / max(1.0, len(good) / 10)
     weight = BODY_HEIGHT_SD_M**2 / (BODY_HEIGHT_SD_M**2 + variance)
     height = weight * middle + (1 - weight) * BODY_HEIGHT_M
