@@ -95,13 +95,19 @@ def settle_heights(
         return tracks
     hidden = _hidden_share(tracks)
     parts = []
-    for key, rows in tracks.groupby(["camera_id", "track_id"], sort=False):
-        fit = heights.get((str(key[0]), int(key[1])))
+    for _, rows in tracks.groupby(["camera_id", "track_id"], sort=False):
+        key = _key(rows)
+        fit = heights.get(key)
         if fit is not None:
-            locator = locators[str(key[0])]
+            locator = locators[key[0]]
             rows = _placed_anew(rows, hidden[rows.index], fit, locator, settings)
         parts.append(rows)
     return TRACKS.shape(pd.concat(parts).sort_index())
+
+
+def _key(rows: pd.DataFrame) -> tuple[str, int]:
+    """Camera and number of one track's rows."""
+    return str(rows["camera_id"].iloc[0]), int(rows["track_id"].iloc[0])
 
 
 def _placed_anew(
@@ -124,11 +130,12 @@ def _views(tracks: pd.DataFrame, locators: dict[str, Locator]) -> list[_View]:
     located = tracks[tracks["x_m"].notna()]
     origin = located["t_utc"].min()
     views = []
-    for key, rows in located.groupby(["camera_id", "track_id"], sort=True):
-        locator = locators.get(str(key[0]))
+    for _, rows in located.groupby(["camera_id", "track_id"], sort=True):
+        key = _key(rows)
+        locator = locators.get(key[0])
         if locator is None or locator.projection.vertical is None:
             continue
-        views.append(_view((str(key[0]), int(key[1])), rows, origin, locator))
+        views.append(_view(key, rows, origin, locator))
     return views
 
 
