@@ -29,6 +29,7 @@ from data_contracts.errors import BadInput
 from data_contracts.record import Record, in_words
 from infra.home import Home
 from infra.stack_record import read_record
+from models.settings import ModelSettings
 
 PREFIX = "ENCOUNTER_"
 CONFIG_VARIABLE = "ENCOUNTER_CONFIG"
@@ -116,24 +117,6 @@ class KeySettings(Record):
     signing_file: Path | None = None
     # The x of the root's public key (Ed25519): 32 bytes in base64url.
     root_public: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{43}$")
-
-
-class ModelSettings(Record):
-    """The neural models. The fields are those of `models.registry.ModelSettings`, whose `cache` is
-    `dir` here.
-    """
-
-    dir: Path | None = None
-    runtime: Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"] = "auto"
-    threads: int = Field(default=1, ge=1, le=64)
-    person: str | None = None
-    face: str | None = None
-    embedder: str | None = None
-    appearance: str | None = None
-    mask: str | None = None
-    person_size: tuple[int, int] | None = None
-    pack: Path | None = None
-    accept_noncommercial: bool = False
 
 
 class RetentionSettings(Record):

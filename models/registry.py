@@ -11,10 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from data_contracts.errors import ModelUnavailable
-from data_contracts.record import Record
 from models.files.checksum import sha256
 from models.files.manifest import (
     ROLES,
@@ -25,7 +22,7 @@ from models.files.manifest import (
     read_manifest,
 )
 from models.files.pack_files import PackFile, find_in_pack, find_single
-from models.files.pull import DEFAULT_CACHE, model_path
+from models.files.pull import model_path
 from models.interface import (
     AppearanceEmbedder,
     FaceDetector,
@@ -39,34 +36,12 @@ from models.interface import (
     SharedPass,
 )
 from models.networks.backend import BACKENDS, Setup
-from models.runtime import OPENVINO_FILE, RuntimeName
+from models.runtime import OPENVINO_FILE
 from models.score_calibration import LogisticCalibration
+from models.settings import ModelSettings
 
 # Folder of the cache in which files that a user brings are looked for.
 PACKS = "packs"
-
-
-class ModelSettings(Record):
-    """Which models to use and how. A role left None takes the manifest's default; appearance has
-    none.
-
-    `person_size` is the person detector's canvas (width, height) in px, multiples of 32. `pack` is
-    the folder of the InsightFace pack that the entries of that kind read: a path, or a name below
-    the cache's `packs`; None where that has only one. `accept_noncommercial` says that the user's
-    purpose allows models whose licence is for non-commercial use only.
-    """
-
-    cache: Path = DEFAULT_CACHE
-    runtime: RuntimeName = "auto"
-    threads: int = Field(default=1, ge=1)
-    person: str | None = None
-    face: str | None = None
-    embedder: str | None = None
-    appearance: str | None = None
-    mask: str | None = None
-    person_size: tuple[int, int] | None = None
-    pack: Path | None = None
-    accept_noncommercial: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,7 +186,7 @@ class _Loader:
         """
         if entry.brought:
             return self._brought(name, entry)
-        path = model_path(name, self.settings.cache, self.manifest)
+        path = model_path(name, self.settings.dir, self.manifest)
         if not path.is_file():
             raise ModelUnavailable(f"{name} is not in {path.parent}: run `encounter models pull`")
         found = sha256(path)
@@ -226,7 +201,7 @@ class _Loader:
         """A file that the user brings; notes its digest, and those of the files beside it that say
         how it is run.
         """
-        folder = self.settings.cache.expanduser() / PACKS
+        folder = self.settings.dir.expanduser() / PACKS
         if entry.pack_task is None:
             file = find_single(folder, entry.pack, entry.pack_advice)
         else:

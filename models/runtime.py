@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ModelUnavailable
 from models.runtime_choice import chosen_once
+from models.settings import RuntimeName
 
-RuntimeName = Literal["auto", "onnxruntime", "openvino", "onnxruntime-cuda"]
 Array = NDArray[Any]
 
 # Suffix of OpenVINO's own files, whose weights lie beside them in a `.bin`; no other runtime reads

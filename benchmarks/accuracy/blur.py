@@ -26,7 +26,8 @@ from benchmarks.accuracy.faces import collect
 from benchmarks.accuracy.faces_as_seen import SeenFace, pictures, seen
 from models.interface import Image
 from models.networks.faceres import unit
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 from tasks.observe.sharpness import MIN_SHARPNESS, sharpness
 
 WIDTHS = (24, 32, 48, 80)

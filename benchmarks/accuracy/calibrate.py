@@ -21,7 +21,8 @@ from scipy.optimize import minimize
 from benchmarks.accuracy.faces_as_seen import SeenFace, pictures, seen
 from models.interface import FaceEmbedder
 from models.networks.faceres import unit
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 from tasks.observe.face import turn_of
 from tasks.observe.sharpness import sharpness
 

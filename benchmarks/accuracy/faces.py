@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.footage import frames
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 from tasks.observe.face import turn_of
 from tasks.observe.sharpness import sharpness
 

@@ -18,7 +18,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.accuracy.faces_as_seen import held_out, pictures, seen
-from models.registry import ModelSettings, load
+from models.registry import load
+from models.settings import ModelSettings
 
 WIDTHS = [64.0, 48.0, 44.0, 32.0, 26.0, 24.0, 20.0, 15.0]
 LEAST_PX = 14.0  # smaller faces are noise to learn from

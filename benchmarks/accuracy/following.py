@@ -29,7 +29,8 @@ from benchmarks.accuracy.tracking import tracking_figures
 from data_contracts.camera import Site
 from data_contracts.tables.contracts import DETECTIONS
 from models.interface import Boxes, PersonDetector
-from models.registry import ModelSettings, load_person
+from models.registry import load_person
+from models.settings import ModelSettings
 from tasks.ground.position import Locator
 from tasks.observe.follow import detect_people
 from tasks.people.join import join

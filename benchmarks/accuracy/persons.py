@@ -14,7 +14,8 @@ import pandas as pd
 from supervision import box_iou_batch
 
 from benchmarks.accuracy.footage import frames
-from models.registry import ModelSettings, load
+from models.registry import load
+from models.settings import ModelSettings
 
 SCORE = 0.35  # a box that starts a track; lower ones only keep one alive
 

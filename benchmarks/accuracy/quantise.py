@@ -31,11 +31,12 @@ from supervision import box_iou_batch
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import BOX, average_precision
 from models.files.manifest import read_manifest
-from models.files.pull import DEFAULT_CACHE, model_path
+from models.files.pull import model_path
 from models.interface import Boxes, Image
 from models.networks.nanodet import NanoDet, letterbox
 from models.registry import PACKS
 from models.runtime import Session
+from models.settings import DEFAULT_CACHE
 
 ENTRY = read_manifest().entry("nanodet")
 SIZE = (ENTRY.input.width, ENTRY.input.height)

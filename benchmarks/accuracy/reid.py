@@ -33,7 +33,8 @@ import pandas as pd
 
 from benchmarks.accuracy.footage import frames
 from models.interface import AppearanceEmbedder, Image
-from models.registry import ModelSettings, load
+from models.registry import load
+from models.settings import ModelSettings
 
 NAMED = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)")
 VISIBLE, HEIGHT_PX = 0.7, 48  # of a person cut out of a site: less shows too little of the clothes

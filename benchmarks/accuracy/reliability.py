@@ -27,7 +27,8 @@ import pandas as pd
 
 from benchmarks.accuracy.calibrate import compare
 from benchmarks.accuracy.faces import collect, subject
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 from tasks.observe.face import MAX_TURN
 from tasks.observe.sharpness import MIN_SHARPNESS
 

@@ -22,11 +22,12 @@ import pandas as pd
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import BOX, detection_figures
 from models.files.manifest import ModelInput, read_manifest
-from models.files.pull import DEFAULT_CACHE, model_path
+from models.files.pull import model_path
 from models.geometry import ONE_PERSON_OVERLAP, suppress
 from models.interface import Boxes
 from models.networks.nanodet import NanoDet
-from models.runtime import RuntimeName, Session
+from models.runtime import Session
+from models.settings import DEFAULT_CACHE, RuntimeName
 from tasks.people.track import TrackSettings
 
 ENTRY = read_manifest().entry("nanodet")

@@ -24,7 +24,8 @@ from benchmarks.redaction.footage import Footage
 from benchmarks.redaction.heads import MIN_HEAD_PX, SEEABLE, now
 from models.interface import FaceDetector, FaceEmbedder
 from models.networks.centerface import CenterFace
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 from tasks.footage import video
 
 # A detector's usual threshold is 0.35 to 0.5; below 0.2 empty walls have faces.

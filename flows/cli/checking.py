@@ -13,7 +13,6 @@ from data_contracts.camera import Camera
 from data_contracts.tables.contracts import DETECTIONS
 from data_contracts.time import CLOCK_HZ
 from flows.cli.console import counted, read_file, say
-from flows.runtime.environment import model_settings
 from infra.settings import load_settings
 from models.interface import PersonDetector
 from models.registry import load_person
@@ -31,7 +30,7 @@ _CHECK_FPS = CLOCK_HZ
 
 def check_footage(footage: list[Path], camera: Camera, person_height: float | None) -> HeightCheck:
     """Heights of the people who walk in recordings of one camera; says them, returns them."""
-    detector = load_person(model_settings(load_settings()))
+    detector = load_person(load_settings().models)
     tables = [_people(path, camera, detector, EPOCH + i * _APART) for i, path in enumerate(footage)]
     found = check_heights(
         walkers(pd.concat(tables, ignore_index=True), camera), camera, person_height

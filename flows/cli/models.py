@@ -40,10 +40,9 @@ def pull_defaults(
     """Get the models that are not in the cache, with a line of progress. Raises
     ModelUnavailable.
     """
-    from flows.runtime.environment import model_settings
     from infra.settings import load_settings
 
-    cache = model_settings(load_settings()).cache
+    cache = load_settings().models.dir
     with working("checking models") as tell:
         pulling.pull(names, cache, local, offline, tell)
 
@@ -73,10 +72,9 @@ def show(as_json: Json = False) -> None:
 @app.command("check")
 def check(as_json: Json = False) -> None:
     """Check the digests of the cached models; exit status 1 where a default is missing or wrong."""
-    from flows.runtime.environment import model_settings
     from infra.settings import load_settings
 
-    rows = pulling.check(model_settings(load_settings()).cache)
+    rows = pulling.check(load_settings().models.dir)
     CHECKED.tell((vars(row) for row in rows), as_json)
     bad = [row.name for row in rows if row.default and row.state != "ok"]
     if bad:
@@ -95,12 +93,11 @@ def export(
     """Write a torchreid OSNet checkpoint as ONNX, for models.appearance. Needs torch and
     torchreid.
     """
-    from flows.runtime.environment import model_settings
     from infra.settings import load_settings
     from models.convert.osnet import export_osnet
     from models.registry import PACKS
 
-    folder = model_settings(load_settings()).cache.expanduser() / PACKS
+    folder = load_settings().models.dir.expanduser() / PACKS
     name, path = export_osnet(checkpoint.expanduser(), out, folder)
     say(
         f"{name} is in {path}; a licence of its weights that forbids commercial use holds for this "

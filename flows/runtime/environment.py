@@ -20,7 +20,7 @@ from infra.token_list import TokenList
 
 if TYPE_CHECKING:
     from models.interface import FaceScores, PersonScores
-    from models.registry import Models, ModelSettings
+    from models.registry import Models
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,11 @@ def models(env: Environment) -> Models:
     """The models of this process, loaded once. Raises ModelUnavailable with what to do."""
     from models.registry import load
 
-    return load(model_settings(env.settings))
+    return load(env.settings.models)
 
 
 def detector_scores(env: Environment) -> tuple[PersonScores, FaceScores]:
     """What the scores of the chosen detectors are worth; loads no network."""
     from models.registry import detector_scores as of_models
 
-    return of_models(model_settings(env.settings))
-
-
-def model_settings(settings: Settings) -> ModelSettings:
-    """The part of the settings that the models layer reads."""
-    from models.registry import ModelSettings
-
-    given = settings.models.model_dump(exclude_none=True, exclude={"dir"})
-    return ModelSettings(**given, **({"cache": settings.models.dir} if settings.models.dir else {}))
+    return of_models(env.settings.models)

@@ -22,8 +22,8 @@ from models import convert
 from models.files.checksum import sha256
 from models.files.fetch import fetch
 from models.files.manifest import Manifest, ModelEntry, Role, packaged_file, read_manifest
+from models.settings import DEFAULT_CACHE
 
-DEFAULT_CACHE = Path("~/.cache/encounter/models")
 Progress = Callable[[str], None]
 Attempt = tuple[str, Callable[[], dict[str, Path]]]
 State = Literal["ok", "missing", "damaged"]

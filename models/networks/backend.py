@@ -14,7 +14,8 @@ from typing import Any, Protocol, TypeVar
 from data_contracts.errors import ModelUnavailable
 from models.files.manifest import ROLES, ModelEntry, ModelInput, Role
 from models.files.pack_files import PackFile
-from models.runtime import Probe, RuntimeName, Session, session
+from models.runtime import Probe, Session, session
+from models.settings import RuntimeName
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ RAW = {"raw", "run_all", "backbone", "embed_raw", "_session", "_engine", "ort_se
 # models.convert.osnet writes a file from a checkpoint; it sees no picture of anybody.
 DOORS = {
     "models.registry",
+    "models.settings",
     "models.interface",
     "models.files.pull",
     "models.files.manifest",

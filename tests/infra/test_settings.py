@@ -10,9 +10,8 @@ import pytest
 
 from data_contracts.errors import BadInput
 from infra.home import Home
-from infra.settings import ModelSettings, load_settings, setting_names, variable_of
+from infra.settings import load_settings, setting_names, variable_of
 from infra.stack_record import StackRecord, write_record
-from models.registry import ModelSettings as TheirSettings
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -96,15 +95,6 @@ def test_frozen_and_picklable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         found.case_concurrency = 1  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(found)) == found
-
-
-def test_model_settings_are_those_of_the_models_layer() -> None:
-    """The plain fields here and the models layer's record name the same things with the same
-    defaults.
-    """
-    ours = ModelSettings().model_dump(exclude={"dir"})
-    theirs = TheirSettings().model_dump(exclude={"cache"})
-    assert ours == theirs
 
 
 def test_every_setting_is_documented() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from models.files.pull import pull
 from models.interface import Image
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 
 DEMO = Path(__file__).parents[2] / "demo"
 

@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-from models.files.pull import DEFAULT_CACHE, model_path, pull
+from models.files.pull import model_path, pull
+from models.settings import DEFAULT_CACHE
 
 SHAPES = {
     "nanodet": (1, 3, 416, 416),

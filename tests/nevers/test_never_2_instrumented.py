@@ -37,7 +37,8 @@ from flows.runtime.segment_job import run_unit
 from flows.stages.claim import begin
 from flows.stages.template import make_template
 from infra.settings import Settings
-from models.registry import ModelSettings, load
+from models.registry import load
+from models.settings import ModelSettings
 from tasks.footage.segment import SegmentInput
 from tasks.footage.video import frames, write_clip
 from tasks.observe.follow import follow_segment

@@ -26,7 +26,8 @@ from models.files.pull import pull
 from models.geometry import ARCFACE_112
 from models.networks.insightface_pack import ArcFace, Scrfd, arcface_template
 from models.networks.insightface_person import PackPerson, PackReid
-from models.registry import ModelSettings, load
+from models.registry import load
+from models.settings import ModelSettings
 
 NETWORKS = {
     "detection": scrfd_network,
@@ -106,9 +107,9 @@ def test_refused_without_the_licence_and_never_fetched(
     is fetched.
     """
     with pytest.raises(ModelUnavailable, match="non-commercial"):
-        load(ModelSettings(cache=cache, runtime="onnxruntime", **{role: name}))
+        load(ModelSettings(dir=cache, runtime="onnxruntime", **{role: name}))
     given = ModelSettings(
-        cache=cache, runtime="onnxruntime", accept_noncommercial=True, **{role: name}
+        dir=cache, runtime="onnxruntime", accept_noncommercial=True, **{role: name}
     )
     with pytest.raises(
         ModelUnavailable, match=r"packs.*unpack an InsightFace pack.*model_zoo.*non-commercial"
@@ -124,7 +125,7 @@ def test_a_whole_pack_in_every_role(cache: Path, pack: Pack, no_network: None) -
     folder = pack()
     given = {role: name for role, name in ROLES}
     models = load(
-        ModelSettings(cache=cache, runtime="onnxruntime", accept_noncommercial=True, **given)
+        ModelSettings(dir=cache, runtime="onnxruntime", accept_noncommercial=True, **given)
     )
     assert isinstance(models.person, PackPerson)
     assert isinstance(models.face, Scrfd)
@@ -141,7 +142,7 @@ def test_two_packs_are_told_apart_by_the_setting(cache: Path, pack: Pack) -> Non
     pack("cheetah_s")
     raccoon = pack("raccoon_s", ("detection", "recognition"))
     given = {
-        "cache": cache,
+        "dir": cache,
         "runtime": "onnxruntime",
         "accept_noncommercial": True,
         "embedder": "insightface-arcface",

@@ -15,7 +15,8 @@ from models import interface, registry
 from models.files.manifest import Manifest, read_manifest
 from models.files.pack_files import PackFile
 from models.networks.backend import BACKENDS, Setup, backend
-from models.registry import ModelSettings, detector_scores, known_models
+from models.registry import detector_scores, known_models
+from models.settings import ModelSettings
 from tasks.people.track import TrackSettings
 from tasks.redaction.redact import RedactSettings
 
@@ -77,7 +78,7 @@ def test_an_unknown_loader_is_answered_with_the_known_ones(monkeypatch: pytest.M
     with pytest.raises(
         ModelUnavailable, match=r"no backend nanodett for person; registered: .*nano"
     ):
-        registry.load_person(ModelSettings(cache=Path("/nowhere")))
+        registry.load_person(ModelSettings(dir=Path("/nowhere")))
 
 
 def test_a_loader_of_another_role_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ def test_scores_are_the_chosen_detectors(monkeypatch: pytest.MonkeyPatch) -> Non
     assert RedactSettings.of(person, face) == RedactSettings()
     shy = person.model_copy(update={"sure": 0.8, "hidden": 0.05})
     changed(monkeypatch, "insightface-person", person_scores=shy)
-    chosen, _ = detector_scores(ModelSettings(person="insightface-person", cache=Path("/nowhere")))
+    chosen, _ = detector_scores(ModelSettings(person="insightface-person", dir=Path("/nowhere")))
     assert TrackSettings.of(chosen).high_score == 0.8
     assert RedactSettings.of(chosen, face).person_score == 0.05
 

@@ -19,7 +19,8 @@ from models.geometry import best_of_each, suppress
 from models.interface import Boxes, FaceDetector, Faces, Image, PersonDetector
 from models.networks.centerface import CenterFace
 from models.networks.nanodet import NanoDet, letterbox
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 from tests.models.conftest import DEMO
 
 PLAIN = ModelInput(width=64, height=64, colour="BGR", mean=(0, 0, 0), std=(1, 1, 1))
@@ -212,12 +213,12 @@ def test_a_variant_for_openvino_is_chosen_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(
         ModelUnavailable, match=r"nanodet-int8\.xml expected.*benchmarks\.accuracy\.quantise"
     ):
-        load(ModelSettings(cache=tmp_path, person="nanodet-int8"))
+        load(ModelSettings(dir=tmp_path, person="nanodet-int8"))
     model = ov.Core().read_model(
         tmp_path / "nanodet.onnx"
     )  # what matters here is the file's kind, not its precision
     ov.save_model(model, tmp_path / "packs" / "nanodet-int8.xml")
-    models = load(ModelSettings(cache=tmp_path, person="nanodet-int8", runtime="openvino"))
+    models = load(ModelSettings(dir=tmp_path, person="nanodet-int8", runtime="openvino"))
     assert isinstance(models.person, NanoDet)
     assert models.digests["nanodet-int8 nanodet-int8.bin"] == sha256(
         tmp_path / "packs" / "nanodet-int8.bin"

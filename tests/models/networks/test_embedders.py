@@ -13,7 +13,8 @@ from models.convert.dlib_resnet import read_layers
 from models.files.pull import pull
 from models.interface import FaceEmbedder, Floats, Image
 from models.networks.faceres import FaceRes
-from models.registry import Models, ModelSettings, load
+from models.registry import Models, load
+from models.settings import ModelSettings
 
 
 @pytest.fixture(scope="session")

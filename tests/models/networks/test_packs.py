@@ -14,8 +14,9 @@ from models.files.manifest import ModelInput
 from models.files.pack_files import PackFile, find_in_pack
 from models.networks.insightface_pack import ArcFace, Scrfd
 from models.networks.osnet import OsNet
-from models.registry import ModelSettings, load
+from models.registry import load
 from models.runtime import session
+from models.settings import ModelSettings
 
 
 @pytest.fixture
@@ -35,13 +36,13 @@ def test_needs_the_licence_accepted(role: str, scrfd: Path, arcface: Path) -> No
     """With the files there but the setting not, the licence stops the load."""
     name = {"face": "insightface-scrfd", "embedder": "insightface-arcface"}[role]
     with pytest.raises(ModelUnavailable, match="non-commercial"):
-        load(ModelSettings(cache=scrfd.parents[2], **{role: name}))
+        load(ModelSettings(dir=scrfd.parents[2], **{role: name}))
 
 
 def test_missing_files_say_what_to_get(tmp_path: Path) -> None:
     """Nothing is downloaded: the message names files, folder, where to get them and the licence."""
     settings = ModelSettings(
-        cache=tmp_path, embedder="insightface-arcface", accept_noncommercial=True
+        dir=tmp_path, embedder="insightface-arcface", accept_noncommercial=True
     )
     with pytest.raises(
         ModelUnavailable, match=r"w600k_r50\.onnx.*packs.*deepinsight.*non-commercial"
