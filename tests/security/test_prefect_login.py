@@ -108,6 +108,35 @@ def test_ui_loads_and_says_that_it_wants_a_login(stack: StackInfo) -> None:
     assert path.read_text().startswith("operator:")
 
 
+def test_the_ui_asks_nobody_else(stack: StackInfo) -> None:
+    """Prefect's pages come with a product analysis (Amplitude) that cannot be turned off: the
+    browser is told to ask this server alone, and to show the pages in no other page.
+    """
+    for path in ("/", "/v2/login", "/runs", "/api/flows/"):
+        answer = httpx.get(f"{stack.ui_url}{path}", follow_redirects=True)
+        rules = dict(
+            rule.strip().split(" ", 1)
+            for rule in answer.headers["content-security-policy"].split(";")
+        )
+        assert rules["default-src"] == "'self'"
+        assert rules["frame-ancestors"] == "'none'"
+        for name, allowed in rules.items():
+            assert "http" not in allowed.replace(str(stack.ui_url), ""), name
+            assert "*" not in allowed
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_ui_finds_its_server_and_nobody_else_does(stack: StackInfo) -> None:
+    """The page asks after the server's health without the login and says that it is down where it
+    gets no answer. Other pages, and programs, get a refusal.
+    """
+    url = f"{stack.settings.prefect.api_url}/health"
+    assert httpx.get(url, headers={"Sec-Fetch-Site": "same-origin"}).json() is True
+    for site in ("cross-site", "same-site", "none"):
+        assert httpx.get(url, headers={"Sec-Fetch-Site": site}).status_code == 401
+    assert httpx.get(url).status_code == 401
+
+
 def _deploy(api: httpx.Client, flow: str, name: str, **more: Any) -> httpx.Response:
     flow_id = api.post("/flows/", json={"name": flow}).raise_for_status().json()["id"]
     body = {"name": name, "flow_id": flow_id, "work_pool_name": "encounter", **more}
