@@ -11,7 +11,7 @@ from flows.cases.filing import filed_cases
 from flows.runtime.acting import acting, service
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case
-from flows.runtime.prefect_api import runs_of, start_trace
+from flows.runtime.prefect_api import runs_by_case, start_trace
 from flows.runtime.prefect_task import plain
 from flows.stages.claim import read_claim
 
@@ -40,6 +40,7 @@ def _start_missing() -> dict[str, int]:
     """
     env = environment()
     counts = {"filed": 0, "started": 0, "refused": 0}
+    runs = runs_by_case()
     for case_id in filed_cases(env):
         counts["filed"] += 1
         try:
@@ -47,7 +48,7 @@ def _start_missing() -> dict[str, int]:
         except EncounterError:  # damaged, or ended a moment ago: no other case waits for it
             counts["refused"] += 1
             continue
-        states = [run.state.type.value for run in runs_of(case_id) if run.state is not None]
+        states = [run.state.type.value for run in runs.get(case_id, []) if run.state is not None]
         attempt = needs_run(claim is not None and claim.state == "published", states)
         if attempt is None:
             continue

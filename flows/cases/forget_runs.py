@@ -11,7 +11,7 @@ import httpx
 
 from data_contracts.errors import StackError
 from data_contracts.mention import artifact_keys
-from flows.runtime.prefect_api import client
+from flows.runtime.prefect_api import client, runs_of_flows
 from infra.local import prefect_database
 from infra.settings import Settings
 
@@ -44,22 +44,9 @@ def case_runs(case_id: str) -> list[Any]:
     """Every flow run of a case, however it was started. Raises StackError when the server cannot be
     reached.
     """
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-
-    wanted = FlowFilter(name=FlowFilterName(any_=list(_FLOWS)))
-    found: list[Any] = []
-    try:
-        with client() as api:
-            while True:
-                page = api.read_flow_runs(flow_filter=wanted, limit=_PAGE, offset=len(found))
-                found += page
-                if len(page) < _PAGE:
-                    break
-    except (httpx.HTTPError, OSError, RuntimeError) as error:
-        raise _unreachable(error) from error
     return [
         run
-        for run in found
+        for run in runs_of_flows(*_FLOWS)
         if run.parameters.get("case_id") == case_id or f"case:{case_id}" in run.tags
     ]
 

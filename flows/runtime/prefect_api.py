@@ -22,6 +22,9 @@ REASSESS = "rerun-exposure/rerun-exposure"
 # A run that has not been heard of for this long is dead: a worker reports crashes sooner, a killed
 # flow never does.
 _SILENT_AFTER = timedelta(hours=6)
+_TRACE_FLOW = TRACE.partition("/")[0]
+# As many runs as the server gives in one answer.
+_PAGE = 200
 
 
 def use_server(settings: Settings) -> None:
@@ -59,7 +62,7 @@ def _asking() -> Iterator[None]:
     """
     try:
         yield
-    except (httpx.TransportError, OSError, RuntimeError) as error:
+    except (httpx.HTTPError, OSError, RuntimeError) as error:
         raise StackError(
             f"the Prefect server cannot be asked ({type(error).__name__}): encounter status shows "
             "what runs, encounter up starts what does not"
@@ -105,17 +108,37 @@ def _start(deployment: str, parameters: dict[str, Any], case_id: str, **options:
     return run.id
 
 
+def runs_by_case() -> dict[str, list[Any]]:
+    """All trace runs by case, newest first, however they were started: one that an event started
+    has no tag of its case, only its parameter. Raises StackError where the server is down.
+    """
+    found: dict[str, list[Any]] = {}
+    for run in runs_of_flows(_TRACE_FLOW):
+        found.setdefault(str(run.parameters.get("case_id")), []).append(run)
+    return found
+
+
 def runs_of(case_id: str) -> list[Any]:
     """All trace runs of a case, newest first. Raises StackError where the server is down."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+    return runs_by_case().get(case_id, [])
+
+
+def runs_of_flows(*names: str) -> list[Any]:
+    """All runs of these flows, newest first. Raises StackError where the server is down."""
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
     from prefect.client.schemas.sorting import FlowRunSort
 
+    wanted = FlowFilter(name=FlowFilterName(any_=list(names)))
+    newest = FlowRunSort.EXPECTED_START_TIME_DESC
+    found: list[Any] = []
     with _asking(), client() as api:
-        return api.read_flow_runs(
-            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"case:{case_id}"])),
-            sort=FlowRunSort.START_TIME_DESC,
-            limit=50,
-        )
+        while True:
+            page = api.read_flow_runs(
+                flow_filter=wanted, sort=newest, limit=_PAGE, offset=len(found)
+            )
+            found += page
+            if len(page) < _PAGE:
+                return found
 
 
 def read_run(flow_run_id: UUID | str) -> Any:

@@ -26,7 +26,7 @@ def test_a_damaged_case_is_passed_over(
         read_claim(vault)
     started: list[str] = []
     monkeypatch.setattr(reconcile, "filed_cases", lambda _env: [damaged, run.case_id])
-    monkeypatch.setattr(reconcile, "runs_of", lambda _case_id: [])
+    monkeypatch.setattr(reconcile, "runs_by_case", dict)
     monkeypatch.setattr(reconcile, "start_trace", lambda case_id, _attempt: started.append(case_id))
     assert reconcile.start_missing.fn() == {"filed": 2, "started": 1, "refused": 1}
     assert started == [run.case_id]

@@ -47,7 +47,7 @@ def test_filed_while_the_server_is_down_runs_once(
 
 def test_an_event_starts_a_run(site: Environment, new_papers: Callable[..., Papers]) -> None:
     """An outside system's case.confirmed event triggers trace-case with the case id of its
-    payload.
+    payload. Reconcile knows the run, though it has no tag of its case, and starts no second one.
     """
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
     from prefect.events import emit_event
@@ -72,6 +72,9 @@ def test_an_event_starts_a_run(site: Environment, new_papers: Callable[..., Pape
                 if r.parameters.get("case_id") == case_id
             ]
     assert len(found) == 1
+    assert [r.id for r in runs_of(case_id)] == [found[0].id]
+    start_missing.fn()
+    assert len(runs_of(case_id)) == 1
     assert destroy_case(case_id, "test").destroyed["runs"] == 1, (
         "a run without a tag is the case's all the same"
     )
