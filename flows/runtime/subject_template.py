@@ -12,6 +12,10 @@ from tasks.observe.template import Derive, SubjectTemplate, from_bytes
 def load_template(case: OpenCase) -> SubjectTemplate:
     """The subject's template, stored under the case's key; its secret is derived here and never
     travels.
+
+    A job names the template's digest, which decides under what name its result lies, and is not
+    held against what is read: the digest is of the pictures and models, a case's pictures never
+    change, and its one claim (docs/decisions/0003) lets one run build at a time.
     """
     return from_bytes(
         case.vault.get(object_key.template(case.vault.case_id)),

@@ -37,10 +37,11 @@ _RIVAL_SHARE = 0.4
 # portraits reach its ceiling (.97) with each other, and with each of three strangers' faces of the
 # demo at most .16 in one pair or another.
 ONE_PERSON_P = 0.5
-# Format 1 held the face vectors themselves.
-FORMAT = 2
+# Format 1 held the face vectors themselves; 2 did not say how many numbers follow.
+FORMAT = 3
 _MAGIC = b"ENCT"
 _SALT_BYTES = 32
+_SIZE_BYTES = 2
 
 # From a template's salt to its secret, with the case's key: `CaseVault.derive` bound to a purpose.
 Derive = Callable[[bytes], bytes]
@@ -175,8 +176,8 @@ def _only_face(name: str, faces: Faces, min_face_px: float) -> int:
 
 
 def to_bytes(template: SubjectTemplate) -> bytes:
-    """Magic, format, length of the case id, case id, salt, float64 vector; sealed with the case's
-    key before it is stored.
+    """Magic, format, length of the case id, case id, salt, how many numbers, float64 vector; sealed
+    with the case's key before it is stored.
 
     The secret is not in it.
     """
@@ -186,6 +187,7 @@ def to_bytes(template: SubjectTemplate) -> bytes:
         + bytes([FORMAT, len(case_id)])
         + case_id
         + template.salt
+        + template.rotated.size.to_bytes(_SIZE_BYTES, "little")
         + template.rotated.astype("<f8").tobytes()
     )
 
@@ -203,12 +205,14 @@ def from_bytes(data: bytes, derive: Derive) -> SubjectTemplate:
     case_id = data[head : head + data[head - 1]]
     rest = data[head + data[head - 1] :]
     salt = rest[:_SALT_BYTES]
-    numbers = rest[_SALT_BYTES:]
+    size = int.from_bytes(rest[_SALT_BYTES : _SALT_BYTES + _SIZE_BYTES], "little")
+    numbers = rest[_SALT_BYTES + _SIZE_BYTES :]
     rotated = np.frombuffer(numbers[: len(numbers) // 8 * 8], "<f8").astype(np.float64)
     with np.errstate(over="ignore"):
         length = float(np.linalg.norm(rotated))
     # No comparison with NaN holds, so a vector of anything but numbers is refused too.
-    if not case_id.isascii() or len(numbers) % 8 or not abs(length - 1) < 1e-6:
+    whole = len(numbers) == 8 * size
+    if not case_id.isascii() or not whole or not abs(length - 1) < 1e-6:
         raise BadInput(
             "the subject template is damaged: build it again from the reference pictures"
         )
