@@ -10,6 +10,7 @@ import pytest
 from stored_run import store_table
 
 from data_contracts import object_key
+from data_contracts.errors import BadInput
 from data_contracts.run import Run
 from data_contracts.tables.contracts import GAPS, MEMBERS, PERSONS, SIGHTINGS, TRACKS, WINDOWS
 from flows.runtime.environment import Environment
@@ -57,11 +58,23 @@ def test_a_segment_that_is_gone_is_a_gap(env: Environment, run: Run, kind: str) 
     assert looked.counts() | {"segments": 0, "gaps": 0} == dict.fromkeys(looked.counts(), 0)
 
 
+def cannot(*_: object) -> None:
+    """A camera whose pictures cannot be made."""
+    raise BadInput("the background is not a picture")
+
+
 @pytest.mark.usefixtures("workers")
-def test_pictures_of_footage_that_is_gone_are_gaps(
-    env: Environment, run: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("fails", "why"), [(False, "no footage of it"), (True, "BadInput")], ids=["gone", "failed"]
+)
+def test_pictures_that_cannot_be_made_are_gaps(
+    env: Environment, run: Run, monkeypatch: pytest.MonkeyPatch, fails: bool, why: str
 ) -> None:
-    """A picture whose segments were deleted after they were followed is told; the run goes on."""
+    """A picture whose segments were deleted after they were followed, and all pictures of a camera
+    whose unit failed, are told; the run goes on.
+    """
+    if fails:
+        monkeypatch.setattr(redact, "rendered", cannot)
     job = PictureJob(
         name="S-01",
         camera_id="entrance",
@@ -80,6 +93,6 @@ def test_pictures_of_footage_that_is_gone_are_gaps(
     assert made["pictures"].rows == 0
     (gap,) = load(vault, made["gaps"]).to_dict("records")
     assert (gap["kind"], gap["camera_id"]) == ("failed", "entrance")
-    assert "S-01 could not be made" in gap["detail"]
+    assert f"S-01 could not be made ({why})" in gap["detail"]
     assert made["gaps"].contract == GAPS.name
     assert not env.store.exists(object_key.FOOTAGE, GONE[0])
