@@ -1,13 +1,14 @@
 """The list of tokens that were filed or withdrawn: what makes a token good for one filing only.
 
 In the audit bucket lies for each token, under a keyed digest of its id, an object that says for
-which filing it was used, one where it was withdrawn, and one for each run that read footage under
-it. All are under object lock where the store has it, and outlive the case: they name nobody, and
-without the list's key nobody can tell which token a digest is of.
+which filing it was used, one where it was withdrawn, one where its case ended, and one for each run
+that read footage under it. All are under object lock where the store has it, and outlive the case:
+they name nobody, and without the list's key nobody can tell which token a digest is of.
 
 A filing is known by a secret that is derived from the case's key: it dies with the key, so after
 withdrawal, closing or expiry nothing can be filed under the same tokens again, whoever destroyed
-the case and however. Nothing has to be written at the end of a case for that.
+the case and however. Nothing has to be written at the end of a case for that. That it ended is
+written for another reason: who kept the case's objects, its wrapped key too, may put them back.
 
 All versions of an object count, delete markers too: hiding or replacing one can make a token
 useless, never usable again. Where the store has no object lock, whoever may delete versions in the
@@ -22,12 +23,13 @@ import hashlib
 import hmac
 import json
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from data_contracts import object_key
 from data_contracts.authorisation import Grant, Standing
-from data_contracts.errors import KeyMissing, NotAuthorised
+from data_contracts.errors import BadInput, KeyMissing, NotAuthorised
 from data_contracts.object_key import AUDIT
 from data_contracts.time import now_utc
 from infra.case_store import CaseVault
@@ -37,8 +39,11 @@ from infra.store import ObjectInfo, ObjectStore
 
 _FILED = "filed"
 _WITHDRAWN = "withdrawn"
+_ENDED = "ended"
 _RUNS = "runs"
 _KEY_CONTEXT = "token-list"
+# A digest, or a wrapped key in a line of JSON; longer is not ours.
+_LONGEST_BYTES = 4096
 
 
 class TokenId(NamedTuple):
@@ -79,6 +84,8 @@ class TokenList:
         found = self._versions(token)
         if found.withdrawn:
             return "withdrawn"
+        if found.ended:
+            return "spent"
         if not found.filed:
             return "usable"
         mine = vault is not None and self._is_mine(found.filed, vault)
@@ -89,6 +96,8 @@ class TokenList:
         found = self._versions(token)
         if found.withdrawn:
             return "withdrawn"
+        if found.ended:
+            return "spent"
         if not found.filed:
             return "unregistered"
         return "usable" if self._is_mine(found.filed, vault) else "spent"
@@ -104,6 +113,14 @@ class TokenList:
     def withdraw(self, token: TokenId) -> None:
         """Write down that a token was withdrawn. Twice is once."""
         self._write(token, _WITHDRAWN, b"")
+
+    def end(self, token: TokenId) -> None:
+        """Write down that a token's case has ended. Twice is once."""
+        self._write(token, _ENDED, b"")
+
+    def has_ended(self, token: TokenId) -> bool:
+        """Whether that was written down."""
+        return self._versions(token).ended
 
     def runs(self, token: TokenId) -> int:
         """How many runs have read footage under a token."""
@@ -137,15 +154,18 @@ class TokenList:
         filed = []
         runs = set()
         withdrawn = False
+        ended = False
         for item in self.store.list_versions(AUDIT, prefix):
             name = item.key.removeprefix(prefix)
             if name == _FILED:
                 filed.append(item)
             elif name == _WITHDRAWN:
                 withdrawn = True
+            elif name == _ENDED:
+                ended = True
             elif name.startswith(f"{_RUNS}/"):
                 runs.add(name)
-        return _Found(filed, withdrawn, runs)
+        return _Found(filed, withdrawn, ended, runs)
 
     def _is_mine(self, filed: list[ObjectInfo], vault: CaseVault) -> bool:
         """Whether every version that can be read is this filing's, and one can."""
@@ -154,7 +174,12 @@ class TokenList:
         return bool(written) and all(self._content(i) == mine for i in written)
 
     def _content(self, item: ObjectInfo) -> bytes:
-        return self.store.get(AUDIT, item.key, version_id=item.version_id)
+        """What a version says; nothing where it is too long to be ours."""
+        with suppress(BadInput):
+            return self.store.get(
+                AUDIT, item.key, version_id=item.version_id, at_most=_LONGEST_BYTES
+            )
+        return b""
 
     def _digest(self, token: TokenId) -> str:
         if self._secret is None:
@@ -211,6 +236,7 @@ class TokenList:
 class _Found(NamedTuple):
     filed: list[ObjectInfo]
     withdrawn: bool
+    ended: bool
     runs: set[str]
 
 

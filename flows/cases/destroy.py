@@ -32,6 +32,7 @@ from flows.cases.deletion_steps import (
     verify,
 )
 from flows.cases.receipts import earlier_receipt, own_receipt
+from flows.cases.spent_tokens import spend_tokens
 from flows.runtime.audit import audit, who_acts
 from flows.runtime.environment import Environment, environment
 from infra.local import store_index, traces
@@ -105,6 +106,7 @@ def _begin(env: Environment, case_id: str, reason: str, earlier: DeletionPlan | 
     plan = earlier or _new_plan(env, case_id, reason)
     plan = plan.model_copy(update={"passes": plan.passes + 1, "failed": ()})
     written = attempt(lambda: journal.write(env, plan), False)
+    attempt(lambda: spend_tokens(env, case_id), None)
     announced = attempt(lambda: bool(_announce(env, plan)), False)
     return _Begun(plan, written, announced)
 

@@ -15,6 +15,7 @@ from flows.cases import clock
 from flows.cases.attempt import attempt, told
 from flows.cases.destroy import destroy_case
 from flows.cases.old_pictures import delete_old_pictures
+from flows.cases.spent_tokens import has_ended
 from flows.cases.sweep import sweep
 from flows.cases.withdraw import is_withdrawn
 from flows.runtime.audit import audit_daily
@@ -67,9 +68,9 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
         return CasePapers(case_id=case_id, has_key=False)
     vault = attempt(lambda: env.cases.open(case_id), None)
     if vault is None:
-        return CasePapers(case_id=case_id, has_key=True, filed_utc=made)
+        return CasePapers(case_id=case_id, has_key=True, filed_utc=made, opens=False)
     tokens = [
-        attempt(lambda key=key: vault.get(key, PAPER_BYTES).decode(), None)  # type: ignore[misc]
+        attempt(lambda key=key: vault.get(key).decode(), None)  # type: ignore[misc]
         for key in (object_key.consent(case_id), object_key.approval(case_id))
     ]
     return CasePapers(
@@ -78,6 +79,7 @@ def papers_of(env: Environment, case_id: str) -> CasePapers:
         filed_utc=min(made, attempt(lambda: read_request(vault).filed_utc, made)),
         expires_utc=min((claimed_expiry(t) for t in tokens if t is not None), default=None),
         withdrawn=attempt(lambda: is_withdrawn(env, tokens[0]), False),
+        ended=attempt(lambda: has_ended(env, tokens[0]), False),
     )
 
 
@@ -110,32 +112,45 @@ def plan_pass(env: Environment, now: datetime, word: Word | None = None) -> Plan
     """Which cases end now. Raises StoreError where they cannot even be listed.
 
     Where the clock is not to be believed, or unusually many would end at once, those that end by
-    time alone wait for a person's word. What a person asked for never waits.
+    time alone wait for a person's word. What a person asked for never waits. Cases that do not
+    open here are counted apart: who writes to the bucket can put any number of such there, and
+    must not keep the others from their end.
     """
+    word = word or Word()
     papers: list[CasePapers] = []
     failed = _each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id))).failed
     doomed = plan_purge(papers, now, env.settings.retention.case_days)
-    waits = _why_to_wait(env, now, sum(d.by_time for d in doomed), word or Word())
-    if not waits:
+    doubt = "" if word.despite_clock else _doubt(env, now)
+    waits = {opens: doubt or _too_many(env, doomed, opens, word) for opens in (True, False)}
+    if not waits[True]:
         clock.keep_pass(env, now)
-        return Planned(doomed=tuple(doomed), failed=failed)
-    clock.keep_waiting(env, waits)
-    attempt(lambda: audit_daily(env, "refuse", outcome="refused", reason=waits), None)
-    asked = tuple(d for d in doomed if not d.by_time)
-    return Planned(doomed=asked, failed=(*failed, waits), waits=waits)
+    why = tuple(dict.fromkeys(filter(None, waits.values())))
+    if why:
+        clock.keep_waiting(env, "; ".join(why))
+    for reason in why:
+        attempt(lambda r=reason: audit_daily(env, "refuse", outcome="refused", reason=r), None)  # type: ignore[misc]
+    going = tuple(d for d in doomed if not (d.by_time and waits[d.opens]))
+    return Planned(doomed=going, failed=(*failed, *why), waits=waits[True])
 
 
-def _why_to_wait(env: Environment, now: datetime, by_time: int, word: Word) -> str:
+def _doubt(env: Environment, now: datetime) -> str:
+    doubt = clock.doubt(env, now)
+    if not doubt:
+        return ""
+    return f"expired cases wait: {doubt}; is it right? encounter case expire --despite-clock"
+
+
+def _too_many(env: Environment, doomed: list[Doomed], opens: bool, word: Word) -> str:
+    """Why cases that open here, or those that do not, wait for their number."""
     most = env.settings.retention.at_once
-    doubt = None if word.despite_clock else clock.doubt(env, now)
-    if doubt:
-        return f"expired cases wait: {doubt}; is it right? encounter case expire --despite-clock"
-    if by_time > most and not word.despite_number:
-        return (
-            f"expired cases wait: {by_time} at once, more than {most}; are they to go? "
-            "encounter case expire --despite-number"
-        )
-    return ""
+    number = sum(d.by_time and d.opens is opens for d in doomed)
+    if number <= most or word.despite_number:
+        return ""
+    cases = "expired cases" if opens else "expired cases that do not open here"
+    return (
+        f"{cases} wait: {number} at once, more than {most}; are they to go? "
+        "encounter case expire --despite-number"
+    )
 
 
 def end_doomed(env: Environment, planned: Planned) -> Part:

@@ -37,10 +37,12 @@ def clock_doubt(now: datetime, seen: Witnesses, jump: timedelta, quiet: timedelt
     """
     if seen.store_utc is not None and abs(now - seen.store_utc) > jump:
         return f"this clock says {_time(now)}, the object store's {_time(seen.store_utc)}"
+    if seen.store_utc is not None and seen.store_is_apart:
+        # Two clocks agree: an entry from their future was put there by who writes to the bucket,
+        # and must not keep cases from their end.
+        return None
     if seen.last_entry_utc is not None and now < seen.last_entry_utc - jump:
         return f"this clock says {_time(now)}, before the audit log's last entry"
-    if seen.store_utc is not None and seen.store_is_apart:
-        return None
     return _doubt_of_own(now, seen, jump, quiet)
 
 

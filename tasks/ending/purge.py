@@ -24,7 +24,9 @@ _REASON_CHARS = 240
 
 class CasePapers(Record):
     """What decides whether a case's purpose has ended. A case without a key is a purge that broke
-    off.
+    off. `ended`: it was ended before, and was not destroyed, or somebody put it back. `opens`:
+    whether it can be read here; of one that cannot, anyone who writes to the bucket may have put
+    it there.
     """
 
     case_id: str
@@ -32,6 +34,8 @@ class CasePapers(Record):
     filed_utc: Utc | None = None
     expires_utc: Utc | None = None
     withdrawn: bool = False
+    ended: bool = False
+    opens: bool = True
 
 
 # What reading a token of any shape may raise.
@@ -47,11 +51,14 @@ _UNREADABLE = (
 
 
 class Doomed(Record):
-    """A case to destroy, and why. `by_time`: only the clock says so; nobody asked for it."""
+    """A case to destroy, and why. `by_time`: only the clock says so; nobody asked for it. `opens`:
+    as in its papers.
+    """
 
     case_id: str
     reason: str
     by_time: bool
+    opens: bool = True
 
 
 def claimed_expiry(token: str) -> datetime:
@@ -120,8 +127,9 @@ def plan_purge(papers: Iterable[CasePapers], now: datetime, keep_days: int) -> l
     for case in papers:
         reason = _reason(case, now, keep_days)
         if reason:
-            by_time = case.has_key and not case.withdrawn
-            out.append(Doomed(case_id=case.case_id, reason=reason, by_time=by_time))
+            by_time = case.has_key and not case.withdrawn and not case.ended
+            doomed = Doomed(case_id=case.case_id, reason=reason, by_time=by_time, opens=case.opens)
+            out.append(doomed)
     return out
 
 
@@ -130,6 +138,8 @@ def _reason(case: CasePapers, now: datetime, keep_days: int) -> str | None:
         return UNFINISHED
     if case.withdrawn:
         return WITHDRAWN
+    if case.ended:
+        return UNFINISHED
     if case.expires_utc is not None and now >= case.expires_utc:
         return "consent or approval expired"
     if case.filed_utc is not None and now >= case.filed_utc + timedelta(days=keep_days):

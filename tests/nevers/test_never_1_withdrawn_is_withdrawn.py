@@ -14,12 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from data_contracts import object_key
-from data_contracts.audit import AuditEntry, read_link
+from data_contracts.audit import GENESIS, AuditEntry, link, read_link
 from data_contracts.authorisation import AuthorisedCase, Limits
 from data_contracts.case import Visit
 from data_contracts.errors import BadInput, KeyMissing, NotAuthorised, StoreError
 from data_contracts.time import now_utc
 from flows.cases.destroy import destroy_case
+from flows.cases.expiry import papers_of
 from flows.cases.filing import Papers, store_case
 from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
@@ -30,6 +31,8 @@ from flows.runtime.open_case import open_case
 from flows.stages import claim
 from infra.master_keys import LocalMasterKey, MasterKey, MasterKeys
 from infra.token_list import TokenList, id_of
+from tasks.audit.fhir import event
+from tasks.ending.purge import plan_purge
 from tasks.search.itinerary import read_itinerary
 
 pytestmark = pytest.mark.stack
@@ -99,6 +102,30 @@ def test_the_same_two_tokens_are_not_filed_again(
         store_case(env, made)
     assert not env.cases.has_key(made.request.case_id)
     assert refusals(env, made.request.case_id)
+
+
+@pytest.mark.parametrize("end", [by_withdrawal, by_closing])
+def test_a_case_that_is_put_back_is_not_searched(
+    env: Environment, end: Callable[[Environment, str], None]
+) -> None:
+    """Somebody kept the case's objects, its wrapped key too, and puts them back after its end: no
+    stage opens it, and the next pass destroys it again without waiting.
+    """
+    made = signed(env)
+    store_case(env, made)
+    case_id = made.request.case_id
+    listed = env.store.list(object_key.CASES, f"{case_id}/")
+    kept = {item.key: env.store.get(object_key.CASES, item.key) for item in listed}
+    end(env, case_id)
+    for key, data in kept.items():
+        env.store.put(object_key.CASES, key, data)
+    assert env.cases.has_key(case_id)
+    with pytest.raises(NotAuthorised, match="withdrawn" if end is by_withdrawal else "used"):
+        open_case(case_id, env)
+    (doomed,) = plan_purge([papers_of(env, case_id)], now_utc(), 28)
+    assert not doomed.by_time
+    destroy_case(case_id, doomed.reason, env)
+    assert not env.cases.has_key(case_id)
 
 
 def test_a_filing_that_broke_off_goes_on_with_its_tokens(env: Environment) -> None:
@@ -317,3 +344,11 @@ def test_the_command_withdraws_for_good(env: Environment) -> None:
     )
     with pytest.raises(NotAuthorised, match="withdrawn"):
         store_case(env, made)
+    entries = [read_link(s.data).entry for s in env.audit_log.read() if s.data]
+    about = [e for e in entries if e.case_id == made.request.case_id]
+    (withdrawn,) = [e for e in about if e.action == "withdraw"]
+    (filed,) = [e for e in about if e.action == "authorise"]
+    assert withdrawn.papers == tuple(p for p in filed.papers if p.startswith("consent:"))
+    told = [event(link(GENESIS, e)) for e in about if e.action in ("withdraw", "refuse")]
+    assert withdrawn.papers[0] in str(told[0]["entity"])
+    assert "withdrawn" in told[-1]["outcomeDesc"]

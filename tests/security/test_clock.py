@@ -147,6 +147,26 @@ def test_unusually_many_wait_for_a_word(env: Environment, monkeypatch: pytest.Mo
     assert "not finished" not in run.invoke(app, ["status"]).stdout
 
 
+def test_planted_cases_keep_no_other_from_its_end(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who writes to the bucket puts more expired cases there than may end at once, with keys that
+    are not keys: those wait for a person, and the real one goes.
+    """
+    real = filled_case(env, objects=0).case_id
+    planted = [f"K-PLANTED-{n}" for n in range(4)]
+    for case_id in planted:
+        record = b'{"created_utc": "2020-01-01T00:00:00+00:00"}'
+        env.store.put(object_key.CASES, object_key.wrapped_key(case_id), record)
+    monkeypatch.setattr(clock, "doubt", lambda _env, _now: None)
+    with pytest.raises(PassIncomplete, match="4 at once, more than 2"):
+        a_pass(env, now_utc() + LATER)
+    assert nothing_of(env.store, real)
+    assert all(map(env.cases.has_key, planted))
+    a_pass(env, now_utc() + LATER, Word(despite_number=True))
+    assert all(nothing_of(env.store, case_id) for case_id in planted)
+
+
 def test_what_failed_is_shown(env: Environment) -> None:
     """`status`, `case list` and the pass name the case and the step; so is a case that cannot be
     read.

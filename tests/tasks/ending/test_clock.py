@@ -29,6 +29,8 @@ DAY = timedelta(days=1)
         ({"last_entry_utc": NOW - 8 * DAY, "last_pass_utc": NOW - DAY}, ""),
         ({"last_entry_utc": NOW - 8 * DAY, "store_utc": NOW}, "192.0 h after"),
         ({"last_entry_utc": NOW - 8 * DAY, "store_utc": NOW, "store_is_apart": True}, ""),
+        ({"last_entry_utc": NOW + 900 * DAY, "store_utc": NOW}, "before the audit log's"),
+        ({"last_entry_utc": NOW + 900 * DAY, "store_utc": NOW, "store_is_apart": True}, ""),
         ({"last_pass_utc": NOW - 5 * MINUTE, "since_pass_s": 300.0}, ""),
         ({"last_pass_utc": NOW - 60 * DAY, "since_pass_s": 60 * 86400.0}, ""),
         ({"last_pass_utc": NOW - 60 * DAY, "since_pass_s": 300.0}, "went 1440.0 h while"),
@@ -46,8 +48,9 @@ DAY = timedelta(days=1)
 )
 def test_what_is_believed(seen: dict, doubted: str) -> None:
     """A jump against the store, the log or the machine's running time is doubted; so is a long
-    silence after a new start, unless a store with a clock of its own vouches for the time. Entries
-    written after the jump do not vouch for it.
+    silence after a new start, unless a store with a clock of its own vouches for the time; then a
+    forged entry from the future keeps no case either. Entries written after the jump do not vouch
+    for it.
     """
     doubt = clock_doubt(NOW, Witnesses(**seen), JUMP, QUIET)
     assert (doubted in doubt) if doubt and doubted else (doubt is None and not doubted)
