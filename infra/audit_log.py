@@ -252,7 +252,9 @@ class AuditLog:
     def _bytes(self, info: ObjectInfo) -> bytes:
         """A version's bytes; of one that is too long to be an entry the beginning."""
         length = _BEGINNING if info.size > MAX_ENTRY_BYTES else 0
-        return self.store.get(AUDIT, info.key, length=length, version_id=info.version_id)
+        return self.store.get(
+            AUDIT, info.key, length=length, version_id=info.version_id, at_most=MAX_ENTRY_BYTES
+        )
 
 
 def open_audit_log(store: ObjectStore, settings: Settings) -> AuditLog:

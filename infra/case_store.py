@@ -26,7 +26,7 @@ from data_contracts.time import now_utc
 from infra.crypto import KEY_BYTES, SEAL_BYTES, new_data_key, seal, unseal
 from infra.disguise import NameCipher, pad, padded_size, unpad
 from infra.master_keys import MasterKey, MasterKeys
-from infra.store import ObjectInfo, ObjectStore
+from infra.store import LARGEST_BYTES, ObjectInfo, ObjectStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _KEY_FORMAT = "encounter-case-key"
 _KEY_VERSION = 1
 _KEY_RECORD_BYTES = 65_536
-# The most that a paper of a case (request, token, claim, list of artefacts) may have: what is
-# longer was not written here, and would fill the memory of who opens or ends the case.
+# The most that is read of a case's object, but of tables, pictures and artefacts: what is longer
+# was not written here, and would fill the memory of who opens or ends the case.
 PAPER_BYTES = 16 * 1024 * 1024
 _SEALED_TYPE = "application/vnd.encounter.sealed"
 _JSON = "application/json"
@@ -86,9 +86,11 @@ class CaseVault:
         return self.store.put_if_absent(CASES, self._names.stored(key), sealed, _SEALED_TYPE)
 
     def get(self, key: str, at_most: int | None = None) -> bytes:
-        """Read and decrypt. Raises BadInput where more than `at_most` bytes lie there."""
+        """Read and decrypt. Raises BadInput where more than `at_most` bytes (a paper's) lie
+        there.
+        """
         self._check(key)
-        most = None if at_most is None else padded_size(at_most) + SEAL_BYTES
+        most = padded_size(PAPER_BYTES if at_most is None else at_most) + SEAL_BYTES
         sealed = self.store.get(CASES, self._names.stored(key), at_most=most)
         return unpad(unseal(self._data_key, f"{CASES}/{key}", sealed))
 
@@ -132,7 +134,7 @@ class CaseVault:
         """
         from data_contracts.tables.parquet import table_from_bytes
 
-        return table_from_bytes(self.get(key), contract, key)
+        return table_from_bytes(self.get(key, LARGEST_BYTES), contract, key)
 
     def derive(self, purpose: str, salt: bytes) -> bytes:
         """32 secret bytes for a purpose, from the case's key and a salt (HKDF-SHA-256, RFC 5869):

@@ -26,6 +26,9 @@ from infra.settings import Settings
 from infra.stack_record import read_private, replace_private
 from infra.store import ObjectStore
 
+# Some hundred public keys; a longer list is not one.
+_PUBLIC_KEYS_BYTES = 100_000
+
 # RFC 9864 renames the algorithm to "Ed25519"; readers in use still expect "EdDSA".
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 
@@ -97,15 +100,20 @@ def ensure_signing_key(settings: Settings) -> InstallationKey:
     return load_signing_key(settings)
 
 
+def published_keys(store: ObjectStore) -> bytes:
+    """The site's list of installation keys, which whoever may write to the bucket can replace.
+    Raises NotFound, and BadInput where it is too long to be one.
+    """
+    return store.get(object_key.SITE, object_key.INSTALLATION_KEYS, at_most=_PUBLIC_KEYS_BYTES)
+
+
 def publish_public_key(store: ObjectStore, key: InstallationKey) -> None:
     """Add the public half to the site's list of installation keys, unless it is there. Earlier keys
-    stay in it.
+    stay in it; what lies there and is not a list is replaced.
     """
     try:
-        known = PublicKeys.model_validate_json(
-            store.get(object_key.SITE, object_key.INSTALLATION_KEYS)
-        ).keys
-    except NotFound:
+        known = PublicKeys.stored(published_keys(store), object_key.INSTALLATION_KEYS).keys
+    except (NotFound, BadInput):
         known = ()
     if known and known[-1].key_id == key.public.key_id:
         return

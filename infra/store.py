@@ -35,6 +35,9 @@ from infra.store_errors import Exists, Unsupported, mapped
 # One request up to this size, multipart above: S3's own limit for one PUT is 5 GiB, memory is ours.
 _PART_BYTES = 64 * 1024 * 1024
 _POOL_CONNECTIONS = 32
+# The most that is read of any object: a segment of footage or a table of a whole case. Who may
+# write to a bucket can put more there, and would fill the memory of whoever reads it.
+LARGEST_BYTES = 1024 * 1024 * 1024
 _BYTES = "application/octet-stream"
 
 T = TypeVar("T")
@@ -198,14 +201,7 @@ class ObjectStore:
         object lock).
         """
         headers = {"If-None-Match": "*", "Content-Type": content_type}
-        if locked_until is not None:
-            headers["x-amz-object-lock-mode"] = COMPLIANCE
-            headers["x-amz-object-lock-retain-until-date"] = (
-                f"{locked_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            )
-            headers["Content-MD5"] = base64.b64encode(
-                hashlib.md5(data, usedforsecurity=False).digest()
-            ).decode()
+        headers |= _lock(data, locked_until)
         try:
             # put_object renames headers that it does not know; the client's version is pinned for
             # this call.
@@ -215,12 +211,19 @@ class ObjectStore:
         return True
 
     def replace(
-        self, bucket: str, key: str, data: bytes, etag: str, content_type: str = _BYTES
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        etag: str,
+        content_type: str = _BYTES,
+        locked_until: datetime | None = None,
     ) -> bool:
         """Write an object in the place of the one with this ETag (`If-Match`); False where another
-        is there, or none any more.
+        is there, or none any more. `locked_until` as for `put_if_absent`.
         """
         headers = {"If-Match": f'"{etag.strip(chr(34))}"', "Content-Type": content_type}
+        headers |= _lock(data, locked_until)
         try:
             self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
         except (Exists, NotFound):
@@ -234,25 +237,28 @@ class ObjectStore:
         offset: int = 0,
         length: int = 0,
         version_id: str | None = None,
-        at_most: int | None = None,
+        at_most: int = LARGEST_BYTES,
     ) -> bytes:
         """Read an object, or `length` bytes from `offset` (0: to the end); the newest version
         unless one is named. Raises BadInput, with no more read than that, where there are more than
         `at_most` bytes.
         """
 
-        def read(name: str) -> bytes:
+        def read(name: str) -> bytes | None:
             response = self._client.get_object(
                 name, key, offset=offset, length=length, version_id=version_id
             )
             try:
-                return response.read() if at_most is None else response.read(at_most + 1)
+                told = response.headers.get("Content-Length", "0")
+                if told.isdecimal() and int(told) > at_most:
+                    return None
+                return response.read(at_most + 1)
             finally:
                 response.close()
                 response.release_conn()
 
         data = self._do(bucket, key, read)
-        if at_most is not None and len(data) > at_most:
+        if data is None or len(data) > at_most:
             raise BadInput(f"{bucket}/{key}: more than {at_most} bytes: it was not written here")
         return data
 
@@ -411,6 +417,18 @@ class ObjectStore:
                 f"{len(errors)} objects in {bucket} could not be deleted "
                 f"({errors[0].code}): check the user's rights and object locks, then delete again"
             )
+
+
+def _lock(data: bytes, until: datetime | None) -> dict[str, str]:
+    """The headers that lock a version; a locked write must say its digest."""
+    if until is None:
+        return {}
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    return {
+        "x-amz-object-lock-mode": COMPLIANCE,
+        "x-amz-object-lock-retain-until-date": f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "Content-MD5": base64.b64encode(digest).decode(),
+    }
 
 
 def _need_prefix(bucket: str, prefix: str) -> None:

@@ -17,7 +17,7 @@ from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
 from flows.stages.publish import load_manifest
 from flows.stages.published import last_run
-from infra.case_store import PAPER_BYTES, CaseVault
+from infra.case_store import CaseVault
 from tasks.ending.purge import claimed_scopes
 
 _SHARING = ("view", "look", "export", "decision")
@@ -30,7 +30,7 @@ def case_facts(env: Environment, case_id: str) -> CaseFacts:
     try:
         vault = env.cases.open(case_id)
         request = read_request(vault)
-        scopes = claimed_scopes(vault.get(object_key.consent(case_id), PAPER_BYTES).decode())
+        scopes = claimed_scopes(vault.get(object_key.consent(case_id)).decode())
         runs = {i.key.split("/")[2] for i in vault.list(f"{object_key.run(case_id, '')}/")}
         manifest = _manifest(vault)
     except (EncounterError, ValidationError):

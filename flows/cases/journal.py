@@ -8,7 +8,7 @@ import hashlib
 
 from data_contracts import object_key
 from data_contracts.deletion import JOURNAL_TYPE, DeletionPlan
-from data_contracts.errors import NotAuthorised, NotFound
+from data_contracts.errors import BadInput, NotAuthorised, NotFound
 from flows.runtime.audit import audit, one_line
 from flows.runtime.environment import Environment
 from infra.signing import load_signing_key
@@ -23,10 +23,11 @@ def read(env: Environment, case_id: str, tell: bool = False) -> DeletionPlan | N
     """
     key = object_key.purge_journal(case_id)
     try:
-        size = env.store.stat(object_key.CASES, key).size
-        data = env.store.get(object_key.CASES, key) if 0 < size <= MAX_BYTES else b""
+        data = env.store.get(object_key.CASES, key, at_most=MAX_BYTES)
     except NotFound:
         return None
+    except BadInput:
+        data = b""
     try:
         return read_journal(data, case_id, (load_signing_key(env.settings).public,))
     except NotAuthorised as refusal:

@@ -11,7 +11,6 @@ from data_contracts.errors import KeyMissing, NotFound
 from data_contracts.run import RunManifest
 from flows.runtime.audit import audit
 from flows.runtime.environment import Environment
-from infra.case_store import PAPER_BYTES
 from tasks.artefacts.exports import shows_pictures
 
 
@@ -31,7 +30,7 @@ def delete_old_pictures(env: Environment, case_id: str, now: datetime) -> int:
         if not item.key.endswith("/manifest.json"):
             continue
         try:
-            manifest = RunManifest.stored(vault.get(item.key, PAPER_BYTES), item.key)
+            manifest = RunManifest.stored(vault.get(item.key), item.key)
         except NotFound:
             continue
         doomed = tuple(a for a in manifest.artefacts if shows_pictures(a.name))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from data_contracts import object_key
 from data_contracts.case import CASE_ID
 from data_contracts.deletion import Receipt
-from data_contracts.errors import NotAuthorised, NotFound
+from data_contracts.errors import BadInput, NotAuthorised, NotFound
 from flows.runtime.environment import Environment
 from infra.signing import load_signing_key
 from tasks.ending.receipt import MAX_CHARS, verify_receipt
@@ -18,11 +18,9 @@ def own_receipt(env: Environment, key: str) -> Receipt | None:
     it lies. None where there is none such.
     """
     try:
-        if env.store.stat(object_key.AUDIT, key).size > MAX_CHARS:
-            return None
-        text = env.store.get(object_key.AUDIT, key).decode(errors="replace")
+        text = env.store.get(object_key.AUDIT, key, at_most=MAX_CHARS).decode(errors="replace")
         receipt = verify_receipt(text, (load_signing_key(env.settings).public,))
-    except (NotFound, NotAuthorised):
+    except (BadInput, NotFound, NotAuthorised):
         return None
     whole = CASE_ID.match(receipt.case_id) and receipt.verified and receipt.passes
     placed = receipt.key == key and key.startswith(object_key.receipts(receipt.case_id))

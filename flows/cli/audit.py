@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from data_contracts import object_key
 from data_contracts.audit import Link, canonical, read_link
 from data_contracts.errors import AuditBroken, BadInput, NotFound
 from data_contracts.signature import PublicKey
@@ -24,7 +23,7 @@ from flows.runtime.environment import Environment, environment
 from infra.audit_log import StoredEntry
 from infra.checkpoint_file import read_checkpoints
 from infra.settings import load_settings
-from infra.signing import find_signing_key
+from infra.signing import find_signing_key, published_keys
 from tasks.audit.chain import Verdict
 from tasks.audit.chain import verify as check
 from tasks.audit.fhir import bundle
@@ -132,7 +131,7 @@ def _own_keys(env: Environment) -> list[PublicKey]:
     if env.audit_log.key is not None:
         return [env.audit_log.key.public]
     try:
-        keys = read_public_keys(env.store.get(object_key.SITE, object_key.INSTALLATION_KEYS))
+        keys = read_public_keys(published_keys(env.store))
     except NotFound:
         return []
     warn("the public keys are the store's own:", "give one you trust with --checkpoint-key")
@@ -180,7 +179,7 @@ def export(
         write_private(
             out / CHECKPOINTS_FILE, "".join(f"{c}\n" for c in env.audit_log.witnessed()).encode()
         )
-        write_private(out / KEYS_FILE, env.store.get(object_key.SITE, object_key.INSTALLATION_KEYS))
+        write_private(out / KEYS_FILE, published_keys(env.store))
     say(f"{len(entries)} entries written to {out}")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from data_contracts import object_key
+from data_contracts.camera import MAX_BYTES
 from data_contracts.errors import BadInput, NotFound
 from flows.cases.filing import file_case
 from flows.cases.key_changes import ensure_demo_root, listed_keys
@@ -101,6 +102,6 @@ def publish_demo_site(env: Environment) -> None:
 
 def _stored(env: Environment, key: str) -> bytes | None:
     try:
-        return env.store.get(object_key.SITE, key)
+        return env.store.get(object_key.SITE, key, at_most=MAX_BYTES)
     except NotFound:
         return None

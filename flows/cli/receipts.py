@@ -17,7 +17,7 @@ from infra.settings import load_settings
 from infra.signing import load_signing_key
 from tasks.consent.jws import read_public_keys
 from tasks.ending.notice import receipt_notice
-from tasks.ending.receipt import receipt_lines, verify_receipt
+from tasks.ending.receipt import MAX_CHARS, receipt_lines, verify_receipt
 
 app = typer.Typer(help="Receipts of deletions: verify, list, fetch.", no_args_is_help=True)
 RECEIPTS = Listing(
@@ -99,5 +99,10 @@ def fetch(
         raise NotFound(f"there is no receipt of a case {case_id}: encounter receipt list")
     for item in found:
         path = out / f"{case_id}-{item.key.rsplit('/', 1)[-1]}"
-        write_private(path, store.get(object_key.AUDIT, item.key))
+        try:
+            data = store.get(object_key.AUDIT, item.key, at_most=MAX_CHARS)
+        except BadInput as error:
+            warn("not a receipt:", str(error))
+            continue
+        write_private(path, data)
         say(f"written to {path}; check it with: encounter receipt verify {path}")

@@ -19,7 +19,6 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.errors import EncounterError, NotAuthorised, StoreError
 from flows.runtime.acting import Acting, who_acts_now
 from flows.runtime.environment import Environment
-from infra.case_store import PAPER_BYTES
 from infra.signing import InstallationKey
 from tasks.consent.grant_token import claimed_id
 
@@ -94,7 +93,7 @@ def _signers(env: Environment, case_id: str) -> tuple[str, ...]:
     try:
         vault = env.cases.open(case_id)
         keys = (object_key.consent(case_id), object_key.approval(case_id))
-        tokens = [vault.get(key, PAPER_BYTES).decode() for key in keys]
+        tokens = [vault.get(key).decode() for key in keys]
     except (EncounterError, UnicodeDecodeError):
         return _signed.get(case_id, ())
     ids = [found[0] for token in tokens if (found := claimed_id(token))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts import object_key
 from data_contracts.authorisation import TrustedKeys
-from data_contracts.camera import Site, read_site
+from data_contracts.camera import MAX_BYTES, Site, read_site
 from data_contracts.errors import BadInput, NotFound
 from flows.runtime.key_list import trusted_keys_of
 from infra.audit_log import AuditLog, open_audit_log
@@ -72,7 +72,7 @@ def site(env: Environment) -> Site:
 
 @lru_cache(maxsize=4)
 def _read_site(store: ObjectStore, _etag: str) -> Site:
-    return read_site(store.get(object_key.SITE, object_key.CAMERAS))
+    return read_site(store.get(object_key.SITE, object_key.CAMERAS, at_most=MAX_BYTES))
 
 
 def models(env: Environment) -> Models:

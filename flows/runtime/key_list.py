@@ -19,6 +19,7 @@ from data_contracts.errors import BadInput, KeyMissing, NotAuthorised
 from data_contracts.key_list import KeyList, SignedKeyList
 from data_contracts.signature import PublicKey
 from data_contracts.time import now_utc
+from infra.case_store import PAPER_BYTES
 from infra.settings import Settings
 from infra.stack_record import read_private, replace_private
 from infra.store import ObjectInfo, ObjectStore
@@ -85,7 +86,8 @@ def trusted_keys_of(store: ObjectStore, settings: Settings) -> TrustedKeys:
 def store_list(
     store: ObjectStore, settings: Settings, signed: SignedKeyList, *, locked: bool
 ) -> KeyList:
-    """Write a version behind the present one. Raises NotAuthorised where it may not follow it,
+    """Write a version behind the present one, also where something lies in its place that is not a
+    version: a revocation waits for nobody. Raises NotAuthorised where it may not follow it,
     BadInput where another version took its place meanwhile.
     """
     version = check_version(present_list(store, settings), signed, pinned_root(settings))
@@ -93,8 +95,11 @@ def store_list(
     key = object_key.key_list(version.number)
     data = signed.model_dump_json(indent=1).encode()
     if not store.put_if_absent(object_key.AUDIT, key, data, "application/json", until):
-        raise BadInput(f"{key}: something is there already; see encounter keys list, do it again")
-    present_list(store, settings)
+        there = store.stat(object_key.AUDIT, key).etag
+        check_version(present_list(store, settings), signed, pinned_root(settings))
+        store.replace(object_key.AUDIT, key, data, there, "application/json", until)
+    if present_list(store, settings) != version:
+        raise BadInput(f"{key}: another version is there; see encounter keys list, do it again")
     return version
 
 
@@ -152,11 +157,13 @@ def _accepted(
     root: PublicKey,
     seen: Seen | None,
 ) -> KeyList | None:
-    data = store.get(object_key.AUDIT, item.key, version_id=item.version_id)
     try:
+        data = store.get(
+            object_key.AUDIT, item.key, version_id=item.version_id, at_most=PAPER_BYTES
+        )
         signed = SignedKeyList.model_validate_json(data)
         if seen is not None and signed.version.number == seen.number:
             return signed.version if signed.version.digest == seen.digest else None
         return check_version(before, signed, root)
-    except (ValidationError, NotAuthorised):
+    except (BadInput, ValidationError, NotAuthorised):
         return None

@@ -16,7 +16,7 @@ from data_contracts.policy import Policy
 from data_contracts.time import now_utc
 from flows.runtime.audit import failures_written, refusals_written
 from flows.runtime.environment import Environment, environment, site, trusted_keys
-from infra.case_store import PAPER_BYTES, CaseVault
+from infra.case_store import CaseVault
 from infra.token_list import id_of
 from tasks.consent.authorise import authorise
 
@@ -81,7 +81,7 @@ def read_request(vault: CaseVault) -> CaseRequest:
     """
     key = object_key.request(vault.case_id)
     try:
-        return CaseRequest.stored(vault.get(key, PAPER_BYTES), key)
+        return CaseRequest.stored(vault.get(key), key)
     except NotFound as error:
         raise NotFound(
             f"no case {vault.case_id} was filed; file it with: encounter case file ..."
@@ -90,6 +90,6 @@ def read_request(vault: CaseVault) -> CaseRequest:
 
 def _text(vault: CaseVault, key: str) -> str | None:
     try:
-        return vault.get(key, PAPER_BYTES).decode()
+        return vault.get(key).decode()
     except NotFound:
         return None

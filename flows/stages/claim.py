@@ -14,7 +14,7 @@ from flows.runtime.audit import audit
 from flows.runtime.environment import environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.prefect_api import flow_run_is_active
-from infra.case_store import PAPER_BYTES, CaseVault
+from infra.case_store import CaseVault
 from infra.token_list import id_of
 
 
@@ -23,7 +23,7 @@ def read_claim(vault: CaseVault) -> Claim | None:
     damaged.
     """
     key = object_key.claim(vault.case_id)
-    return Claim.stored(vault.get(key, PAPER_BYTES), key) if vault.exists(key) else None
+    return Claim.stored(vault.get(key), key) if vault.exists(key) else None
 
 
 def begin(case_id: str, flow_run_id: str, again: bool = False) -> Run | None:

@@ -25,8 +25,9 @@ from flows.runtime.results import load
 from flows.runtime.stats import read_stats
 from flows.stages.claim import close_claim
 from flows.stages.published import choose_run, put_published
-from infra.case_store import PAPER_BYTES, CaseVault
+from infra.case_store import CaseVault
 from infra.local.traces import remember_fetched
+from infra.store import LARGEST_BYTES
 from tasks.artefacts.exports import PICTURES, make_exports
 from tasks.artefacts.provenance import provenance
 from tasks.artefacts.run_tables import RunTables
@@ -45,7 +46,7 @@ def load_manifest(vault: CaseVault, run: Run) -> RunManifest:
     it is damaged.
     """
     key = manifest_key(run)
-    return RunManifest.stored(vault.get(key, PAPER_BYTES), key)
+    return RunManifest.stored(vault.get(key), key)
 
 
 def publish(run: Run, result: Outcome) -> None:
@@ -106,7 +107,7 @@ def run_tables(case: OpenCase, result: Outcome) -> RunTables:
         gaps=load(vault, result.gaps["gaps"]),
         windows=load(vault, result.windows["windows"]),
         pictures={
-            name: vault.get(object_key.picture(run.case_id, run.run_id, name))
+            name: vault.get(object_key.picture(run.case_id, run.run_id, name), LARGEST_BYTES)
             for name in load(vault, result.pictures["pictures"])["name"]
             if name.endswith(".jpg")
         },
@@ -136,7 +137,7 @@ def read_table(vault: CaseVault, run: Run, contract: TableContract) -> pd.DataFr
     load_manifest(vault, run)
     name = f"{contract.name}.parquet"
     return table_from_bytes(
-        vault.get(object_key.run(run.case_id, run.run_id, name)), contract, name
+        vault.get(object_key.run(run.case_id, run.run_id, name), LARGEST_BYTES), contract, name
     )
 
 
@@ -160,7 +161,7 @@ def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
     remember_fetched(environment().settings.paths, run.case_id, [folder / name for name in names])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for artefact in manifest.artefacts:
-        data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name))
+        data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name), LARGEST_BYTES)
         if hashlib.sha256(data).hexdigest() != artefact.sha256:
             raise BadInput(f"{artefact.name}: changed since it was published; run the case again")
         path = folder / artefact.name

@@ -32,6 +32,7 @@ from flows.runtime.results import load
 from flows.runtime.segment_job import one_camera, read_footage
 from flows.runtime.stage import Work, stage
 from flows.runtime.stats import write_unit_stat
+from infra.store import LARGEST_BYTES
 from models.geometry import ONE_PERSON_OVERLAP, suppress
 from models.registry import Models
 from tasks.redaction.hidden_people import SitePeople, with_unseen
@@ -253,6 +254,7 @@ def carry_pictures(
         target = stem if stem.startswith("S-") else renamed.get(stem)
         if target is None:
             continue
-        data = work.vault.get(object_key.picture(work.run.case_id, from_run, str(row["name"])))
+        key = object_key.picture(work.run.case_id, from_run, str(row["name"]))
+        data = work.vault.get(key, LARGEST_BYTES)
         rows.append(_stored(work, str(row["camera_id"]), f"{target}.{kind}", data))
     return PICTURES.shape(rows), GAPS.empty()

@@ -8,6 +8,7 @@ from data_contracts import object_key
 from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Work, stage
 from flows.runtime.subject_template import secret_of
+from tasks.footage.picture import MAX_BYTES
 from tasks.observe.template import build_template, to_bytes
 
 
@@ -15,7 +16,7 @@ def _pictures(case: OpenCase) -> dict[str, bytes]:
     """The reference pictures of the case, by name."""
     case_id = case.request.case_id
     names = case.request.reference_images
-    return {name: case.vault.get(object_key.reference(case_id, name)) for name in names}
+    return {name: case.vault.get(object_key.reference(case_id, name), MAX_BYTES) for name in names}
 
 
 def _digests(case: OpenCase) -> dict[str, str]:

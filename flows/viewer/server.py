@@ -30,6 +30,7 @@ from flows.stages.published import choose_run
 from flows.viewer.accounts import DEVICE_DAYS, Accounts
 from flows.viewer.attempts import Attempts
 from flows.viewer.connection import ANSWER_S, HEAD_S, InTime, Server
+from infra.store import LARGEST_BYTES
 from tasks.artefacts.exports import REPORT, media_type
 
 _HEADERS = {
@@ -105,7 +106,7 @@ def read_artefact(path: str) -> tuple[bytes, str]:
         raise NotFound(f"run {run_id} has no artefact of that name")
     kind = media_type(name)
     audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))
-    return case.vault.get(object_key.run(case_id, run_id, name)), kind
+    return case.vault.get(object_key.run(case_id, run_id, name), LARGEST_BYTES), kind
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -156,6 +156,22 @@ def test_revoked_is_revoked(env: Environment, root: PrivateKey) -> None:
     assert listed_keys(env) == (gone,)
 
 
+@pytest.mark.parametrize("planted", [b"", b"{", b"x" * 20_000_000, None])
+def test_nobody_holds_up_a_revocation(
+    env: Environment, root: PrivateKey, planted: bytes | None
+) -> None:
+    """Whoever may write to the bucket puts something in the next version's place, garbage or an old
+    version: the key is revoked all the same.
+    """
+    _, key = person("Dr X", "consent")
+    change(env, key, signers=[root])
+    first = env.store.get(object_key.AUDIT, object_key.key_list(1))
+    env.store.put(object_key.AUDIT, object_key.key_list(2), first if planted is None else planted)
+    gone = key.model_copy(update={"revoked_utc": now_utc()})
+    publish_list(env, proposal(env, [gone], [root]))
+    assert listed_keys(env) == (gone,)
+
+
 def test_a_list_that_the_root_did_not_sign_is_none(env: Environment, root: PrivateKey) -> None:
     """Whoever may write to the bucket puts their own list there, as the first, as the next, or over
     the present one: nobody of it is trusted.

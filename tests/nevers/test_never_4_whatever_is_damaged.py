@@ -24,16 +24,14 @@ from typer.testing import CliRunner
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, StackError, StoreError
 from data_contracts.time import now_utc
-from flows.cases import case_facts, deletion_steps, expiry, forget_runs, withdraw
+from flows.cases import deletion_steps, expiry, forget_runs
 from flows.cases.destroy import Unfinished, destroy_case
 from flows.cases.ending_environment import ending_environment
 from flows.cases.expiry import PassIncomplete, Word, conclude
 from flows.cases.receipts import earlier_receipt
 from flows.cases.withdraw import withdraw_case
 from flows.cli.main import app
-from flows.runtime import audit, open_case
 from flows.runtime.environment import Environment, environment
-from flows.stages import claim, publish
 from infra import case_store
 from infra.audit_log import AuditLog
 from infra.key_source import ensure_master_keys
@@ -243,7 +241,7 @@ def test_a_huge_object_is_not_read(
     it is read than a paper may have.
     """
     most = 100_000
-    for module in (case_store, claim, open_case, publish, case_facts, expiry, withdraw, audit):
+    for module in (case_store, expiry):
         monkeypatch.setattr(module, "PAPER_BYTES", most)
     case_id = a_case(here)
     env = environment()
