@@ -19,6 +19,7 @@ from data_contracts.tables.contracts import WINDOWS
 from data_contracts.time import Interval
 from tasks.consent.authorise import authorise, require
 from tasks.consent.binding import bind_request
+from tasks.consent.evidence import sign_as_subject
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.search import plan as planning
 from tests.support.grants import BINDING, PICTURES, usable
@@ -169,6 +170,18 @@ def test_one_signature_is_none(consent, approval):
             NOW,
             standing=usable,
         )
+
+
+def test_a_subject_s_signature_for_something_else_is_none():
+    """A consent that brings the subject's own signature is refused where that was given for another
+    case or other pictures; without one, or with one that fits, the case is searched.
+    """
+    subject, _ = generate_key("S", ("consent",))
+    binding = bind_request(REQUEST, PICTURES)
+    granted(binding=binding, evidence=sign_as_subject(subject, "K-1-A", binding))
+    for case_id, agreed in (("K-1-B", binding), ("K-1-A", BINDING)):
+        with pytest.raises(NotAuthorised, match="something else"):
+            granted(binding=binding, evidence=sign_as_subject(subject, case_id, agreed))
 
 
 def test_no_keys_no_search():
