@@ -117,6 +117,16 @@ def test_what_is_no_template_is_refused(data):
         from_bytes(data, derive)
 
 
+def test_a_template_cut_by_a_zero_is_refused():
+    """What is left has length 1 as before; that a number is missing is told by their count."""
+    salt = bytes(32)
+    rotated = np.array([0.6, 0.8, 0.0])
+    whole = to_bytes(SubjectTemplate("K-2026-0042", salt, rotated, Rotation(derive(salt))))
+    assert np.array_equal(from_bytes(whole, derive).rotated, rotated)
+    with pytest.raises(BadInput, match="damaged"):
+        from_bytes(whole[:-8], derive)
+
+
 def test_templates_of_the_first_format_are_refused():
     """Those held the face vectors themselves; they are built again, not converted."""
     old = io.BytesIO()
