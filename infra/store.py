@@ -12,6 +12,8 @@ import base64
 import builtins
 import hashlib
 import io
+import secrets
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,7 +32,7 @@ from minio.versioningconfig import VersioningConfig
 from data_contracts import object_key
 from data_contracts.errors import BadInput, NotFound, StoreError
 from infra.settings import S3Settings
-from infra.store_errors import Exists, Unsupported, mapped
+from infra.store_errors import BrokenOff, Exists, Unsupported, mapped
 
 # One request up to this size, multipart above: S3's own limit for one PUT is 5 GiB, memory is ours.
 _PART_BYTES = 64 * 1024 * 1024
@@ -38,6 +40,9 @@ _POOL_CONNECTIONS = 32
 # The most that is read of any object: a segment of footage or a table of a whole case. Who may
 # write to a bucket can put more there, and would fill the memory of whoever reads it.
 LARGEST_BYTES = 1024 * 1024 * 1024
+_BACKOFF_S = 0.2
+# Which call wrote an object on a condition: a random word, of that one write.
+_WRITTEN_BY = "x-amz-meta-written-by"
 _BYTES = "application/octet-stream"
 
 T = TypeVar("T")
@@ -78,7 +83,7 @@ class ObjectStore:
         retries = urllib3.Retry(
             total=settings.retries,
             connect=min(1, settings.retries),
-            backoff_factor=0.2,
+            backoff_factor=_BACKOFF_S,
             status_forcelist=(500, 502, 503, 504),
             raise_on_status=False,
         )
@@ -111,6 +116,17 @@ class ObjectStore:
         """Call the client with the bucket's real name, its errors mapped."""
         name = self.bucket(bucket)
         return mapped(lambda: call(name), self.endpoint, name, key)
+
+    def _read(self, bucket: str, key: str, call: Callable[[str], T]) -> T:
+        """The same for what is read in pieces, which the connection does not try again where the
+        answer breaks off in the middle.
+        """
+        for attempt in range(self.settings.retries):
+            try:
+                return self._do(bucket, key, call)
+            except BrokenOff:
+                time.sleep(_BACKOFF_S * 2**attempt)
+        return self._do(bucket, key, call)
 
     def time(self) -> datetime | None:
         """The store's own clock, by the Date of an answer (to the second); None where it sends
@@ -203,11 +219,26 @@ class ObjectStore:
         headers = {"If-None-Match": "*", "Content-Type": content_type}
         headers |= _lock(data, locked_until)
         try:
-            # put_object renames headers that it does not know; the client's version is pinned for
-            # this call.
-            self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
+            return self._put_on_condition(bucket, key, data, headers)
         except Exists:
             return False
+
+    def _put_on_condition(
+        self, bucket: str, key: str, data: bytes, headers: dict[str, str]
+    ) -> bool:
+        """A write whose answer was lost is sent again by the connection and then meets itself: the
+        word that goes with it tells it from another writer's. Raises Exists for that one's.
+        """
+        word = secrets.token_hex(16)
+        given = {**headers, _WRITTEN_BY: word}
+        try:
+            # put_object renames headers that it does not know; the client's version is pinned for
+            # this call.
+            self._do(bucket, key, lambda name: self._client._put_object(name, key, data, given))
+        except Exists:
+            there = self._do(bucket, key, lambda name: self._client.stat_object(name, key))
+            if (there.metadata or {}).get(_WRITTEN_BY) != word:
+                raise
         return True
 
     def replace(
@@ -225,10 +256,9 @@ class ObjectStore:
         headers = {"If-Match": f'"{etag.strip(chr(34))}"', "Content-Type": content_type}
         headers |= _lock(data, locked_until)
         try:
-            self._do(bucket, key, lambda name: self._client._put_object(name, key, data, headers))
+            return self._put_on_condition(bucket, key, data, headers)
         except (Exists, NotFound):
             return False
-        return True
 
     def get(
         self,
@@ -257,7 +287,7 @@ class ObjectStore:
                 response.close()
                 response.release_conn()
 
-        data = self._do(bucket, key, read)
+        data = self._read(bucket, key, read)
         if data is None or len(data) > at_most:
             raise BadInput(f"{bucket}/{key}: more than {at_most} bytes: it was not written here")
         return data
@@ -265,7 +295,7 @@ class ObjectStore:
     def download(self, bucket: str, key: str, path: Path) -> Path:
         """Read an object into a file, which appears whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._do(bucket, key, lambda name: self._client.fget_object(name, key, str(path)))
+        self._read(bucket, key, lambda name: self._client.fget_object(name, key, str(path)))
         return path
 
     def stat(self, bucket: str, key: str) -> ObjectInfo:

@@ -46,6 +46,16 @@ class Exists(StoreError):
     """A conditional put found an object. Never leaves `infra.store`."""
 
 
+class BrokenOff(StoreError):
+    """The connection broke, or stood still, in the middle of an answer. Never leaves `infra.store`
+    but after several tries.
+    """
+
+
+class Unreadable(StoreError):
+    """The store has the object's name and cannot give its bytes."""
+
+
 def mapped(call: Callable[[], T], endpoint: str, bucket: str, key: str = "") -> T:
     """The call's result; every error of the S3 client becomes StoreError or NotFound with a line
     that says what to do.
@@ -101,7 +111,8 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
             "that user's rights"
         )
     if code in _BUSY:
-        return StoreError(
+        kind = Unreadable if code == "InternalError" else StoreError
+        return kind(
             f"the object store at {endpoint} failed ({code}) on {bucket}/{key}: look at its log "
             "and retry"
         )
@@ -110,6 +121,9 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
 
 def _from_network(error: BaseException, endpoint: str) -> StoreError:
     cause = error.reason if isinstance(error, net.MaxRetryError) and error.reason else error
+    # Others the client's connection has tried again already.
+    in_the_answer = cause is error and isinstance(error, net.ProtocolError | net.ReadTimeoutError)
+    kind = BrokenOff if in_the_answer else StoreError
     if isinstance(cause, net.SSLError):
         return StoreError(
             f"{endpoint} does not speak TLS as expected ({_short(cause)}): check s3.secure and "
@@ -123,12 +137,12 @@ def _from_network(error: BaseException, endpoint: str) -> StoreError:
             "s3.endpoint"
         )
     if isinstance(cause, net.ReadTimeoutError):
-        return StoreError(
+        return kind(
             f"the object store at {endpoint} did not answer in time: retry, or raise "
             "s3.read_timeout_s"
         )
     if isinstance(error, net.HTTPError):
-        return StoreError(
+        return kind(
             f"the connection to {endpoint} broke ({type(cause).__name__}): retry, or look at its "
             "log"
         )
