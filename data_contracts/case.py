@@ -39,6 +39,7 @@ class CaseRequest(Record):
     `onset_utc` or `sample_utc` fixes the infectious window together with the policy.
     """
 
+    version: Literal[1] = 1
     case_id: str
     subject: str
     onset_utc: Utc | None = None

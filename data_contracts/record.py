@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,10 +25,24 @@ class Record(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
+            faults = error.error_count()
+        newer = _version_of(data)
+        known = cls.model_fields.get("version")
+        if known is not None and isinstance(known.default, int) and newer > known.default:
             raise BadInput(
-                f"{where}: expected a {cls.__name__}, {error.error_count()} faults: it is damaged, "
-                "or another version wrote it"
-            ) from None
+                f"{where}: a newer version of this program wrote this {cls.__name__} (its version "
+                f"{newer}, {known.default} is known here): update this program"
+            )
+        raise BadInput(f"{where}: expected a {cls.__name__}, {faults} faults: it is damaged")
+
+
+def _version_of(data: bytes) -> int:
+    """The version that stored JSON says it has; 0 where it says none."""
+    try:
+        said = json.loads(data)["version"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return 0
+    return said if type(said) is int else 0
 
 
 def first_fault(error: ValidationError, whole: str = "") -> str:

@@ -98,14 +98,20 @@ def _key_made(env: Environment, case_id: str) -> datetime:
 
 
 def case_ids(env: Environment) -> list[str]:
-    """Cases that have objects. Empty folders, which some stores still list, are removed."""
+    """Cases that have objects, and those of which the store does not tell it. Empty folders, which
+    some stores still list, are removed.
+    """
     found = []
     for case_id in env.cases.case_ids():
-        if env.store.list_versions(object_key.CASES, f"{case_id}/"):
+        if attempt(lambda c=case_id: _has_objects(env, c), True):  # type: ignore[misc]
             found.append(case_id)
         else:
             attempt(lambda c=case_id: env.store.remove_folders(object_key.CASES, f"{c}/"), None)  # type: ignore[misc]
     return found
+
+
+def _has_objects(env: Environment, case_id: str) -> bool:
+    return bool(env.store.list_versions(object_key.CASES, f"{case_id}/"))
 
 
 def plan_pass(env: Environment, now: datetime, word: Word | None = None) -> Planned:

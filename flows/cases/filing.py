@@ -9,6 +9,7 @@ from data_contracts.case import CaseRequest
 from data_contracts.errors import BadInput, StackError
 from data_contracts.policies import load_policy
 from data_contracts.time import now_utc
+from flows.cases.attempt import attempt
 from flows.runtime.audit import audit, refusals_written
 from flows.runtime.environment import Environment, site, trusted_keys
 from flows.runtime.prefect_api import start_trace
@@ -89,10 +90,16 @@ def file_case(env: Environment, papers: Papers, loaded: Models | None = None) ->
 
 
 def filed_cases(env: Environment) -> list[str]:
-    """Ids of all cases that are filed and can still be opened."""
+    """Ids of all cases that are filed and have a key; and those of which the store does not tell
+    it, so that whoever opens them meets the fault.
+    """
     return [
         case_id
         for case_id in env.cases.case_ids()
-        if env.cases.has_key(case_id)
-        and env.store.exists(object_key.CASES, object_key.request(case_id))
+        if attempt(lambda case_id=case_id: _is_filed(env, case_id), True)  # type: ignore[misc]
     ]
+
+
+def _is_filed(env: Environment, case_id: str) -> bool:
+    request = object_key.request(case_id)
+    return env.cases.has_key(case_id) and env.store.exists(object_key.CASES, request)

@@ -27,6 +27,10 @@ def unfinished_ends(env: Environment) -> list[UnfinishedEnd]:
         plan = attempt(lambda case_id=case_id: journal.read(env, case_id), None)  # type: ignore[misc]
         if plan is not None:
             out.append(UnfinishedEnd(case_id, plan.failed))
-        elif not env.cases.has_key(case_id) and there_is(env, case_id):
+        elif attempt(lambda case_id=case_id: _broken_off(env, case_id), False):  # type: ignore[misc]
             out.append(UnfinishedEnd(case_id, ()))
     return out
+
+
+def _broken_off(env: Environment, case_id: str) -> bool:
+    return not env.cases.has_key(case_id) and there_is(env, case_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from data_contracts.errors import BadInput, EncounterError, ModelUnavailable
+from data_contracts.errors import BadInput, ModelUnavailable
 from flows.cli import ending
 from flows.cli.console import read_text, say
 from flows.cli.expire import expire
@@ -98,15 +98,18 @@ def show_all(as_json: Json = False) -> None:
 
 def _state(env: Environment, case_id: str) -> dict[str, Any]:
     """A case's state and since when; of one that cannot be read that it still can be destroyed."""
+    from flows.cases.attempt import told
+    from flows.runtime.open_case import read_request
     from flows.stages.claim import read_claim
     from flows.stages.published import count_published
 
     try:
         vault = env.cases.open(case_id)
+        read_request(vault)
         claim = read_claim(vault)
-    except EncounterError as error:
-        return _told(f"cannot be read ({error}); it expires, and can be purged")
-    published = count_published(vault)
+        published = count_published(vault)
+    except Exception as error:  # noqa: BLE001  one case's fault keeps no other from the list
+        return _told(f"cannot be read ({told(error)}); it expires, and can be purged")
     if claim is None:
         return {**_told("filed"), "published_runs": published}
     return {"state": claim.state, "since_utc": claim.started_utc, "published_runs": published}
@@ -137,16 +140,16 @@ def run_again(
     is published stays until the new run is.
     """
     from flows.cli.server import server_environment
-    from flows.cli.waiting import wait_for
+    from flows.cli.waiting import wait_for_trace
     from flows.runtime.open_case import open_case
     from flows.runtime.prefect_api import runs_of, start_trace
 
     server_environment()
-    open_case(case_id)
+    vault = open_case(case_id).vault
     started = start_trace(case_id, attempt=len(runs_of(case_id)), again=True)
     say(f"started: run {started}")
     if wait:
-        wait_for(str(started))
+        wait_for_trace(vault, str(started))
 
 
 @app.command("fetch")

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from data_contracts.errors import EncounterError
-from flows.cli.console import working
+from flows.cli.console import say, working
 from flows.runtime.prefect_api import client
+from flows.stages.claim import read_claim
+from infra.case_store import CaseVault
 
 # The server answers on the cores that the models work on.
 _POLL_S = 2.0
@@ -32,6 +34,25 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
             tell(_stage(api, flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
+
+
+def wait_for_trace(vault: CaseVault, flow_run_id: str) -> None:
+    """Wait until the case's trace is published, be it by this run or by the one that has the case.
+    Raises EncounterError where that one ends without: a run that leaves a case to another completes
+    at once.
+    """
+    while True:
+        wait_for(flow_run_id)
+        claim = read_claim(vault)
+        if claim is not None and claim.state == "published":
+            return
+        if claim is None or claim.flow_run_id in ("", flow_run_id):
+            raise EncounterError(
+                f"run {flow_run_id} ended, and nothing of it is published: encounter case show "
+                f"{vault.case_id}"
+            )
+        say(f"run {claim.flow_run_id} traces this case already: waiting for that one")
+        flow_run_id = claim.flow_run_id
 
 
 def _read(api: Any, flow_run_id: str) -> Any:
