@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from prefect import flow, get_run_logger
+from prefect.states import Completed, State
 
 from data_contracts.time import now_utc
 from flows.cases import expiry
@@ -15,6 +16,7 @@ from flows.cases.expiry import Part, Planned
 from flows.runtime.acting import acting, service
 from flows.runtime.environment import Environment
 from flows.runtime.prefect_task import plain
+from infra.held_file import alone
 from infra.local import store_index, weed
 
 # The filer writes its log of changes a minute late.
@@ -73,11 +75,14 @@ tidy_store = plain("tidy the local store", _tidy_store)
 
 
 @flow(name="purge-expired", persist_result=False)
-def purge_expired() -> int:
+def purge_expired() -> int | State:
     """Destroy every case whose consent expired or was withdrawn, or that was kept as long as it may
     be. Ends as Failed, after all was tried, where something could not be done, and says what.
     """
-    with acting(service("purge-expired", repeats=True)):
+    held = ending_environment().settings.paths.held("purge-expired")
+    with alone(held) as mine, acting(service("purge-expired", repeats=True)):
+        if not mine:
+            return Completed(message="another pass is at work")
         planned = plan()
         ended = destroy(planned)
         pictures = delete_pictures(planned)

@@ -141,6 +141,19 @@ class Home:
         """When purge-expired last believed this machine's clock, and whether cases wait."""
         return self.path / "purge-pass.json"
 
+    @property
+    def runs(self) -> Path:
+        """A file for each flow run that this home's worker took, held by the run's process."""
+        return self.path / "runs"
+
+    def run_file(self, flow_run_id: str) -> Path:
+        """The file of one flow run."""
+        return self.runs / flow_run_id
+
+    def held(self, name: str) -> Path:
+        """The file that a part of the stack, or a pass that runs alone, holds while it lives."""
+        return self.path / "held" / name
+
     def fetched(self, case_id: str) -> Path:
         """Where decrypted copies of a case lie on this machine (mode 0600)."""
         return self.path / "fetched" / f"{case_id}.json"

@@ -17,12 +17,16 @@ from infra.home import Home
 
 
 class ProcessRecord(Record):
-    """One process. The start time tells it from another that later got the same id."""
+    """One process. Its start tells it from another that later got the same id: in seconds since the
+    start of the machine that `boot` names, which no change of the clock moves. Where the system
+    does not tell (other than Linux) `boot` is empty, and `started` by the clock.
+    """
 
     name: str
     pid: int
     started: float
     log: str
+    boot: str = ""
 
 
 class StackRecord(Record):

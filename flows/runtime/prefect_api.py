@@ -19,8 +19,10 @@ from infra.settings import Settings
 
 TRACE = "trace-case/trace-case"
 REASSESS = "rerun-exposure/rerun-exposure"
-# A run that has not been heard of for this long is dead: a worker reports crashes sooner, a killed
-# flow never does.
+# The name of a run's last state where its process ended with its worker, as in a power cut.
+INTERRUPTED = "Interrupted"
+# A worker knows which of its runs are dead (`flows.programs.dead_runs`); one whose whole machine is
+# gone for good never says so.
 _SILENT_AFTER = timedelta(hours=6)
 _TRACE_FLOW = TRACE.partition("/")[0]
 # As many runs as the server gives in one answer.

@@ -34,7 +34,8 @@ def start(settings: Settings, port: int) -> ProcessRecord:
     )
     env |= {variable_of(f"dask.{name}"): str(value) for name, value in given.items()}
     argv = [sys.executable, "-m", __name__, str(port)]
-    return process.start(NAME, argv, env, settings.home, home.logs / "dask.log")
+    log = home.logs / "dask.log"
+    return process.start(NAME, argv, env, settings.home, log, home.held(NAME))
 
 
 def main(port: int) -> None:

@@ -148,7 +148,8 @@ def start_server(settings: Settings, port: int, argv: list[str]) -> ProcessRecor
         f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}"
     )
     env["PREFECT_SERVER_UI_API_URL"] = api_url(port)
-    return process.start(SERVER, argv, env, home.prefect, home.logs / "prefect.log")
+    log = home.logs / "prefect.log"
+    return process.start(SERVER, argv, env, home.prefect, log, home.held(SERVER))
 
 
 def _headers(login: str) -> dict[str, str]:
@@ -175,9 +176,9 @@ def start_worker(settings: Settings, argv: list[str]) -> ProcessRecord:
     StackError.
     """
     home = settings.paths
-    return process.start(
-        WORKER, argv, full_environment(settings), home.prefect, home.logs / "worker.log"
-    )
+    env = full_environment(settings)
+    log = home.logs / "worker.log"
+    return process.start(WORKER, argv, env, home.prefect, log, home.held(WORKER))
 
 
 def worker_ready(settings: Settings) -> bool:

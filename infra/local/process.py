@@ -1,7 +1,8 @@
 """Programs that outlive the command that started them: start, recognise again, wait for, stop.
 
-A process is recognised by its id and its start time, so that another program that later got the
-same id is never taken for ours, and never stopped.
+A process is recognised by its id and its start, so that another program that later got the same id
+is never taken for ours, and never stopped. Each holds a file while it lives, so that no second one
+of its kind is started beside it, whatever was recorded.
 """
 
 from __future__ import annotations
@@ -13,20 +14,22 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import psutil
 
 from data_contracts.errors import StackError
+from infra.held_file import hold
+from infra.running_time import running_time
 from infra.stack_record import ProcessRecord
 
 # Below the ephemeral range of Linux (32768 up), so that no outgoing connection takes a port between
 # choice and use. SeaweedFS puts its gRPC ports 10000 higher, which must stay below that range too.
 _PORTS = range(12000, 22000)
 _GRPC_OFFSET = 10000
-# psutil reports start times in clock ticks since boot; the boot time itself can be corrected by a
-# second or so.
+# Where starts are told by the clock, which can be corrected by a second or so.
 _SAME_START_S = 2.0
+_STAT_STARTED = 19  # of what follows the name in /proc/<pid>/stat: proc(5), starttime
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _POLL_S = 0.1
 
@@ -34,8 +37,42 @@ _POLL_S = 0.1
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path) -> ProcessRecord:
-    """Start a program in a session of its own, its output appended to `log`. Raises StackError."""
+class Start(NamedTuple):
+    """When a process started: see ProcessRecord."""
+
+    boot: str
+    seconds: float
+
+
+def start(
+    name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, held: Path
+) -> ProcessRecord:
+    """Start a program in a session of its own, its output appended to `log`. It holds the file
+    `held` as long as it lives. Raises StackError, also where another process holds that file.
+    """
+    file = hold(held)
+    if file is None:
+        raise StackError(
+            f"{name} is not started: process {_holder(held)} holds {held}, so one runs there "
+            "already; stop that one first (encounter down in its home, or by its id)"
+        )
+    with file:
+        record = _started(name, argv, env, cwd, log, file.fileno())
+        file.truncate(0)
+        file.write(str(record.pid).encode())
+    return record
+
+
+def _holder(held: Path) -> str:
+    try:
+        return held.read_text(encoding="ascii").strip() or "?"
+    except (OSError, UnicodeDecodeError):
+        return "?"
+
+
+def _started(
+    name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, held: int
+) -> ProcessRecord:
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
         log.replace(log.with_suffix(".old.log"))
@@ -50,6 +87,7 @@ def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path)
                 stderr=output,
                 start_new_session=True,
                 umask=0o077,
+                pass_fds=(held,),
             )
     except OSError as error:
         raise StackError(
@@ -58,11 +96,30 @@ def start(name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path)
     _children[child.pid] = child
     try:
         running = psutil.Process(child.pid)
-        started = running.create_time()
+        begun = start_of(running)
         _no_core_dump(running)
     except psutil.NoSuchProcess:
         raise StackError(f"{name} ended at once; {last_words(log)}") from None
-    return ProcessRecord(name=name, pid=child.pid, started=started, log=str(log))
+    return ProcessRecord(
+        name=name, pid=child.pid, started=begun.seconds, log=str(log), boot=begun.boot
+    )
+
+
+def start_of(process: psutil.Process) -> Start:
+    """When a process started. Raises psutil.NoSuchProcess."""
+    machine = running_time()
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        machine = None
+    if machine is None:
+        return Start("", process.create_time())
+    return Start(machine.start_id, int(fields[_STAT_STARTED]) / os.sysconf("SC_CLK_TCK"))
+
+
+def _same(found: Start, record: ProcessRecord) -> bool:
+    apart = abs(found.seconds - record.started)
+    return found.boot == record.boot and apart <= (0 if record.boot else _SAME_START_S)
 
 
 def _private_log(path: Path) -> BinaryIO:
@@ -86,7 +143,7 @@ def find(record: ProcessRecord) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(record.pid)
-        if abs(process.create_time() - record.started) > _SAME_START_S:
+        if not _same(start_of(process), record):
             return None
         # A zombie that still has threads is just dying: it holds its ports and files until the last
         # one is gone.
@@ -138,14 +195,16 @@ def _tree(record: ProcessRecord) -> list[psutil.Process]:
     tree = {parent, *parent.children(recursive=True)} if parent else set()
     for process in psutil.process_iter():
         try:
-            if (
-                os.getsid(process.pid) == record.pid
-                and process.create_time() >= record.started - _SAME_START_S
-            ):
+            if os.getsid(process.pid) == record.pid and _since(start_of(process), record):
                 tree.add(process)
         except (OSError, psutil.Error):
             continue
     return [p for p in tree if p is not None]
+
+
+def _since(found: Start, record: ProcessRecord) -> bool:
+    earliest = record.started - (0 if record.boot else _SAME_START_S)
+    return found.boot == record.boot and found.seconds >= earliest
 
 
 def _signal(send: Callable[[], None]) -> None:

@@ -30,11 +30,11 @@ PARTS: tuple[Part, ...] = ("store", "prefect", "dask", "worker", "viewer")
 
 class Programs(NamedTuple):
     """Command lines of the parts that belong to other layers: of a port each, the worker's of its
-    pool and of how many runs it takes at once.
+    pool, of how many runs it takes at once, and of how many cases among them.
     """
 
     prefect: Callable[[int], list[str]]
-    worker: Callable[[str, int], list[str]]
+    worker: Callable[[str, int, int], list[str]]
     viewer: Callable[[int], list[str]]
 
 
@@ -236,12 +236,14 @@ class _Starter:
         self._keep(entry, ports, viewer_url=viewer_server.address(ports["viewer"]))
         self._waits.append((entry, lambda: process.listens(ports["viewer"]), "the report viewer"))
 
-    def worker(self, command: Callable[[str, int], list[str]]) -> None:
+    def worker(self, command: Callable[[str, int, int], list[str]]) -> None:
         if self._running(WORKER):
             return
         self.settle()  # it gives up when the server does not answer
         self.on_progress("starting the worker")
-        argv = command(self.settings.prefect.pool, prefect_server.worker_limit(self.settings))
+        cases = self.settings.case_concurrency
+        limit = prefect_server.worker_limit(self.settings)
+        argv = command(self.settings.prefect.pool, limit, cases)
         entry = prefect_server.start_worker(self.settings, argv)
         self._keep(entry, {})
         self._waits.append(

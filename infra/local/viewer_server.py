@@ -23,4 +23,5 @@ def start(settings: Settings, argv: list[str]) -> ProcessRecord:
         full_environment(settings, login=False),
         settings.home,
         settings.paths.logs / "viewer.log",
+        settings.paths.held(NAME),
     )

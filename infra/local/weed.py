@@ -34,6 +34,8 @@ _IDENTITY = "encounter"
 # Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
 _ANY_GARBAGE = 0.000001
 _COMPACT_S = 120.0
+# In the data folder, not the home: two homes may name one folder.
+_HELD = "in-use"
 
 
 def binary() -> Path:
@@ -96,7 +98,8 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
         f"-volume.max={settings.stack.volume_limit}",
         "-master.volumeSizeLimitMB=1024",
     ]
-    return process.start(NAME, argv, _bare_environment(home), home.store, home.logs / "store.log")
+    log = home.logs / "store.log"
+    return process.start(NAME, argv, _bare_environment(home), home.store, log, data_dir / _HELD)
 
 
 def _bare_environment(home: Home) -> dict[str, str]:

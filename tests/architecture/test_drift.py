@@ -14,6 +14,7 @@ from data_contracts.tables.contracts import ALL, BY_NAME
 from docs.write_tables import DOCS as DOCS_FOLDER
 from docs.write_tables import TABLES, written
 from flows.cli.main import app
+from flows.programs.worker import CASES_QUEUE
 from tasks.artefacts.exports import EXPORTS
 
 ROOT = Path(__file__).parents[2]
@@ -43,10 +44,13 @@ def test_every_deployment_imports(deployment: dict) -> None:
 
 
 def test_the_deployments_are_the_ones_promised() -> None:
-    """trace-case by event, at most ten at once; the others on schedules."""
+    """trace-case by event, in the queue that the worker limits; the others on schedules. None has
+    a concurrency limit of its own: a server that is killed never gives its slots back.
+    """
     by_name = {d["name"]: d for d in DEPLOYMENTS}
     assert set(by_name) == {"trace-case", "rerun-exposure", "reconcile", "purge-expired"}
-    assert by_name["trace-case"]["concurrency_limit"]["limit"] == 10
+    assert by_name["trace-case"]["work_pool"]["work_queue_name"] == CASES_QUEUE
+    assert not [d for d in DEPLOYMENTS if "concurrency_limit" in d]
     assert by_name["trace-case"]["triggers"][0]["expect"] == ["case.confirmed"]
     assert all(by_name[n]["schedules"] for n in set(by_name) - {"trace-case"})
 

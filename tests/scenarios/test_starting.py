@@ -135,10 +135,13 @@ def test_the_command_withdraws_and_knows_what_there_is(
         (True, [], None),
         (False, ["CRASHED", "COMPLETED"], 2),
         (False, ["CANCELLED"], None),
+        (False, ["Interrupted"] * 5, 5),
+        (False, ["Interrupted", "FAILED", "CRASHED", "FAILED"], None),
+        (False, ["Interrupted"] * 20, None),
     ],
 )
 def test_what_needs_a_run(published: bool, states: list[str], attempt: int | None) -> None:
-    """Reconcile starts what has no run, tries dead runs again a few times, and leaves the rest
-    alone.
+    """Reconcile starts what has no run, tries dead runs again a few times and interrupted ones more
+    often, and leaves the rest alone.
     """
     assert needs_run(published, states) == attempt

@@ -65,7 +65,9 @@ def test_a_started_program_keeps_to_itself(tmp_path: Path) -> None:
     log.write_text("from before\n")
     log.chmod(0o644)
     code = "open('made', 'w').write('x'); import time; print('up', flush=True); time.sleep(60)"
-    record = process.start("x", [sys.executable, "-c", code], dict(os.environ), tmp_path, log)
+    record = process.start(
+        "x", [sys.executable, "-c", code], dict(os.environ), tmp_path, log, tmp_path / "h"
+    )
     try:
         assert _mode(log) == 0o600
         while "up" not in log.read_text():

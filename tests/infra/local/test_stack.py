@@ -168,6 +168,49 @@ def test_data_survive_sigkill_and_a_taken_port(tmp_path: Path) -> None:
         stack_module.down(load_settings(home=tmp_path / "home"))
 
 
+def test_a_second_store_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    """Neither another home nor this one, when its record is lost, starts a second store on a data
+    folder; the error names the process that has it.
+    """
+    data = tmp_path / "data"
+    settings = load_settings(home=tmp_path / "one")
+    first = stack_module.up(settings, data_dir=data, parts=("store",))
+    holder = first.record.processes[0].pid
+    try:
+        with pytest.raises(StackError, match=rf"process {holder} holds {data}"):
+            stack_module.up(load_settings(home=tmp_path / "two"), data_dir=data, parts=("store",))
+        record = settings.paths.stack_file.read_bytes()
+        settings.paths.stack_file.unlink()
+        with pytest.raises(StackError, match=rf"process {holder} holds {data}"):
+            stack_module.up(load_settings(home=tmp_path / "one"), data_dir=data, parts=("store",))
+        settings.paths.stack_file.write_bytes(record)
+        store = ObjectStore(first.settings.s3)
+        store.put(SITE, "kept", b"1")
+        assert store.get(SITE, "kept") == b"1"
+    finally:
+        stack_module.down(load_settings(home=tmp_path / "one"))
+        stack_module.down(load_settings(home=tmp_path / "two"))
+
+
+def test_a_step_of_the_clock_is_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Psutil tells when a process started by the clock: a minute's step moves every start by a
+    minute. What runs is found all the same, and stopped with its children.
+    """
+    log = tmp_path / "family.log"
+    argv = [sys.executable, "-c", _FAMILY]
+    record = process.start("family", argv, dict(os.environ), tmp_path, log, tmp_path / "held")
+    _wait("no child", 10, lambda: log.read_text().strip())
+    child = psutil.Process(int(log.read_text()))
+    told = psutil.Process.create_time
+    with monkeypatch.context() as stepped:
+        stepped.setattr(psutil.Process, "create_time", lambda self: told(self) - 60)
+        assert process.find(record) is not None
+        assert process.stop(record, 0.5)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
 def test_wanted_port_is_taken(tmp_path: Path) -> None:
     """A port that the settings ask for and another program has is an error that names the
     setting.
@@ -227,7 +270,12 @@ def test_stop_takes_the_children_along(tmp_path: Path, parent_dies_first: bool) 
     """Children go too, also when they ignore SIGTERM, and also when their parent died before."""
     log = tmp_path / "family.log"
     record = process.start(
-        "family", [sys.executable, "-c", _FAMILY], dict(os.environ), tmp_path, log
+        "family",
+        [sys.executable, "-c", _FAMILY],
+        dict(os.environ),
+        tmp_path,
+        log,
+        tmp_path / "held",
     )
     _wait("no child", 10, lambda: log.read_text().strip())
     child = psutil.Process(int(log.read_text()))

@@ -1,0 +1,53 @@
+"""The plug is pulled: everything goes on by itself after the next `up`, housekeeping included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from whole_stack import WholeStack, wait
+
+pytestmark = [pytest.mark.stack, pytest.mark.scenario]
+ACTIVE = {"Pending", "Submitting", "Running"}
+FLOWS = ("trace-case", "reconcile", "purge-expired")
+CASE = "K-POWER-001"
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[WholeStack]:
+    """A stack of its own."""
+    found = WholeStack(tmp_path / "home")
+    try:
+        yield found
+    finally:
+        found.encounter("down")
+
+
+def test_everything_goes_on_after_a_power_cut(whole: WholeStack) -> None:
+    """The whole stack is killed while a trace, a reconcile and a purge are at work: after `up` the
+    three are known to be dead, the case is traced by a new run, and both passes run again.
+    """
+    whole.encounter("up")
+    whole.file_case(CASE)
+    whole.start("reconcile/reconcile")
+    wait("no trace runs", 120, lambda: ACTIVE & set(whole.states("trace-case")))
+    for flow in FLOWS[1:]:
+        whole.start(f"{flow}/{flow}")
+    wait("not all at work", 90, lambda: all(ACTIVE & set(whole.states(f)) for f in FLOWS), 0.1)
+    before = {
+        run["id"] for flow in FLOWS for run in whole.runs(flow) if run["state_name"] in ACTIVE
+    }
+    assert whole.cut() > len(FLOWS)
+    whole.encounter("up")
+    wait("the case is not traced", 240, lambda: whole.is_published(CASE))
+    for flow in FLOWS[1:]:
+        whole.start(f"{flow}/{flow}")
+        wait(f"{flow} is locked out", 150, lambda flow=flow: _completed(whole, flow, before))
+    dead = {run["state_name"] for flow in FLOWS for run in whole.runs(flow) if run["id"] in before}
+    assert dead <= {"Interrupted", "Completed"}
+
+
+def _completed(whole: WholeStack, flow: str, before: set[str]) -> bool:
+    runs = [run for run in whole.runs(flow) if run["id"] not in before]
+    return any(run["state_name"] == "Completed" for run in runs)
