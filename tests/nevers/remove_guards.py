@@ -816,8 +816,8 @@ RULES = (
     Guard(
         "drift: ten cases at once",
         "prefect.yaml",
-        "limit: 10",
-        "limit: 11",
+        "work_queue_name: cases",
+        "work_queue_name: default",
         tests=(f"{DRIFT}::test_the_deployments_are_the_ones_promised",),
     ),
     Guard(
