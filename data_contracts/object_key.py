@@ -121,6 +121,11 @@ def published(case_id: str, run_id: str = "") -> str:
     return case(case_id, "published", f"{run_id}.json" if run_id else "")
 
 
+def looks(case_id: str) -> str:
+    """The subject's looks of the day, one a case: each run learns them anew in the same place."""
+    return case(case_id, "looks.bin")
+
+
 def reference(case_id: str, name: str) -> str:
     """A reference picture of the subject."""
     return case(case_id, "reference", name)

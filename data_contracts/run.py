@@ -10,7 +10,7 @@ from data_contracts.record import Record
 from data_contracts.tables.table import TableContract
 from data_contracts.time import Utc
 
-ObservationKind = Literal["scan", "follow"]
+ObservationKind = Literal["scan", "follow", "looks"]
 
 
 class Run(Record):
@@ -60,7 +60,9 @@ class StageResult(Record):
 
 
 class SegmentJob(Record):
-    """One segment to look at for one case, as it travels to a worker."""
+    """One segment to look at for one case, as it travels to a worker. `looks`: what decided the
+    looks to compare with; empty where none are compared.
+    """
 
     version: Literal[1] = 1
     kind: ObservationKind
@@ -70,6 +72,7 @@ class SegmentJob(Record):
     etag: str
     start_utc: Utc
     template: str
+    looks: str = ""
 
 
 class Outcome(Record):

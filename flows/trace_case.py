@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
-from data_contracts.run import Outcome, Run, StageResult, only, so_far
+from data_contracts.run import Outcome, Run, StageResult, TableRef, only, so_far
 from flows.runtime.acting import acting, service
 from flows.runtime.fan_out import fan_out
 from flows.runtime.open_case import stopping_when_unauthorised
 from flows.runtime.prefect_task import plain, task_of
-from flows.stages import claim, exposure, observe, people, plan, publish, redact, template
+from flows.stages import claim, exposure, looks, observe, people, plan, publish, redact, template
 from flows.stages.operators import progress, show
 from flows.stages.plan import is_open, next_round, sighted
 
@@ -27,6 +29,8 @@ plan_search = task_of(plan.plan_search)
 scan = task_of(observe.scan_footage)
 plan_follow = task_of(plan.plan_follow)
 follow = task_of(observe.follow_sightings)
+learn_looks = task_of(looks.learn_looks)
+compare_looks = task_of(looks.compare_all)
 find_people = task_of(people.find_people)
 trace_subject = task_of(people.trace_subject)
 find_encounters = task_of(exposure.find_encounters)
@@ -48,11 +52,39 @@ def trace_case(case_id: str, again: bool = False) -> State | str:
             return _trace(run)
 
 
+class _Seen(NamedTuple):
+    """What a search gave: its plans, what was looked at, and who was found."""
+
+    windows: StageResult
+    scanned: StageResult
+    dense: StageResult
+    followed: StageResult
+    found: StageResult
+
+
 def _trace(run: Run) -> str:
     subject = build_template(run).digest
-    scanned = followed = found = dense = None
-    windows = plan_search(run, **next_round(None))
-    while scanned is None or is_open(windows):
+    seen = _search(run, subject)
+    learnt = learn_looks(
+        run,
+        template=subject,
+        segments=seen.followed["segments"],
+        **only(seen.found.tables, "sightings", "tracks"),
+    )
+    if learnt["learnt"].rows:
+        seen = _search(run, subject, learnt.digest, seen)
+    return _conclude(run, seen)
+
+
+def _search(run: Run, subject: str, learnt: str = "", seen: _Seen | None = None) -> _Seen:
+    """Plan, scan and follow until nothing new is reachable: by faces, and by looks where they were
+    learnt. A search by looks goes on from the one by faces, `seen`.
+    """
+    scanned, dense, followed, found = seen[1:] if seen else (None, None, None, None)
+    windows = seen.windows if seen else plan_search(run, **next_round(None))
+    if followed is not None:
+        found = _find(run, subject, learnt, followed)
+    while True:
         told = progress("scan", run.case_id)
         fresh = windows["fresh"]
         scanned = scan(run, windows=fresh, template=subject, progress=told, **so_far(scanned))
@@ -63,21 +95,27 @@ def _trace(run: Run) -> str:
             followed = follow(
                 run, windows=fresh, template=subject, progress=told, **so_far(followed)
             )
-            found = find_people(run, detections=followed["detections"])
+            found = _find(run, subject, learnt, followed)
             dense = plan_follow(run, **next_round(dense), **sighted(scanned, found))
         windows = plan_search(run, **next_round(windows), **sighted(scanned, found))
-    assert followed is not None
-    assert found is not None
-    return _conclude(run, windows, scanned, followed, found)
+        if not is_open(windows):
+            assert found is not None
+            return _Seen(windows, scanned, dense, followed, found)
 
 
-def _conclude(
-    run: Run,
-    windows: StageResult,
-    scanned: StageResult,
-    followed: StageResult,
-    found: StageResult,
-) -> str:
+def _find(run: Run, subject: str, learnt: str, followed: StageResult) -> StageResult:
+    """Who was found among those followed; by their looks too, where those were learnt."""
+    given: dict[str, TableRef] = {"detections": followed["detections"]}
+    if learnt:
+        compared = compare_looks(
+            run, segments=followed["segments"], template=subject, learnt=learnt
+        )
+        given |= compared.tables
+    return find_people(run, **given)
+
+
+def _conclude(run: Run, seen: _Seen) -> str:
+    windows, scanned, _, followed, found = seen
     people = found.tables
     trace = trace_subject(run, **only(people, "persons", "members", "sightings"))
     way = trace["trajectory"]

@@ -128,6 +128,19 @@ DETECTIONS = TableContract(
     (probability("score"), *_GROUND_EXPECT),
 )
 
+# One number a body, and nothing else, of the comparison of clothes with the subject's.
+LOOKS = TableContract(
+    "looks",
+    1,
+    (
+        Column("camera_id", "text", "camera"),
+        Column("t_utc", "time", "frame time"),
+        *_BOX,
+        Column("llr", "float", "log likelihood ratio (the subject : somebody else) of the clothes"),
+    ),
+    (between("llr", -10, 10),),
+)
+
 # A person through consecutive frames of one camera, anonymous.
 TRACKS = TableContract(
     "tracks",
@@ -192,7 +205,7 @@ MEMBERS = TableContract(
 
 SIGHTINGS = TableContract(
     "sightings",
-    1,
+    2,
     (
         Column("sighting_id", "text", "S-01, S-02, ... within the case"),
         Column("camera_id", "text", "camera"),
@@ -201,7 +214,11 @@ SIGHTINGS = TableContract(
         Column("end_utc", "time", "last frame"),
         Column("probability", "float", "calibrated probability that the track is the subject"),
         Column("band", "text", "high or question, by the policy's thresholds"),
-        Column("basis", "text", "face, or position (joined on the ground to a face sighting)"),
+        Column(
+            "basis",
+            "text",
+            "face, looks (clothes and way), or position (joined on the ground to one of them)",
+        ),
         Column("n_faces", "int", "faces that matched"),
         Column("max_face_px", "float", "widest matched face", "px", nullable=True),
         Column("x_m", "float", "median east", "m", nullable=True),
@@ -213,7 +230,7 @@ SIGHTINGS = TableContract(
         ordered("end_utc", "start_utc"),
         probability("probability"),
         one_of("band", "high", "question"),
-        one_of("basis", "face", "position"),
+        one_of("basis", "face", "looks", "position"),
         one_of("review", "unreviewed", "confirmed", "rejected"),
         matches("sighting_id", r"^S-\d{2,}$"),
     ),

@@ -1,4 +1,4 @@
-"""What runs inside a Dask worker: one segment, read once, looked at in one of two ways.
+"""What runs inside a Dask worker: one segment, read once, looked at in one of three ways.
 
 A unit gets a `SegmentJob` of references and returns a `StageResult` of counts. Frames, templates
 and features never travel.
@@ -15,13 +15,15 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.errors import FootageGone, NotFound, VideoUnreadable
 from data_contracts.run import ObservationKind, SegmentJob, StageResult
-from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, SEGMENT_REPORTS
+from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, LOOKS, SEGMENT_REPORTS
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import OpenCase
+from flows.runtime.results import load
 from flows.runtime.stage import Stage, Work, stage
-from flows.runtime.subject_template import load_template
+from flows.runtime.subject_template import load_looks, load_template
 from tasks.footage.segment import SegmentInput
 from tasks.observe.follow import FollowSettings, follow_segment
+from tasks.observe.looks import Footage, compare_looks
 from tasks.observe.match import SubjectSearch
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
@@ -64,7 +66,25 @@ def follow_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
     return follow_segment(_segment_of(work, **job), _search_of(work), work[FollowSettings])
 
 
-UNITS: dict[ObservationKind, Stage] = {"scan": scan_unit, "follow": follow_unit}
+@stage(
+    "looks",
+    makes={"looks": LOOKS},
+    settings=lambda case: (FollowSettings(), case.policy.search),
+    uses_models=True,
+    scope="case",
+    unit=True,
+    decides=one_camera,
+)
+def looks_unit(work: Work, looks: str, **job: Any) -> pd.DataFrame:
+    """The clothes of everyone who was found by following one segment, against the subject's."""
+    return compare_looks(work.case.authorised, followed_segment(work, **job), load_looks(work.case))
+
+
+UNITS: dict[ObservationKind, Stage] = {
+    "scan": scan_unit,
+    "follow": follow_unit,
+    "looks": looks_unit,
+}
 
 
 def run_unit(job: SegmentJob) -> StageResult:
@@ -80,7 +100,18 @@ def run_unit(job: SegmentJob) -> StageResult:
         etag=job.etag,
         start_utc=job.start_utc,
         template=job.template,
+        **({"looks": job.looks} if job.looks else {}),
     )
+
+
+def followed_segment(
+    work: Work, camera_id: str, key: str, start_utc: datetime, **job: Any
+) -> Footage:
+    """A segment with the boxes that following it found; what is stored of that is read."""
+    result = follow_unit(work.run, camera_id=camera_id, key=key, start_utc=start_utc, **job)
+    camera = work.case.site.by_id[camera_id]
+    boxes = load(work.vault, result["detections"])
+    return Footage(camera, start_utc, read_footage(work.env, key), boxes)
 
 
 def read_footage(env: Environment, key: str) -> bytes:

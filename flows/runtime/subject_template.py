@@ -1,4 +1,4 @@
-"""Reading the subject's template in the process that compares with it."""
+"""Reading the subject's template, and looks, in the process that compares with them."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def load_template(case: OpenCase) -> SubjectTemplate:
 def secret_of(case: OpenCase) -> Derive:
     """What makes a template's secret of its salt, with the case's key."""
     return partial(case.vault.derive, "subject template")
+
+
+def load_looks(case: OpenCase) -> SubjectTemplate:
+    """The subject's looks of the day, stored as the template is, under a secret of their own."""
+    return from_bytes(
+        case.vault.get(object_key.looks(case.vault.case_id)),
+        looks_secret_of(case),
+    )
+
+
+def looks_secret_of(case: OpenCase) -> Derive:
+    """What makes the looks' secret of their salt, with the case's key."""
+    return partial(case.vault.derive, "subject looks")

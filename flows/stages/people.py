@@ -7,6 +7,7 @@ import pandas as pd
 from data_contracts.tables.contracts import (
     DETECTIONS,
     GAPS,
+    LOOKS,
     MEMBERS,
     PERSONS,
     SIGHTINGS,
@@ -25,7 +26,7 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
 
 @stage(
     "track, join, sight",
-    takes={"detections": DETECTIONS},
+    takes={"detections": DETECTIONS, "looks": LOOKS},
     makes={"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS},
     settings=lambda case: (
         TrackSettings.of(detector_scores(environment())[0]),
@@ -35,7 +36,9 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
         case.policy.search,
     ),
 )
-def find_people(work: Work, detections: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
+def find_people(
+    work: Work, detections: pd.DataFrame, looks: pd.DataFrame
+) -> tuple[pd.DataFrame, ...]:
     """Track each camera's detections, join overlapping cameras on the ground, and say which tracks
     are the subject's.
     """
@@ -43,7 +46,7 @@ def find_people(work: Work, detections: pd.DataFrame) -> tuple[pd.DataFrame, ...
     tracks = track_site(detections, case.site, work[TrackSettings], work[OtherViewSettings])
     persons, members = join(tracks, case.site, work.rng(), work[JoinSettings])
     search = case.policy.search
-    sightings, members = sight(case.authorised, tracks, members, search, work[SightSettings])
+    sightings, members = sight(case.authorised, tracks, members, search, work[SightSettings], looks)
     return tracks, persons, members, sightings
 
 

@@ -19,9 +19,10 @@ from pydantic import Field
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
-from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
+from data_contracts.tables.contracts import LOOKS, MEMBERS, SIGHTINGS
 from data_contracts.time import seconds_of
 from tasks.consent.authorise import require
+from tasks.people.way import Crowd, Presence, chances
 
 Array = NDArray[np.float64]
 
@@ -55,13 +56,16 @@ def sight(
     members: pd.DataFrame,
     search: SearchSettings,
     settings: SightSettings | None = None,
+    looks: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sightings (contract SIGHTINGS) and members with `subject_p` (contract MEMBERS).
 
     Every track of a person who is probably the subject is a sighting: by face where its own faces
-    were proposed, else by position. A track that was joined to no one (no calibration) stands for
-    itself. Of people who were at different places at one time, at most one can be the subject.
-    Raises NotAuthorised without the face scope.
+    were proposed, by looks where its own clothes speak for it, else by position. A track that was
+    joined to no one (no calibration) stands for itself. Of people who were at different places at
+    one time, at most one can be the subject. With `looks` (contract LOOKS), faces, clothes and the
+    way between people add up (`tasks.people.way`). Raises NotAuthorised without the face scope, and
+    without the appearance scope where there are looks.
     """
     require(case, "face")
     settings = settings or SightSettings()
@@ -71,10 +75,11 @@ def sight(
     keyed = tracks.assign(
         person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
     )
-    looks = keyed[keyed["face_px"].notna()]
-    proposed = {str(p) for p in looks.loc[looks["subject_p"].notna(), "person"]}
-    evidence = {p: _evidence(looks[looks["person"] == p], settings) for p in sorted(proposed)}
-    probability = _exclusive(evidence, keyed, settings)
+    probability = _by_face(keyed, settings)
+    if looks is not None and len(looks):
+        require(case, "appearance")
+        keyed = _with_looks(keyed, looks)
+        probability = _by_way(keyed, search, settings)
     rows = []
     likely = [name for name, p in probability.items() if p >= search.propose_probability]
     for _, part in keyed[keyed["person"].isin(likely)].groupby(
@@ -103,6 +108,78 @@ def _owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any]
         )
     )
     return owner
+
+
+def _by_face(keyed: pd.DataFrame, settings: SightSettings) -> dict[str, float]:
+    """Probability of each person of whom a face was proposed."""
+    evidence = _face_evidence(keyed, settings)
+    return _exclusive({p: evidence[p] for p in sorted(_proposed(keyed))}, keyed, settings)
+
+
+def _proposed(keyed: pd.DataFrame) -> set[str]:
+    return {str(p) for p in keyed.loc[keyed["subject_p"].notna(), "person"]}
+
+
+def _face_evidence(keyed: pd.DataFrame, settings: SightSettings) -> dict[str, float]:
+    """Log odds of each person whose face was compared."""
+    faces = keyed[keyed["face_px"].notna()]
+    return {str(p): _evidence(rows, settings) for p, rows in faces.groupby("person", sort=True)}
+
+
+def _with_looks(keyed: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
+    """The tracks' rows with `llr` of the looks that were compared, by camera, time and box."""
+    key = ["camera_id", "t_utc", "x0", "y0", "x1", "y1"]
+    once = LOOKS.shape(looks).drop_duplicates(key)
+    return keyed.merge(once[[*key, "llr"]], how="left", on=key, validate="many_to_one")
+
+
+def _by_way(
+    keyed: pd.DataFrame, search: SearchSettings, settings: SightSettings
+) -> dict[str, float]:
+    """Probability of each person for whom a face or clothes speak: all evidence together.
+
+    Clothes of one person are one look, however often they are seen: the mean counts.
+    """
+    faces = _face_evidence(keyed, settings)
+    clothes = keyed[keyed["llr"].notna()].groupby("person")["llr"].mean()
+    proposed = _proposed(keyed)
+    names = sorted(proposed | {str(p) for p in clothes.index[clothes > 0]})
+    where = {p: keyed[keyed["person"] == p] for p in names}
+    begin = keyed["t_utc"].min()
+    people = [
+        _presence(p, rows, begin, faces.get(p, 0.0) + float(clothes.get(p, 0.0)), p in proposed)
+        for p, rows in where.items()
+    ]
+    ticks = {p: _whereabouts(rows, settings) for p, rows in where.items()}
+    return chances(
+        people,
+        lambda a, b: _apart(ticks[a], ticks[b], settings),
+        _crowd(keyed),
+        search.max_speed_mps,
+    )
+
+
+def _presence(
+    name: str, rows: pd.DataFrame, begin: pd.Timestamp, log_odds: float, tied: bool
+) -> Presence:
+    rows = rows.sort_values("t_utc")
+    at = seconds_of(rows["t_utc"], begin)
+    place = rows[["x_m", "y_m"]].to_numpy(float)
+    known = place[~np.isnan(place).any(axis=1)]
+    ends = known[[0, -1]] if len(known) else np.full((2, 2), np.nan)
+    return Presence(name, float(at[0]), float(at[-1]), ends[0], ends[1], log_odds, tied)
+
+
+def _crowd(keyed: pd.DataFrame) -> Crowd:
+    """How many people these tracks are, and how often one of them is new."""
+    n = keyed["person"].nunique()
+    pairs = keyed[["camera_id", "person"]].drop_duplicates()
+    times = keyed["t_utc"]
+    lasted_s = max((times.max() - times.min()).total_seconds(), 1.0)
+    x_m, y_m = (float(keyed[c].max() - keyed[c].min()) for c in ("x_m", "y_m"))
+    area_m2 = max(float(np.nan_to_num(x_m * y_m)), 1.0)
+    a_camera = len(pairs) / keyed["camera_id"].nunique() / lasted_s
+    return Crowd(n, a_camera, n / lasted_s / area_m2)
 
 
 def _evidence(looks: pd.DataFrame, settings: SightSettings) -> float:
@@ -172,6 +249,7 @@ def _apart(a: pd.DataFrame, b: pd.DataFrame, settings: SightSettings) -> bool:
 
 def _sighting(part: pd.DataFrame, probability: float, search: SearchSettings) -> dict[str, Any]:
     matched = part[part["subject_p"].notna()]
+    by_looks = "llr" in part and part["llr"].mean() > 0
     return {
         "camera_id": str(part["camera_id"].iloc[0]),
         "track_id": int(part["track_id"].iloc[0]),
@@ -179,7 +257,7 @@ def _sighting(part: pd.DataFrame, probability: float, search: SearchSettings) ->
         "end_utc": part["t_utc"].max(),
         "probability": probability,
         "band": "high" if probability >= search.high_probability else "question",
-        "basis": "face" if len(matched) else "position",
+        "basis": "face" if len(matched) else "looks" if by_looks else "position",
         "n_faces": len(matched),
         "max_face_px": float(matched["face_px"].max()) if len(matched) else None,
         "x_m": float(part["x_m"].median()) if part["x_m"].notna().any() else None,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,22 @@ def test_both_fail_without_what_they_saw() -> None:
         tree = ast.parse((ROOT / path).read_text())
         (function,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
         assert [ast.unparse(d) for d in function.decorator_list] == ["forgetful"]
+
+
+def test_clothes_are_described_in_two_functions_only() -> None:
+    """Both ask for the appearance scope and forget what they saw when they fail; nothing else in
+    any layer describes a body.
+    """
+    users = set()
+    for path, tree in sources(*LAYERS):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and re.search(r"\b_describe\(", ast.unparse(node)):
+                users.add((path, node.name))
+                if node.name != "_describe":
+                    assert "require(case, 'appearance'" in ast.unparse(node), node.name
+                    assert [ast.unparse(d) for d in node.decorator_list] == ["forgetful"]
+    path = "tasks/observe/looks.py"
+    assert users == {(path, n) for n in ("_describe", "build_looks", "compare_looks")}
 
 
 def test_raw_outputs_stay_in_models() -> None:

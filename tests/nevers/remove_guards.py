@@ -29,6 +29,7 @@ ASKS = "tests/nevers/test_never_1_every_stage_asks.py"
 CONSENT = "tests/nevers/test_never_1_no_search_without_consent.py"
 RECORDED = "tests/nevers/test_never_1_nothing_goes_unrecorded.py"
 INSTRUMENTED = "tests/nevers/test_never_2_instrumented.py"
+LOOKS = "tests/nevers/test_never_1_looks_need_their_scope.py"
 NOBODY_ELSE = "tests/nevers/test_never_2_nobody_else_is_recognised.py"
 TEMPLATES = "tests/nevers/test_never_2_templates.py"
 BYSTANDER = "tests/nevers/test_never_3_no_unmasked_bystander.py"
@@ -275,6 +276,52 @@ GUARDS = (
         """audit(environment(), "view", case=case.authorised, run_id=run_id, objects=(name,))""",
         "pass",
         tests=(f"{RECORDED}::test_views_and_exports_are_written",),
+    ),
+    Guard(
+        "1 looks are learnt under their scope only",
+        "tasks/observe/looks.py",
+        """    require(case, "appearance")\n    made = []""",
+        "    made = []",
+        tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "1 looks are compared under their scope only",
+        "tasks/observe/looks.py",
+        """    require(case, "appearance", footage.camera.camera_id)\n    if looks""",
+        "    if looks",
+        tests=(
+            f"{LOOKS}::test_face_only_computes_nothing_of_looks",
+            f"{LOOKS}::test_a_camera_that_is_not_named_is_not_compared",
+        ),
+    ),
+    Guard(
+        "1 without the scope no footage is read for looks",
+        "flows/stages/looks.py",
+        """    if "appearance" not in case.authorised.scopes:""",
+        "    if False:",
+        tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "1 without the scope no looks are compared",
+        "flows/stages/looks.py",
+        """    if not learnt or "appearance" not in work.case.authorised.scopes:""",
+        "    if not learnt:",
+        tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "2 looks are of one case",
+        "tasks/observe/looks.py",
+        "    if looks.case_id != case.case_id:",
+        "    if False:",
+        tests=(f"{LOOKS}::test_looks_of_another_case_are_refused",),
+    ),
+    Guard(
+        "2 descriptions of bodies die with the comparison",
+        "tasks/observe/looks.py",
+        "    ratio = log_ratio(looks.rotation.apply(vectors) @ looks.rotated)",
+        "    globals().setdefault('kept', []).append([_describe(p, crops.gains) for p in "
+        "crops.pictures])\n    ratio = log_ratio(looks.rotation.apply(vectors) @ looks.rotated)",
+        tests=(f"{LOOKS}::test_no_description_outlives_the_comparison",),
     ),
     Guard(
         "2 strangers get no answer",

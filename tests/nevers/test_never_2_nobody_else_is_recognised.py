@@ -23,7 +23,7 @@ from data_contracts.errors import ContractViolation, NotAuthorised
 from data_contracts.policies import load_policy
 from data_contracts.policy import SearchSettings
 from data_contracts.run import Run
-from data_contracts.tables.contracts import ALL
+from data_contracts.tables.contracts import ALL, LOOKS
 from flows.runtime.environment import environment
 from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Work
@@ -126,7 +126,7 @@ def traced(case_id: str, run: Run, found: pd.DataFrame, place: Site) -> list[str
     """Names of the persons of one run of the flow's own stage, in order of time."""
     case = OpenCase(subject_case(case_id), None, place, load_policy("who"))
     work = Work(run, case, None, find_people.settings(case), {})
-    _, persons, members, _ = find_people.function(work, detections=found)
+    _, persons, members, _ = find_people.function(work, detections=found, looks=LOOKS.empty())
     assert set(members["person_id"]) == set(persons["person_id"])
     return list(persons.sort_values("t_utc")["person_id"].unique())
 

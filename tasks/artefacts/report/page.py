@@ -143,7 +143,11 @@ def _contact(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict[str, 
 
 def _sighting(row: dict[Any, Any], site: Site, stills: _Stills) -> dict[str, Any]:
     camera = site.by_id.get(row["camera_id"])
-    basis = {"face": "by the face", "position": "by the place, seen at once by another camera"}
+    basis = {
+        "face": "by the face",
+        "looks": "by the clothes and the way from where the face was seen",
+        "position": "by the place, seen at once by another camera",
+    }
     return {
         **row,
         "camera": camera.name if camera and camera.name else row["camera_id"],

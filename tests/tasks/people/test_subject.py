@@ -9,7 +9,7 @@ from subject_case import subject_case
 
 from data_contracts.errors import NotAuthorised
 from data_contracts.policy import SearchSettings
-from data_contracts.tables.contracts import MEMBERS, SIGHTINGS, TRACKS
+from data_contracts.tables.contracts import LOOKS, MEMBERS, SIGHTINGS, TRACKS
 from data_contracts.tables.validate import validate
 from tasks.people.mask_over_time import mask_over_time
 from tasks.people.subject import sight
@@ -123,6 +123,75 @@ def test_needs_the_face_scope():
     """Without the face scope nothing is fused."""
     with pytest.raises(NotAuthorised):
         sight(subject_case(scopes=("appearance",)), part(1, 5), MEMBERS.empty(), SEARCH)
+
+
+BOTH = subject_case(scopes=("face", "appearance"))
+
+
+def clothes(tracks, **llr):
+    """LOOKS of tracks, by camera: the ratio that each of their boxes got."""
+    return LOOKS.shape(tracks.assign(llr=tracks["camera_id"].map(llr)).dropna(subset=["llr"]))
+
+
+def seen(tracks, looks, persons):
+    """Sightings by camera, where tracks' clothes were compared."""
+    members = MEMBERS.shape(
+        [{"person_id": p, "camera_id": c, "track_id": t} for (c, t), p in persons.items()]
+    )
+    sightings, _ = sight(BOTH, tracks, members, SEARCH, looks=looks)
+    validate(sightings, SIGHTINGS)
+    return sightings.set_index("camera_id")[["band", "basis"]].agg(" ".join, axis=1).to_dict()
+
+
+def test_clothes_go_on_where_the_face_was_seen():
+    """After a face on one camera, the same clothes a walk away are the subject; other clothes are
+    not, and without any face clothes alone state nothing.
+    """
+    face = part(1, 10, STRONG)
+    others = [part(5, 30, camera=c, x=40.0 + i, start=3 * i) for i, c in enumerate("defghi")]
+    tracks = pd.concat([face, part(2, 40, camera="b", x=10.0, start=18), *others])
+    persons = {("a", 1): "P-1", ("b", 2): "P-2"} | {(c, 5): f"P-{c}" for c in "defghi"}
+    alike = clothes(tracks, a=3.0, b=3.0, **dict.fromkeys("defghi", -3.0))
+    assert seen(tracks, alike, persons) == {"a": "high face", "b": "high looks"}
+    unlike = clothes(tracks, a=3.0, b=-3.0, **dict.fromkeys("defghi", -3.0))
+    assert seen(tracks, unlike, persons) == {"a": "high face"}
+    nobody = tracks[tracks["camera_id"] != "a"]
+    assert "high" not in str(seen(nobody, alike, persons).values())
+
+
+def test_the_same_clothes_elsewhere_at_that_time_are_somebody_else():
+    """While the subject stands before one camera, like clothes before another are not theirs."""
+    tracks = pd.concat([part(1, 60, STRONG), part(2, 40, camera="b", x=10.0, start=18)])
+    persons = {("a", 1): "P-1", ("b", 2): "P-2"}
+    assert seen(tracks, clothes(tracks, a=3.0, b=3.0), persons) == {"a": "high face"}
+
+
+def test_a_face_that_is_somebody_elses_outweighs_the_clothes():
+    """The clothes fit, the face was well seen and does not."""
+    tracks = pd.concat(
+        [
+            part(1, 10, STRONG),
+            part(2, 40, [(s, 70, None, 0.1) for s in range(20, 40)], "b", 10.0, 18),
+        ]
+    )
+    persons = {("a", 1): "P-1", ("b", 2): "P-2"}
+    assert "b" not in seen(tracks, clothes(tracks, a=3.0, b=2.0), persons)
+
+
+def test_looks_need_the_appearance_scope():
+    """Looks that came from somewhere are refused where only the face may be searched."""
+    tracks = part(1, 10, STRONG)
+    with pytest.raises(NotAuthorised, match="appearance"):
+        sight(CASE, tracks, MEMBERS.empty(), SEARCH, looks=clothes(tracks, a=3.0))
+
+
+def test_no_looks_is_as_by_face_alone():
+    """A case that may compare clothes, and found nobody's, is as one that may not."""
+    tracks = pd.concat([part(1, 10, STRONG), part(2, 10, [(0, 70, 0.8, 0.1)], x=5.0)])
+    by_face = sight(CASE, tracks, MEMBERS.empty(), SEARCH)
+    by_both = sight(BOTH, tracks, MEMBERS.empty(), SEARCH, looks=LOOKS.empty())
+    for one, other in zip(by_face, by_both, strict=True):
+        pd.testing.assert_frame_equal(one, other)
 
 
 def looks_at(*given):

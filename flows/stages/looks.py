@@ -1,0 +1,134 @@
+"""The looks of the day: learnt where a face says who it is, then compared where none does. Without
+the appearance scope nothing of them is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import object_key
+from data_contracts.errors import EncounterError, FootageGone, VideoUnreadable
+from data_contracts.run import SegmentJob
+from data_contracts.tables.contracts import LOOKS, SEGMENTS, SIGHTINGS, TRACKS
+from flows.runtime.fan_out import in_order
+from flows.runtime.results import load
+from flows.runtime.segment_job import followed_segment, run_unit
+from flows.runtime.stage import Work, stage
+from flows.runtime.stats import write_unit_stat
+from flows.runtime.subject_template import looks_secret_of
+from tasks.observe.looks import Footage, build_looks
+from tasks.observe.template import to_bytes
+
+# At most so many segments are read to learn the looks: 200 boxes lie in two or three.
+_SEGMENTS = 6
+
+
+@stage(
+    "build looks",
+    takes={"sightings": SIGHTINGS, "tracks": TRACKS, "segments": SEGMENTS},
+    makes={"learnt": SEGMENTS},
+    settings=lambda case: (case.policy.search,),
+    scope="case",
+    fresh=True,
+)
+def learn_looks(
+    work: Work,
+    sightings: pd.DataFrame,
+    tracks: pd.DataFrame,
+    segments: pd.DataFrame,
+    template: str,
+) -> pd.DataFrame:
+    """Learn the looks from tracks that a face ties to the subject at high probability, and store
+    them in the place of those before. Gives the segments that they were learnt from: none where
+    that is not consented to, or no track is sure.
+    """
+    case = work.case
+    if "appearance" not in case.authorised.scopes:
+        return SEGMENTS.empty()
+    sure = sightings[(sightings["band"] == "high") & (sightings["basis"] == "face")]
+    own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
+    used = _with_rows(segments, own)
+    footage = _footage(work, used, own, template)
+    made = build_looks(case.authorised, footage, looks_secret_of(case))
+    if made is None:
+        return SEGMENTS.empty()
+    work.vault.put(object_key.looks(work.run.case_id), to_bytes(made))
+    return used
+
+
+@stage(
+    "compare looks",
+    takes={"segments": SEGMENTS},
+    makes={"looks": LOOKS},
+    fresh=True,
+)
+def compare_all(work: Work, segments: pd.DataFrame, template: str, learnt: str) -> pd.DataFrame:
+    """Compare the clothes of everyone who was followed; nobody's where no looks were `learnt`."""
+    if not learnt or "appearance" not in work.case.authorised.scopes:
+        return LOOKS.empty()
+    jobs = [
+        SegmentJob(
+            kind="looks",
+            run=work.run,
+            camera_id=str(row["camera_id"]),
+            key=str(row["key"]),
+            etag=str(row["etag"]),
+            start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
+            template=template,
+            looks=learnt,
+        )
+        for row in segments.to_dict("records")
+    ]
+    found = [LOOKS.empty()]
+    for _, result in in_order(run_unit, jobs, lambda *_: None, work.allowed):
+        # A segment that is gone, or cannot be read, is in the gaps of following already.
+        if not isinstance(result, EncounterError):
+            found.append(load(work.vault, result["looks"]))
+            write_unit_stat(work.vault, work.run, "looks", result)
+    return pd.concat([f for f in found if len(f)] or found[:1], ignore_index=True)
+
+
+def _with_rows(segments: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """The segments in which most of the rows lie, at most _SEGMENTS of them."""
+    keyed = _segment_of(segments, own)
+    count = keyed["key"].value_counts().head(_SEGMENTS)
+    return segments[segments["key"].isin(count.index)]
+
+
+def _segment_of(segments: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the key of the segment that they lie in."""
+    starts = segments[["camera_id", "start_utc", "key"]].sort_values("start_utc")
+    at = own.sort_values("t_utc")
+    return pd.merge_asof(at, starts, left_on="t_utc", right_on="start_utc", by="camera_id")
+
+
+def _footage(
+    work: Work, segments: pd.DataFrame, own: pd.DataFrame, template: str
+) -> Iterator[Footage]:
+    """The segments one by one; what is gone or cannot be read is in the gaps of following."""
+    for row in segments.to_dict("records"):
+        try:
+            yield _own(work, row, own, template)
+        except (FootageGone, VideoUnreadable):
+            continue
+
+
+def _own(work: Work, row: dict[Any, Any], own: pd.DataFrame, template: str) -> Footage:
+    """A segment with all boxes in it, of which only the subject's are to be judged."""
+    whole = followed_segment(
+        work,
+        camera_id=str(row["camera_id"]),
+        key=str(row["key"]),
+        start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
+        etag=str(row["etag"]),
+        template=template,
+    )
+    box = ["t_utc", "x0", "y0", "x1", "y1"]
+    mine = whole.boxes[box].merge(
+        own.loc[own["camera_id"] == row["camera_id"], box], how="left", on=box, indicator=True
+    )
+    return whole._replace(chosen=np.asarray(mine["_merge"] == "both"))

@@ -1,0 +1,98 @@
+"""Never 1 and 2 with the looks of the day: nothing of them is computed where consent and approval
+do not both name the appearance, and nobody's description outlives the comparison.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_clothes import GREEN, GREY, SUBJECT, drawn, only
+from subject_case import derive, subject_case
+
+from data_contracts.errors import EncounterError, NotAuthorised
+from data_contracts.tables.contracts import SEGMENTS, SIGHTINGS, TRACKS
+from flows.stages import looks as stages
+from tasks.observe import looks
+
+FACE_ONLY = subject_case(scopes=("face",))
+BOTH = subject_case(scopes=("face", "appearance"))
+
+
+def learnt() -> looks.SubjectTemplate:
+    """The looks of a drawn subject."""
+    made = looks.build_looks(BOTH, [only(drawn((GREEN, SUBJECT)), 1)], derive)
+    assert made is not None
+    return made
+
+
+def test_face_only_computes_nothing_of_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every way to a description of a body is watched: none is gone under a face-only consent, and
+    the stages end before they read footage.
+    """
+    template = learnt()
+
+    def never(*_given: object) -> None:
+        raise AssertionError("a body was looked at")
+
+    for name in ("_describe", "_crops", "_cut", "key_frames"):
+        monkeypatch.setattr(looks, name, never)
+    monkeypatch.setattr(stages, "followed_segment", never)
+    monkeypatch.setattr(stages, "in_order", never)
+    with pytest.raises(NotAuthorised, match="appearance"):
+        looks.build_looks(FACE_ONLY, [], derive)
+    with pytest.raises(NotAuthorised, match="appearance"):
+        looks.compare_looks(FACE_ONLY, drawn((SUBJECT,)), template)
+    work = SimpleNamespace(case=SimpleNamespace(authorised=FACE_ONLY))
+    segment = {"camera_id": "a", "key": "k", "etag": "e", "size_bytes": 1}
+    segments = SEGMENTS.shape([segment | {"start_utc": pd.Timestamp("2026-11-16T09:00:00Z")}])
+    learn = stages.learn_looks.function
+    made = learn(work, SIGHTINGS.empty(), TRACKS.empty(), segments, template="t")
+    assert len(made) == 0
+    assert len(stages.compare_all.function(work, segments, template="t", learnt="l")) == 0
+
+
+def test_a_camera_that_is_not_named_is_not_compared() -> None:
+    """The scope is there, the camera is not."""
+    case = subject_case(scopes=("face", "appearance"), cameras=("a",))
+    with pytest.raises(NotAuthorised, match="camera b"):
+        looks.compare_looks(case, drawn((SUBJECT,), "b"), learnt())
+    with pytest.raises(NotAuthorised, match="camera b"):
+        looks.build_looks(case, [drawn((SUBJECT,), "b")], derive)
+
+
+def test_looks_of_another_case_are_refused() -> None:
+    """What was learnt under one consent is of no use under another."""
+    other = subject_case("K-2026-0043", scopes=("face", "appearance"))
+    with pytest.raises(NotAuthorised, match="another case"):
+        looks.compare_looks(other, drawn((SUBJECT,)), learnt())
+
+
+def test_no_description_outlives_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each description that is made is remembered: after the comparison none is alive or in what it
+    gave, which is one number a body; nor after one that failed.
+    """
+    template = learnt()
+    made_of: list[weakref.ref[np.ndarray]] = []
+    describe = looks._describe
+
+    def watched(*given: object) -> np.ndarray:
+        made = describe(*given)
+        made_of.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(looks, "_describe", watched)
+    table = looks.compare_looks(BOTH, drawn((GREEN, SUBJECT, GREY), "b"), template)
+    assert len(made_of) > 2
+    assert list(table.columns) == ["camera_id", "t_utc", "x0", "y0", "x1", "y1", "llr"]
+    assert table["llr"].dtype == np.float64
+    monkeypatch.setattr(looks, "log_ratio", lambda _cosine: 1 / 0)
+    with pytest.raises(EncounterError) as failure:
+        looks.compare_looks(BOTH, drawn((GREEN, SUBJECT, GREY), "b"), template)
+    assert failure.value.__context__ is None
+    gc.collect()
+    assert [made() for made in made_of if made() is not None] == []
