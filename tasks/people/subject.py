@@ -143,7 +143,9 @@ def _by_way(
     faces = _face_evidence(keyed, settings)
     clothes = keyed[keyed["llr"].notna()].groupby("person")["llr"].mean()
     proposed = _proposed(keyed)
-    names = sorted(proposed | {str(p) for p in clothes.index[clothes > 0]})
+    # Who has no place on the ground has no way: their clothes alone tie nobody to the subject.
+    placed = {str(p) for p in keyed.loc[keyed["x_m"].notna(), "person"]}
+    names = sorted(proposed | (placed & {str(p) for p in clothes.index[clothes > 0]}))
     where = {p: keyed[keyed["person"] == p] for p in names}
     begin = keyed["t_utc"].min()
     people = [

@@ -166,6 +166,16 @@ def test_the_same_clothes_elsewhere_at_that_time_are_somebody_else():
     assert seen(tracks, clothes(tracks, a=3.0, b=3.0), persons) == {"a": "high face"}
 
 
+def test_clothes_without_a_place_state_nothing():
+    """A camera without calibration, or one that sees no feet: many tracks in like clothes, at the
+    time when the subject stands elsewhere, neither are sightings nor outweigh the face.
+    """
+    blind = [part(i, 6, camera="b", start=8 * i).assign(x_m=np.nan, y_m=np.nan) for i in range(6)]
+    tracks = TRACKS.shape(pd.concat([part(1, 60, STRONG), *blind]))
+    found_there = seen(tracks, clothes(tracks, a=3.0, b=3.0), {("a", 1): "P-1"})
+    assert found_there == {"a": "high face"}
+
+
 def test_a_face_that_is_somebody_elses_outweighs_the_clothes():
     """The clothes fit, the face was well seen and does not."""
     tracks = pd.concat(
