@@ -3,7 +3,8 @@ and body from different cameras.
 
 SITE is laid out like demo/. The truth's boxes in key frames stand for the person detector. Prints
 how alike the same person and two people are, the log likelihood ratio that was found in each range
-beside the one that `tasks.observe.looks` gives, and the line that would fit best.
+beside the one that `tasks.observe.looks` gives, and the line that would fit best; then the same of
+all bodies of a person together, as `tasks.people.all_evidence` takes them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy.optimize import minimize
 
 from benchmarks.accuracy.footage import Frame, frames
 from tasks.observe.looks import _cut, _describe, _light, log_ratio
+from tasks.people.all_evidence import _TOGETHER
 
 Array = NDArray[np.float64]
 _VISIBLE = 0.7
@@ -30,13 +32,14 @@ _EDGES = np.array([-3.01, -2, -1, 0, 1, 2, 2.99, 3.01])
 
 
 class Pairs(NamedTuple):
-    """Cosines (n,), whether one person (n,), and weights (n,) by which each pair of person and
-    camera counts alike, as do one person and two.
+    """Cosines (n,), whether one person (n,), weights (n,) by which each pair of person and camera
+    counts alike, as do one person and two; and the pair's number (n,).
     """
 
     cosine: Array
     same: NDArray[np.bool_]
     weight: Array
+    pair: NDArray[np.int64]
 
 
 def described(site: Path) -> dict[tuple[str, str], Array]:
@@ -64,22 +67,24 @@ def _bodies(frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:
 
 def pairs(sites: list[Path]) -> Pairs:
     """All pairs of a template from one camera and bodies from another of the same site."""
-    cosine = []
+    cosine: list[Array] = []
     same = []
     weight = []
+    pair = []
     for site in sites:
         known = described(site)
         for (camera, person), own in known.items():
             template = own.mean(0) / np.linalg.norm(own.mean(0))
             for (other_camera, other), bodies in known.items():
                 if camera != other_camera:
+                    pair.append(np.full(len(bodies), len(cosine)))
                     cosine.append(bodies @ template)
                     same.append(np.full(len(bodies), person == other))
                     weight.append(np.full(len(bodies), 1 / len(bodies)))
     one = np.concatenate(same)
     share = np.concatenate(weight)
     share = np.where(one, share / share[one].sum(), share / share[~one].sum())
-    return Pairs(np.concatenate(cosine), one, share)
+    return Pairs(np.concatenate(cosine), one, share, np.concatenate(pair))
 
 
 def best_line(found: Pairs) -> tuple[float, float]:
@@ -94,9 +99,17 @@ def best_line(found: Pairs) -> tuple[float, float]:
     return float(slope), float(offset)
 
 
-def reliability(found: Pairs) -> pd.DataFrame:
+def together(found: Pairs) -> tuple[Array, Pairs]:
+    """The ratio stated by all bodies of each pair, and the pairs, once each."""
+    _, first = np.unique(found.pair, return_index=True)
+    weight = np.bincount(found.pair, found.weight)
+    stated = _TOGETHER * np.bincount(found.pair, log_ratio(found.cosine)) / np.bincount(found.pair)
+    ends = np.clip(stated, _EDGES[0], _EDGES[-1])
+    return ends, Pairs(found.cosine[first], found.same[first], weight, found.pair[first])
+
+
+def reliability(stated: Array, found: Pairs) -> pd.DataFrame:
     """In each range of the stated ratio: shares of same and others, and the ratio found."""
-    stated = log_ratio(found.cosine)
     rows = []
     for low, high in pairwise(_EDGES):
         inside = (stated > low) & (stated <= high)
@@ -120,7 +133,9 @@ def main() -> None:
         print(
             f"{name}: cosine at 5, 50, 95 %:", np.quantile(found.cosine[chosen], [0.05, 0.5, 0.95])
         )
-    print(reliability(found).round(2).to_string(index=False))
+    print(reliability(log_ratio(found.cosine), found).round(2).to_string(index=False))
+    print("all bodies of a person together")
+    print(reliability(*together(found)).round(2).to_string(index=False))
     slope, offset = best_line(found)
     print(f"best line: {slope:.2f} * -log(1 - cosine) {offset:+.2f}")
 

@@ -16,10 +16,11 @@ from data_contracts.tables.contracts import (
 )
 from flows.runtime.environment import detector_scores, environment
 from flows.runtime.stage import Work, stage
+from tasks.people.face_evidence import SightSettings
 from tasks.people.join import JoinSettings, join
 from tasks.people.other_view import OtherViewSettings
 from tasks.people.site_tracks import track_site
-from tasks.people.subject import SightSettings, sight
+from tasks.people.subject import sight
 from tasks.people.track import TrackSettings
 from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajectory
 

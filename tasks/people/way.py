@@ -1,12 +1,16 @@
-"""The subject's way: the best chain through people who were seen, with "not seen" between.
+"""The subject's way: the sum over all chains of people who were seen, with "not seen" between.
 
-Each person (joined tracks) is a node whose weight is what was seen of them; a step from one to the
-next counts by how well somebody who walks explains it, against somebody else who comes into view
-just then. One person is at one place at a time: those who are at different places at one time, or
-too far apart to walk, are never in one chain. A node's probability is the sum over all chains that
-hold it over the sum over all chains, by the forward-backward sums: two who fit alike share it.
+One person is at one place at a time, and goes on as one of those who come into view later
+(`tasks.people.step`). The subject was seen in visits: in each of them somebody is tied to the
+subject by a face or by pointing, and those before and after are who came to be them and who they
+went on as. A chain without anyone tied is nobody's: clothes alone state nothing, and take nothing
+from a face. A person's probability is the sum over the chains that hold them over the sum over all
+chains, by forward and backward sums: two who fit alike share it.
 
-Numbers without another source are chosen for the reason beside them.
+Clothes are one thing that a person wears, or not, through all of a chain: of everybody the chance
+that they wear clothes like the subject's is carried along their steps. So somebody else in like
+clothes is always possible, as often as `_ALIKE`; the same clothes seen again on the same person
+say nothing new; and who follows somebody in like clothes is likely the same somebody.
 """
 
 from __future__ import annotations
@@ -17,52 +21,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.people.step import Bools, Crowd, Matched, Presence, match_steps, weigh_steps
+
 Array = NDArray[np.float64]
 
-# Walking people: 1.25 m/s on the average (Weidmann 1993: 1.34); a way is not straight.
-_WALK_MPS = 1.25
-# Deviation of the logarithm of the time that a walk takes. Chosen.
-_WALK_SPREAD = 0.35
-# Who leaves one view comes into this next one as often as not. Chosen.
-_COMES_HERE = 0.5
-# Somebody lost behind something comes out near there, after half a minute in the mean. Chosen.
-_HIDDEN_S = 30.0
-_HIDDEN_M = 0.5
-_HIDDEN_MPS = 0.8
-_HIDDEN_MOST_S = 10.0
-# No step says more than this for or against. Chosen.
-_LEAST = -2.0
-_MOST = 4.0
-# Two positions that are known to half a metre each.
-_SLACK_M = 1.0
+# Of people other than the subject, the share in clothes like the subject's: e^-3.1, beside the
+# bound of e^3 of a ratio (`tasks.observe.looks`), with which it was measured.
+_ALIKE = 0.045
+# The same where the subject's looks were learnt from them.
+_SURE = 0.99
+# Share of steps in which a coat is put on or off, and of visits. Chosen.
+_CHANGED = 0.03
+_CHANGED_AWAY = 0.1
+# The subject comes into view again, with nothing to say how they came there. Chosen.
+_RETURNS = 0.2
+# Rounds in which clothes and steps inform each other; they change little after the second.
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Presence:
-    """A person who was seen: from when to when (s), where first and last (2,) m (NaN: unknown).
-
-    `log_odds`: what was seen of them; that it is the subject, against somebody else. `tied`: that
-    is by something of the subject alone, such as a face, and not by clothes only.
+class _Links:
+    """Logarithms: `after`, `before` (n, n) of going from row to column, given the row, and given
+    the column; `begin`, `end` (n,) of a visit; `again` (n, n) whether another may follow.
     """
 
-    name: str
-    start_s: float
-    end_s: float
-    first_m: Array
-    last_m: Array
-    log_odds: float
-    tied: bool
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """The people seen: how many, and how often somebody new is: `per_s` by one camera, `per_s_m2`
-    at one place.
-    """
-
-    n: int
-    per_s: float
-    per_s_m2: float
+    after: Array
+    before: Array
+    begin: Array
+    end: Array
+    again: Array
 
 
 def chances(
@@ -75,76 +62,93 @@ def chances(
     seen at one time were at different places then.
     """
     order = sorted(people, key=lambda p: (p.start_s, p.end_s, p.name))
-    n = len(order)
-    step = np.full((n, n), -np.inf)
-    for i, then in enumerate(order):
-        for j, before in enumerate(order[:i]):
-            step[j, i] = _step(before, then, apart, crowd, max_speed_mps)
-    return _marginals(order, step, -float(np.log(crowd.n)))
+    if not order:
+        return {}
+    steps = weigh_steps(order, apart, crowd, max_speed_mps)
+    like = np.array([_SURE if p.sure else _like(p.clothes) for p in order])
+    matched = _dressed(steps.weight, like, np.array([p.sure for p in order]))
+    return _sums(order, _links(order, matched, like, steps.possible))
 
 
-def _marginals(order: Sequence[Presence], step: Array, untied: float) -> dict[str, float]:
-    """Forward-backward sums. A chain of which nobody is tied to the subject counts `untied` (log)
-    less: any of the people could begin it. The second index says whether the chain is tied so far.
+def _like(ratio: float) -> float:
+    """The chance that a body wears clothes like the subject's, were it anybody's."""
+    return float(min(_ALIKE * np.exp(ratio), 0.9))
+
+
+def _agreement(worn: Array, like: Array) -> Array:
+    """How much likelier a body is that looks so (`like`: the chance that it wears such clothes,
+    were it anybody's) where such clothes are expected with the chance `worn`.
+    """
+    return worn * like / _ALIKE + (1 - worn) * (1 - like) / (1 - _ALIKE)
+
+
+def _dressed(weight: Array, like: Array, sure: Bools) -> Matched:
+    """Steps, with the clothes: the chance of wearing the subject's is carried along the steps."""
+    worn = np.where(sure, 1.0, like)
+    for _ in range(_ROUNDS):
+        kept = worn * (1 - _CHANGED)
+        matched = match_steps(weight * _agreement(kept[:, None], like[None, :]))
+        for i in range(len(like)):
+            kept = worn * (1 - _CHANGED)
+            then = kept * like[i] / _ALIKE / _agreement(kept, like[i])
+            own = matched.first[i] * like[i] + matched.step[:, i] @ then
+            worn[i] = 1.0 if sure[i] else float(np.clip(own, 0.0, 1.0))
+    return matched
+
+
+def _links(order: Sequence[Presence], matched: Matched, like: Array, possible: Bools) -> _Links:
+    """What goes from one person to the next within a visit: a step, or coming into view again."""
+    tied = np.array([p.tied for p in order])
+    odds = np.array([p.log_odds for p in order])
+    away = _agreement(np.asarray(1 - _CHANGED_AWAY), like)
+    # Whose face speaks against them is likelier passed by.
+    away_odds = np.where(tied, 1.0, np.exp(np.minimum(odds, 0.0)))
+    free = _RETURNS * possible * matched.last[:, None] * matched.first[None, :]
+    # Of all who come later, or went before, each may be the one; clothes say which.
+    later = np.maximum((possible * matched.first).sum(1), 1.0)
+    sooner = np.maximum(matched.last @ possible, 1.0)
+    after = (matched.step + free * away / later[:, None]) * away_odds
+    before = (matched.step + free * away[:, None] / sooner) * away_odds[:, None]
+    rest = np.maximum(after.sum(1) + matched.last, 1e-12)
+    past = np.maximum(before.sum(0) + matched.first, 1e-12)
+    # Somebody tied who was not gone to from another: their own clothes speak for themselves.
+    sure = np.array([p.sure for p in order])
+    own = np.where(tied & ~sure, np.log(away), 0.0)
+    with np.errstate(divide="ignore"):
+        return _Links(
+            np.log(after / rest[:, None]),
+            np.log(before / past) + own,
+            np.log(matched.first / past) + own,
+            np.log(matched.last / rest),
+            np.log(possible),
+        )
+
+
+def _sums(order: Sequence[Presence], links: _Links) -> dict[str, float]:
+    """Forward and backward sums over chains of visits. The second index says whether somebody in
+    this visit was tied to the subject so far; a visit ends only so.
     """
     n = len(order)
-    weight = np.array([p.log_odds for p in order])
-    end = np.array([untied, 0.0])
+    tied = np.array([p.tied for p in order])
+    odds = np.array([p.log_odds if p.tied else 0.0 for p in order])
     forward = np.full((n, 2), -np.inf)
-    for i, person in enumerate(order):
-        into = forward[:i] + step[:i, i, None]
-        if person.tied:
-            forward[i, 1] = weight[i] + _log_sum(np.r_[0.0, into.ravel()])
-        else:
-            forward[i, 0] = weight[i] + _log_sum(np.r_[0.0, into[:, 0]])
-            forward[i, 1] = weight[i] + _log_sum(into[:, 1])
+    for i in range(n):
+        untied, so_far = forward[:i].T
+        began = links.begin[i] + _log_sum(np.r_[0.0, so_far + links.end[:i] + links.again[:i, i]])
+        came = _log_sum(np.r_[began, untied + links.before[:i, i]])
+        went = _log_sum(so_far + links.after[:i, i])
+        forward[i] = (-np.inf, odds[i] + _log_sum(np.r_[came, went])) if tied[i] else (came, went)
     backward = np.full((n, 2), -np.inf)
-    tied = np.array([p.tied for p in order], dtype=np.bool_)
     for i in reversed(range(n)):
-        on = np.arange(i + 1, n)
-        for state in (0, 1):
-            then = np.where(tied[on], backward[on, 1], backward[on, state])
-            backward[i, state] = _log_sum(np.r_[end[state], weight[on] + step[i, on] + then])
-    total = _log_sum(np.r_[0.0, (forward + end).ravel()])
-    share = [
-        np.exp(min(_log_sum(f + b) - total, 0.0)) for f, b in zip(forward, backward, strict=True)
-    ]
-    return {p.name: float(s) for p, s in zip(order, share, strict=True)}
-
-
-def _step(
-    before: Presence,
-    then: Presence,
-    apart: Callable[[str, str], bool],
-    crowd: Crowd,
-    max_speed_mps: float,
-) -> float:
-    """Log likelihood ratio that the subject went on from the one as the other; -inf: impossible."""
-    gap_s = then.start_s - before.end_s
-    if gap_s <= 0:
-        return -np.inf if apart(before.name, then.name) else 0.0
-    way_m = float(np.hypot(*(then.first_m - before.last_m)))
-    if np.isnan(way_m):
-        return 0.0
-    if way_m > max_speed_mps * gap_s + _SLACK_M:
-        return -np.inf
-    walked = _COMES_HERE * _walk_density(gap_s, way_m) / crowd.per_s
-    hidden = _hidden_density(gap_s, way_m) / crowd.per_s_m2
-    return float(np.clip(np.log(max(walked, hidden, 1e-9)), _LEAST, _MOST))
-
-
-def _walk_density(gap_s: float, way_m: float) -> float:
-    """Density (1/s) of coming into view after `gap_s`, at a walk of `way_m`: log-normal."""
-    usual_s = max(way_m, _HIDDEN_M) / _WALK_MPS
-    off = np.log(gap_s / usual_s) / _WALK_SPREAD
-    return float(np.exp(-0.5 * off**2) / (gap_s * _WALK_SPREAD * np.sqrt(2 * np.pi)))
-
-
-def _hidden_density(gap_s: float, way_m: float) -> float:
-    """Density (1/(s m²)) of coming out `way_m` from where one was lost, after `gap_s`."""
-    sd_m = _HIDDEN_M + _HIDDEN_MPS * min(gap_s, _HIDDEN_MOST_S)
-    place = np.exp(-0.5 * (way_m / sd_m) ** 2) / (2 * np.pi * sd_m**2)
-    return float(place * np.exp(-gap_s / _HIDDEN_S) / _HIDDEN_S)
+        on = slice(i + 1, n)
+        entered = odds[on] + np.where(tied[on], backward[on, 1], backward[on, 0])
+        anew = links.end[i] + links.again[i, on] + links.begin[on] + entered
+        went_on = links.after[i, on] + odds[on] + backward[on, 1]
+        backward[i, 0] = _log_sum(links.before[i, on] + entered)
+        backward[i, 1] = _log_sum(np.r_[links.end[i], anew, went_on])
+    total = _log_sum(np.r_[0.0, forward[:, 1] + links.end])
+    held = [_log_sum(f + b) for f, b in zip(forward, backward, strict=True)]
+    return {p.name: float(np.exp(min(h - total, 0.0))) for p, h in zip(order, held, strict=True)}
 
 
 def _log_sum(values: Array) -> float:

@@ -48,6 +48,7 @@ PERSON = "tests/nevers/test_never_5_a_person_decides.py"
 DRIFT = "tests/architecture/test_drift.py"
 INSIDE = "tests/architecture/test_features_stay_inside.py"
 ONLY_AUTHORISE = "tests/architecture/test_only_authorise_makes_cases.py"
+PEOPLE = "tests/tasks/people"
 PRIVACY = "tests/architecture/test_privacy_docs.py"
 VIEWER = "tests/security/test_viewer.py"
 LOGIN = "tests/security/test_prefect_login.py"
@@ -307,6 +308,23 @@ GUARDS = (
         """    if not learnt or "appearance" not in work.case.authorised.scopes:""",
         "    if not learnt:",
         tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "1 looks count under their scope only",
+        "tasks/people/subject.py",
+        """        require(case, "appearance")""",
+        "        pass",
+        tests=(f"{PEOPLE}/test_subject.py::test_looks_need_the_appearance_scope",),
+    ),
+    Guard(
+        "5 clothes alone state nobody",
+        "tasks/people/way.py",
+        "if tied[i] else (came, went)",
+        "if tied[i] else (came, _log_sum(np.r_[came, went]))",
+        tests=(
+            f"{PEOPLE}/test_way.py::test_clothes_at_the_end_of_a_walk_are_the_subjects",
+            f"{PEOPLE}/test_way.py::test_a_chain_without_a_face_takes_nothing_from_one_that_has_one",
+        ),
     ),
     Guard(
         "2 looks are of one case",
