@@ -64,10 +64,12 @@ def plan_pictures(
 
 
 def surely(sightings: pd.DataFrame) -> pd.DataFrame:
-    """The SIGHTINGS that may be shown as the subject in every picture."""
+    """The SIGHTINGS that may be shown as the subject in every picture: likely by a face, or
+    confirmed. Whom clothes alone tell may be somebody else in like clothes.
+    """
+    shown = (sightings["band"] == "high") & (sightings["basis"] != "looks")
     return sightings[
-        (sightings["review"] != "rejected")
-        & ((sightings["band"] == "high") | (sightings["review"] == "confirmed"))
+        (sightings["review"] != "rejected") & (shown | (sightings["review"] == "confirmed"))
     ]
 
 

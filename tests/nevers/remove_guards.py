@@ -708,6 +708,13 @@ GUARDS = (
         tests=(f"{QUESTION}::test_a_question_s_own_picture_shows_nobody",),
     ),
     Guard(
+        "3 whom clothes tell is shown to nobody",
+        "tasks/redaction/plan.py",
+        """ & (sightings["basis"] != "looks")""",
+        "",
+        tests=(f"{QUESTION}::test_whom_clothes_tell_is_shown_to_nobody",),
+    ),
+    Guard(
         "3 a look at a question is written first",
         "flows/cases/look.py",
         """audit(env, "look", case=case.authorised, run_id=run.run_id, objects=(sighting_id,))""",

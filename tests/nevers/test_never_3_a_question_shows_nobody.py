@@ -110,6 +110,17 @@ def test_a_question_s_own_picture_shows_nobody() -> None:
     assert shown == [False] * len(taken) + [True] * len(taken)
 
 
+def test_whom_clothes_tell_is_shown_to_nobody() -> None:
+    """However likely: somebody else may wear the same. Reviewers confirm, then it is shown."""
+    none = (CONTACTS.empty(), ENCOUNTER_POINTS.empty(), tracks(), MEMBERS.empty())
+    likely = {"probability": 0.99, "band": "high"}
+    (by_face,) = plan_pictures(question(**likely), *none)
+    (by_looks,) = plan_pictures(question(**likely, basis="looks"), *none)
+    (confirmed,) = plan_pictures(question(basis="looks", review="confirmed"), *none)
+    assert by_face.subject_tracks == confirmed.subject_tracks == (1,)
+    assert by_looks.subject_tracks == ()
+
+
 @pytest.fixture
 def env(env: Environment) -> Environment:
     """A site with the demo's cameras and one segment of footage."""
