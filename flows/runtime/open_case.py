@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from data_contracts import object_key
 from data_contracts.authorisation import AuthorisedCase
@@ -34,6 +35,17 @@ class OpenCase:
     def request(self) -> CaseRequest:
         """What was filed."""
         return self.authorised.request
+
+    @cached_property
+    def references(self) -> dict[str, bytes]:
+        """The reference pictures by name, read when they are first asked for."""
+        # Imported here: most commands open a case and decode no picture.
+        from tasks.footage.picture import MAX_BYTES
+
+        keys = {
+            n: object_key.reference(self.vault.case_id, n) for n in self.request.reference_images
+        }
+        return {name: self.vault.get(key, MAX_BYTES) for name, key in keys.items()}
 
 
 def open_case(case_id: str, env: Environment | None = None, policy: str | None = None) -> OpenCase:

@@ -8,19 +8,11 @@ from data_contracts import object_key
 from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Work, stage
 from flows.runtime.subject_template import secret_of
-from tasks.footage.picture import MAX_BYTES
 from tasks.observe.template import build_template, to_bytes
 
 
-def _pictures(case: OpenCase) -> dict[str, bytes]:
-    """The reference pictures of the case, by name."""
-    case_id = case.request.case_id
-    names = case.request.reference_images
-    return {name: case.vault.get(object_key.reference(case_id, name), MAX_BYTES) for name in names}
-
-
 def _digests(case: OpenCase) -> dict[str, str]:
-    return {name: hashlib.sha256(data).hexdigest() for name, data in _pictures(case).items()}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in case.references.items()}
 
 
 @stage(
@@ -38,6 +30,6 @@ def make_template(work: Work) -> tuple[()]:
     not depend on the secret, so what was found with an earlier template stays good.
     """
     case = work.case
-    made = build_template(case.authorised, _pictures(case), work.models, secret_of(case))
+    made = build_template(case.authorised, case.references, work.models, secret_of(case))
     work.vault.put(object_key.template(work.run.case_id), to_bytes(made))
     return ()
