@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.record import Record
-from data_contracts.time import CLOCK_S, Utc
+from data_contracts.time import CLOCK_S, Interval, Utc
 
 # Positions are on a common clock, frames on each camera's own: at most a step of the clock apart.
 _SAME_INSTANT = pd.Timedelta(seconds=CLOCK_S)
@@ -98,7 +98,7 @@ def _of_sighting(
     )
     best = by.iloc[-1]
     name = str(row["sighting_id"])
-    return _picture_job(name, camera, best["t_utc"], row["start_utc"], row["end_utc"], own, clip_s)
+    return _picture_job(name, camera, best["t_utc"], _span_of(row), own, clip_s)
 
 
 def _own(row: dict[Any, Any], sure: pd.DataFrame) -> tuple[int, ...]:
@@ -126,7 +126,7 @@ def _of_contact(
     camera, at = best
     name = str(row["contact_id"])
     own = tuple(sorted(_tracks_on(sure, camera)))
-    return _picture_job(name, camera, at, row["start_utc"], row["end_utc"], own, clip_s)
+    return _picture_job(name, camera, at, _span_of(row), own, clip_s)
 
 
 def _closest_on_one_camera(
@@ -162,24 +162,23 @@ def _closest_on_one_camera(
     return None if best is None else (best[2], best[3])
 
 
+def _span_of(row: dict[Any, Any]) -> Interval:
+    return Interval(row["start_utc"], row["end_utc"])
+
+
 def _tracks_on(sure: pd.DataFrame, camera: str) -> set[int]:
     return {int(t) for t in sure.loc[sure["camera_id"] == camera, "track_id"]}
 
 
 def _picture_job(
-    name: str,
-    camera: str,
-    at: datetime,
-    start: datetime,
-    end: datetime,
-    own: tuple[int, ...],
-    clip_s: float,
+    name: str, camera: str, at: datetime, whole: Interval, own: tuple[int, ...], clip_s: float
 ) -> PictureJob:
+    """A clip of `clip_s` around a moment, within the `whole` time of what it shows."""
     span = timedelta(seconds=clip_s)
     least = timedelta(seconds=0.5)
-    begin = max(start, at - span / 2)
-    finish = min(end, begin + span)
-    begin = max(start, finish - span)
+    begin = max(whole.start_utc, at - span / 2)
+    finish = min(whole.end_utc, begin + span)
+    begin = max(whole.start_utc, finish - span)
     # A passing of a fraction of a second still needs frames around it.
     begin = min(begin, at - least)
     finish = max(finish, at + least)

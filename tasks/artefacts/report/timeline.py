@@ -5,10 +5,9 @@ took place.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
@@ -118,7 +117,6 @@ class _Rows:
 
     def draw(self, span: Interval) -> Markup:
         """One timeline of the rows that have something in the span."""
-        at = _scale(span)
         names = self._cameras(span)
         labels = ["says", *names, "contacts"]
         general = _within(self.gaps[self.gaps["camera_id"] == ""], span)
@@ -126,16 +124,13 @@ class _Rows:
             labels.append("any camera")
         height = _ROW * len(labels) + 30
         parts: list[Markup] = [element("title", "Timeline")]
-        parts += _axis(span, at, height, self.clock)
+        parts += _axis(span, height, self.clock)
         for i, label in enumerate(labels):
             y = i * _ROW + 4
             parts.append(element("text", _short(label), x=_LEFT - 10, y=y + 16, class_="label end"))
             parts.append(element("line", x1=_LEFT, x2=_WIDTH, y1=y + 26, y2=y + 26, class_="rule"))
-            parts += (
-                self._row(label, span, at, y)
-                if label not in names
-                else self._camera(label, span, at, y)
-            )
+            bars = self._bars_on(label, span) if label in names else self._bars_of(label, span)
+            parts += [_drawn_bar(bar, span, y) for bar in bars if _meets(bar, span)]
         box = f"0 0 {_WIDTH:.0f} {height:.0f}"
         return element(
             "svg", *parts, viewBox=box, role="img", class_="timeline", aria_label="Timeline"
@@ -149,103 +144,77 @@ class _Rows:
         ) - {""}
         return [*sorted(seen), *sorted(other - seen - {""})][:_MAX_CAMERAS]
 
-    def _row(
-        self, label: str, span: Interval, at: Callable[[datetime], float], y: float
-    ) -> list[Markup]:
+    def _bars_of(self, label: str, span: Interval) -> list[_Bar]:
+        """The bars of a row that belongs to no camera."""
         if label == "says":
-            bars = [
-                (v.from_utc, v.to_utc, "claim", v.place, v.place) for v in self.request.itinerary
+            return [
+                _Bar(v.from_utc, v.to_utc, "claim", v.place, v.place)
+                for v in self.request.itinerary
             ]
-        elif label == "contacts":
+        if label == "contacts":
             rows = _within(self.contacts, span).to_dict("records")
-            bars = [
-                (r["start_utc"], r["end_utc"], f"met {r['band']}", r["contact_id"], r["contact_id"])
-                for r in rows
-            ]
-        else:
-            rows = _within(self.gaps[self.gaps["camera_id"] == ""], span).to_dict("records")
-            bars = [(r["start_utc"], r["end_utc"], "gap", "", str(r["detail"])) for r in rows]
-        return [
-            _bar(s, e, span, at, y, style, text, title)
-            for s, e, style, text, title in bars
-            if _meets(s, e, span)
-        ]
+            return [_row_bar(r, f"met {r['band']}", r["contact_id"], r["contact_id"]) for r in rows]
+        rows = _within(self.gaps[self.gaps["camera_id"] == ""], span).to_dict("records")
+        return [_row_bar(r, "gap", "", str(r["detail"])) for r in rows]
 
-    def _camera(
-        self, camera: str, span: Interval, at: Callable[[datetime], float], y: float
-    ) -> list[Markup]:
+    def _bars_on(self, camera: str, span: Interval) -> list[_Bar]:
+        """The bars of a camera's row, in the order in which they are drawn over one another."""
+
         def own(table: pd.DataFrame) -> list[dict[Any, Any]]:
             return _within(table[table["camera_id"] == camera], span).to_dict("records")
 
-        out = []
-        for part in merge([Interval(r["start_utc"], r["end_utc"]) for r in own(self.windows)]):
-            out.append(
-                _bar(part.start_utc, part.end_utc, span, at, y, "window", "", "looked for here")
-            )
+        planned = merge([Interval(r["start_utc"], r["end_utc"]) for r in own(self.windows)])
+        bars = [_Bar(p.start_utc, p.end_utc, "window", "", "looked for here") for p in planned]
         for row in own(self.sightings):
+            name = str(row["sighting_id"])
             length = duration((row["end_utc"] - row["start_utc"]).total_seconds())
-            title = f"{row['sighting_id']}: {length}"
-            style = f"seen {row['band']}"
-            out.append(
-                _bar(
-                    row["start_utc"],
-                    row["end_utc"],
-                    span,
-                    at,
-                    y,
-                    style,
-                    str(row["sighting_id"]),
-                    title,
-                )
-            )
-        for row in own(self.gaps):  # on top: a sighting that spans a gap must not hide it
-            out.append(
-                _bar(row["start_utc"], row["end_utc"], span, at, y, "gap", "", str(row["detail"]))
-            )
-        return out
+            bars.append(_row_bar(row, f"seen {row['band']}", name, f"{name}: {length}"))
+        # On top: a sighting that spans a gap must not hide it.
+        return bars + [_row_bar(row, "gap", "", str(row["detail"])) for row in own(self.gaps)]
 
 
-def _scale(span: Interval) -> Callable[[datetime], float]:
-    def at(time: datetime) -> float:
-        share = (time - span.start_utc).total_seconds() / max(span.seconds, 1e-6)
-        return _LEFT + min(max(share, 0.0), 1.0) * (_WIDTH - _LEFT)
+class _Bar(NamedTuple):
+    """A stretch of time in a row: its class of style, the text in it, and its tooltip."""
 
-    return at
+    start: datetime
+    end: datetime
+    style: str
+    text: str
+    title: str
 
 
-def _bar(
-    start: datetime,
-    end: datetime,
-    span: Interval,
-    at: Callable[[datetime], float],
-    y: float,
-    style: str,
-    text: str,
-    title: str,
-) -> Markup:
-    x0 = at(max(start, span.start_utc))
-    x1 = at(min(end, span.end_utc))
+def _row_bar(row: dict[Any, Any], style: str, text: str, title: str) -> _Bar:
+    return _Bar(row["start_utc"], row["end_utc"], style, text, title)
+
+
+def _across(time: datetime, span: Interval) -> float:
+    """Where a time is drawn, px from the left; times outside the span at its ends."""
+    share = (time - span.start_utc).total_seconds() / max(span.seconds, 1e-6)
+    return _LEFT + min(max(share, 0.0), 1.0) * (_WIDTH - _LEFT)
+
+
+def _drawn_bar(bar: _Bar, span: Interval, y: float) -> Markup:
+    x0 = _across(bar.start, span)
+    x1 = _across(bar.end, span)
     # A moment stays visible: two pixels.
     wide = max(x1 - x0, 2.0)
-    down, high = _BARS.get(style, (2.0, 22.0))
-    bar = element(
-        "rect", element("title", title), x=x0, y=y + down, width=wide, height=high, class_=style
-    )
-    if not text or wide < 7.2 * len(text) + 8:
-        return bar
-    return element("g", bar, element("text", text, x=x0 + 5, y=y + 17, class_=f"inside {style}"))
+    down, high = _BARS.get(bar.style, (2.0, 22.0))
+    title = element("title", bar.title)
+    drawn = element("rect", title, x=x0, y=y + down, width=wide, height=high, class_=bar.style)
+    if not bar.text or wide < 7.2 * len(bar.text) + 8:
+        return drawn
+    text = element("text", bar.text, x=x0 + 5, y=y + 17, class_=f"inside {bar.style}")
+    return element("g", drawn, text)
 
 
-def _axis(
-    span: Interval, at: Callable[[datetime], float], height: float, clock: Clock
-) -> list[Markup]:
+def _axis(span: Interval, height: float, clock: Clock) -> list[Markup]:
     step = next((s for s in _TICKS_S if span.seconds / s <= 10), _TICKS_S[-1])
     first = math.ceil(span.start_utc.timestamp() / step) * step
     out = []
     count = int((span.end_utc.timestamp() - first) // step) + 1
     for i in range(max(0, min(count, 60))):
         time = datetime.fromtimestamp(first + i * step, tz=span.start_utc.tzinfo)
-        x = at(time)
+        x = _across(time, span)
         out.append(element("line", x1=x, x2=x, y1=0, y2=height - 24, class_="tick"))
         text = clock.minute(time) if step >= 60 else clock.time(time)
         out.append(
@@ -264,8 +233,8 @@ def _within(table: pd.DataFrame, span: Interval) -> pd.DataFrame:
     return table[(table["start_utc"] <= span.end_utc) & (table["end_utc"] >= span.start_utc)]
 
 
-def _meets(start: datetime, end: datetime, span: Interval) -> bool:
-    return start <= span.end_utc and end >= span.start_utc
+def _meets(bar: _Bar, span: Interval) -> bool:
+    return bar.start <= span.end_utc and bar.end >= span.start_utc
 
 
 def _short(label: str) -> str:
