@@ -75,8 +75,16 @@ def suppress(
     """Greedy non-maximum suppression: indices of the boxes kept, best first; a kept pair has IoU <=
     `overlap`.
 
-    Boxes flagged in `always` (n,) are kept whatever they overlap.
+    Boxes flagged in `always` (n,) are kept whatever they overlap. Boxes that are not finite overlap
+    nothing: they are kept and suppress nobody (`Boxes` leaves them out).
     """
+    with np.errstate(invalid="ignore"):
+        return _suppressed(boxes, scores, overlap, always)
+
+
+def _suppressed(
+    boxes: Floats, scores: Floats, overlap: float, always: NDArray[np.bool_] | None
+) -> NDArray[np.intp]:
     spared = np.zeros(len(scores), bool) if always is None else always
     order = np.argsort(-scores, kind="stable")
     area = np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
@@ -89,7 +97,8 @@ def suppress(
             boxes[best, :2], boxes[rest, :2]
         )
         inter = np.maximum(size, 0).prod(1)
-        order = rest[(inter <= overlap * (area[best] + area[rest] - inter)) | spared[rest]]
+        same = inter > overlap * (area[best] + area[rest] - inter)
+        order = rest[~same | spared[rest]]
     return np.array(keep, np.intp)
 
 

@@ -23,10 +23,18 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Boxes:
-    """People in one image: `xyxy` (n, 4) float32 px, `score` (n,) float32 in 0..1, best first."""
+    """People in one image: `xyxy` (n, 4) float32 px, `score` (n,) float32 in 0..1, best first.
+
+    A network may answer with what is not a number: such a detection has no place and is left out
+    here, counted in `unplaced`.
+    """
 
     xyxy: Floats
     score: Floats
+    unplaced: int = 0
+
+    def __post_init__(self) -> None:
+        _keep_placed(self, ("xyxy", "score"))
 
     def __len__(self) -> int:
         return len(self.score)
@@ -38,12 +46,16 @@ class Faces:
 
     Landmarks in the order of the ArcFace template: the eye on the image's left, the eye on its
     right, the nose tip, the mouth corner on the left, the mouth corner on the right (left and right
-    as seen in the image).
+    as seen in the image). Faces without a place are left out as those of `Boxes` are.
     """
 
     xyxy: Floats
     score: Floats
     landmarks: Floats
+    unplaced: int = 0
+
+    def __post_init__(self) -> None:
+        _keep_placed(self, ("xyxy", "score", "landmarks"))
 
     def __len__(self) -> int:
         return len(self.score)
@@ -54,6 +66,17 @@ class Faces:
         for.
         """
         return self.xyxy[:, 2] - self.xyxy[:, 0]
+
+
+def _keep_placed(found: Boxes | Faces, columns: tuple[str, ...]) -> None:
+    """Leave out, while the record is being made, the rows in which a number is not finite."""
+    numbers = [np.asarray(getattr(found, name)) for name in columns]
+    placed = np.all([np.isfinite(n).all(axis=tuple(range(1, n.ndim))) for n in numbers], axis=0)
+    if placed.all():
+        return
+    for name, column in zip(columns, numbers, strict=True):
+        object.__setattr__(found, name, column[placed])
+    object.__setattr__(found, "unplaced", found.unplaced + int((~placed).sum()))
 
 
 class PersonScores(Record):

@@ -15,11 +15,12 @@ from data_contracts.time import CLOCK_HZ
 from flows.cli.console import counted, read_file, say
 from infra.settings import load_settings
 from models.interface import PersonDetector
-from models.registry import load_person
+from models.registry import detector_scores, load_person
 from tasks.calibration.check import HeightCheck, check_heights, walkers
 from tasks.footage.segment import fitted
 from tasks.footage.video import frames, probe, sampling_interval
 from tasks.observe.follow import detect_people
+from tasks.people.track import TrackSettings
 
 # Decoded frames need a time; that of a file outside the store does not matter.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,11 +31,12 @@ _CHECK_FPS = CLOCK_HZ
 
 def check_footage(footage: list[Path], camera: Camera, person_height: float | None) -> HeightCheck:
     """Heights of the people who walk in recordings of one camera; says them, returns them."""
-    detector = load_person(load_settings().models)
+    chosen = load_settings().models
+    detector = load_person(chosen)
     tables = [_people(path, camera, detector, EPOCH + i * _APART) for i, path in enumerate(footage)]
-    found = check_heights(
-        walkers(pd.concat(tables, ignore_index=True), camera), camera, person_height
-    )
+    settings = TrackSettings.of(detector_scores(chosen)[0])
+    seen = walkers(pd.concat(tables, ignore_index=True), camera, settings)
+    found = check_heights(seen, camera, person_height)
     say(
         f"people appear {found.height_m:.2f} m tall (± {found.height_sd_m:.2f} m; {found.tracks} "
         "tracks)"

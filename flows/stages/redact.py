@@ -216,17 +216,27 @@ def detectors(loaded: Models, settings: RedactSettings) -> Detectors:
             for b in found
         ]
         return [
-            (b.xyxy[k].astype(float), b.score[k].astype(float))
-            for b, k in zip(found, kept, strict=True)
+            _with_unplaced(image, (b.xyxy[k].astype(float), b.score[k].astype(float)), b.unplaced)
+            for image, b, k in zip(images, found, kept, strict=True)
         ]
 
     def faces(images: list[np.ndarray]) -> list[Found]:
         return [
-            (np.asarray(f.xyxy, float), np.asarray(f.score, float))
-            for f in loaded.face.detect(images)
+            _with_unplaced(
+                image, (np.asarray(f.xyxy, float), np.asarray(f.score, float)), f.unplaced
+            )
+            for image, f in zip(images, loaded.face.detect(images), strict=True)
         ]
 
     return Detectors(people=people, faces=faces)  # type: ignore[arg-type]
+
+
+def _with_unplaced(image: np.ndarray, found: Found, unplaced: int) -> Found:
+    """Somebody whose place the detector could not say may be anywhere in the picture."""
+    if not unplaced:
+        return found
+    height, width = image.shape[:2]
+    return np.vstack([found[0], [[0, 0, width, height]]]), np.append(found[1], 1.0)
 
 
 @stage(

@@ -92,15 +92,19 @@ class HeightCheck:
     warnings: tuple[str, ...] = ()
 
 
-def walkers(detections: pd.DataFrame, camera: Camera) -> Walkers:
+def walkers(
+    detections: pd.DataFrame, camera: Camera, settings: TrackSettings | None = None
+) -> Walkers:
     """Heights of everyone tracked in DETECTIONS of one camera whose head and feet are seen.
 
+    `settings`: None where the detections are the default detector's.
     Raises BadInput without a calibration, or where its record gives no vertical.
     """
+    settings = settings or TrackSettings()
     below = _below(camera)
     # Tracked in the picture alone: the ground is what is in question.
     plain = Camera(**{**camera.model_dump(), "homography_px_to_local": None})
-    seen = track(detections, plain)
+    seen = track(detections, plain, settings)
     boxes = seen[_BOX].to_numpy(float)
     score = seen["score"].to_numpy(float)
     share = np.zeros(len(seen))
@@ -111,7 +115,7 @@ def walkers(detections: pd.DataFrame, camera: Camera) -> Walkers:
         boxes, height_sd_m=1e3, hidden_share=share
     )
     apart = np.linalg.norm(ground.xy_m - below, axis=1)
-    good = (score >= TrackSettings().high_score) & np.isfinite(ground.height_m) & np.isfinite(apart)
+    good = (score >= settings.high_score) & np.isfinite(ground.height_m) & np.isfinite(apart)
     piece = pd.DataFrame(
         {
             "track": seen["track_id"],
@@ -122,7 +126,7 @@ def walkers(detections: pd.DataFrame, camera: Camera) -> Walkers:
         }
     )[good]
     groups = piece.groupby(["track", "piece"])
-    rows = groups.median()[groups.size() >= TrackSettings().min_frames].reset_index()
+    rows = groups.median()[groups.size() >= settings.min_frames].reset_index()
     reach = _reach(camera, below)
     near = ground.xy_m[
         good & (apart <= reach)

@@ -680,6 +680,13 @@ GUARDS = (
         tests=(f"{SUBJECT}::test_a_sure_box_on_the_subject_s_is_somebody",),
     ),
     Guard(
+        "3 who has no place may be anywhere",
+        "flows/stages/redact.py",
+        "    if not unplaced:\n        return found",
+        "    return found",
+        tests=(f"{SUBJECT}::test_who_has_no_place_may_be_anywhere",),
+    ),
+    Guard(
         "3 a track that another camera contradicts is nobody's",
         "tasks/redaction/hidden_people.py",
         "    everybody = without_strayed(people.tracks, people.subject)",

@@ -13,7 +13,7 @@ from scene import STRANGER, SUBJECT, at, empty_room, head_of, seeing, shown, tra
 from data_contracts.camera import read_site
 from data_contracts.tables.contracts import MEMBERS, PERSONS, TRACKS
 from flows.stages.redact import detectors
-from models.interface import Boxes
+from models.interface import Boxes, Faces
 from tasks.footage import video
 from tasks.ground.projection import Projection
 from tasks.redaction.background import build_background
@@ -266,3 +266,31 @@ def test_a_sure_box_on_the_subject_s_is_somebody(score: float, people: int) -> N
     eyes = Detectors(people=found.people)
     places = locate(frames(SUBJECT), track(1, SUBJECT, TIMES), [1], eyes, SETTINGS)
     assert {len(place.others) > 0 for place in places} == {people == 2}
+
+
+@pytest.mark.parametrize("role", ["person", "face"])
+def test_who_has_no_place_may_be_anywhere(role: str) -> None:
+    """A detector answers with numbers that are none: the whole picture is hidden, the subject
+    too.
+    """
+    nowhere = np.full((1, 4), np.nan, np.float32)
+    sure = np.array([0.9], np.float32)
+
+    class Lost:
+        def detect(self, images: list) -> list[Boxes] | list[Faces]:
+            if role == "person":
+                return [Boxes(nowhere, sure) for _ in images]
+            return [Faces(nowhere, sure, np.zeros((1, 5, 2), np.float32)) for _ in images]
+
+    class Nobody:
+        def detect(self, images: list) -> list[Boxes]:
+            return [Boxes(nowhere[:0], sure[:0]) for _ in images]
+
+    models = SimpleNamespace(**({"person": Nobody(), "face": Nobody()} | {role: Lost()}))
+    eyes = detectors(models, SETTINGS)  # type: ignore[arg-type]
+    for frame, place in zip(
+        frames(SUBJECT),
+        locate(frames(SUBJECT), track(1, SUBJECT, TIMES), [1], eyes, SETTINGS),
+        strict=True,
+    ):
+        assert (levels_to_hide(frame.image, place.subject, place.others, None, SETTINGS) > 0).all()

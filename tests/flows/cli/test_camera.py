@@ -15,7 +15,7 @@ from data_contracts.camera import read_site_file
 from data_contracts.errors import BadInput, ModelUnavailable
 from flows.cli import checking as command
 from flows.cli.main import app
-from models.interface import Boxes
+from models.interface import Boxes, PersonScores
 from models.registry import load_person
 from tasks.ground.projection import Projection
 
@@ -264,5 +264,50 @@ def test_a_person_with_two_boxes_is_one_person(tmp_path, monkeypatch):
     """The detector's doubles are dropped before tracking, as in a trace."""
     monkeypatch.setattr(command, "load_person", lambda _: SeesTwice())
     monkeypatch.setattr(command, "_CHECK_FPS", 2.0)
+    result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
+    assert re.search(r"\b1\s+tracks", result.output), result.output
+
+
+class SeesNowhere(SeesTwice):
+    """The same, with a third box in each frame that has no place."""
+
+    def detect(self, frames):
+        """The walker, first a box that is not a number and last one that reaches to infinity."""
+        (walker,) = super().detect(frames)
+        nan = np.full((1, 4), np.nan, np.float32)
+        endless = np.array([[0, 0, np.inf, 400]], np.float32)
+        boxes = np.vstack([nan, walker.xyxy, endless])
+        return [Boxes(boxes, np.array([0.95, 0.9, 0.8, 0.7], np.float32))]
+
+
+def test_a_box_without_a_place_is_nobody(monkeypatch):
+    """A network may answer with numbers that are none: the walker is measured all the same."""
+    monkeypatch.setattr(command, "load_person", lambda _: SeesNowhere())
+    monkeypatch.setattr(command, "_CHECK_FPS", 2.0)
+    result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
+    assert re.search(r"\b1\s+tracks", result.output), result.output
+
+
+class IsUnsure(SeesTwice):
+    """The same walker, each box at a score that a detector of its kind gives to a sure person."""
+
+    def detect(self, frames):
+        """The walker at .3."""
+        (walker,) = super().detect(frames)
+        return [Boxes(walker.xyxy, np.array([0.3, 0.25], np.float32))]
+
+
+def test_a_detector_s_own_scores_decide(monkeypatch):
+    """Who is sure on the chosen detector's scale is measured; by the default's they would not
+    be.
+    """
+    own = PersonScores(
+        continues=0.05, hidden=0.1, typical=0.1, looked_at=0.15, beside=0.2, sure=0.25
+    )
+    monkeypatch.setattr(command, "load_person", lambda _: IsUnsure())
+    monkeypatch.setattr(command, "_CHECK_FPS", 2.0)
+    with pytest.raises(BadInput, match="expected at least"):
+        run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
+    monkeypatch.setattr(command, "detector_scores", lambda _: (own, None))
     result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
     assert re.search(r"\b1\s+tracks", result.output), result.output

@@ -95,6 +95,22 @@ def test_a_double_suppresses_nobody_s_only_box() -> None:
     assert best_of_each(Boxes(boxes, scores)).score.tolist() == pytest.approx([0.9, 0.5])
 
 
+def test_what_is_not_a_number_has_no_place_and_suppresses_nobody() -> None:
+    """Boxes and faces keep the rows whose numbers are finite, and count the others."""
+    boxes = np.array(
+        [[np.nan] * 4, [0, 0, 100, 300], [0, 0, np.inf, 300], [200, 0, 300, 300]], np.float32
+    )
+    scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    assert {1, 3} <= set(suppress(boxes, scores, 0.6).tolist())
+    people = best_of_each(Boxes(boxes, scores))
+    assert people.score.tolist() == pytest.approx([0.8, 0.6])
+    assert Boxes(boxes, scores).unplaced == 2
+    marks = np.zeros((4, 5, 2), np.float32)
+    marks[3, 2, 0] = np.nan
+    faces = Faces(boxes, scores, marks)
+    assert (len(faces), faces.unplaced, len(faces.landmarks)) == (1, 3, 1)
+
+
 @pytest.fixture(scope="module")
 def scene() -> tuple[Image, pd.DataFrame]:
     """A frame of the demo and its true boxes."""
