@@ -8,7 +8,7 @@ from typing import TypeVar
 from data_contracts.errors import EncounterError
 
 T = TypeVar("T")
-_SHOWN = 200
+_SHOWN_CHARS = 200
 
 
 def attempt(do: Callable[[], T], otherwise: T) -> T:
@@ -24,4 +24,4 @@ def told(error: Exception) -> str:
     values.
     """
     text = str(error) if isinstance(error, EncounterError) else type(error).__name__
-    return " ".join(text.split())[:_SHOWN]
+    return " ".join(text.split())[:_SHOWN_CHARS]

@@ -20,7 +20,7 @@ from flows.stages.published import last_run
 from infra.case_store import CaseVault
 from tasks.ending.purge import claimed_scopes
 
-_SHARING = ("view", "look", "export", "decision")
+_SHARING_ACTIONS = ("view", "look", "export", "decision")
 
 
 def case_facts(env: Environment, case_id: str) -> CaseFacts:
@@ -32,7 +32,7 @@ def case_facts(env: Environment, case_id: str) -> CaseFacts:
         request = read_request(vault)
         scopes = claimed_scopes(vault.get(object_key.consent(case_id)).decode())
         runs = {i.key.split("/")[2] for i in vault.list(f"{object_key.run(case_id, '')}/")}
-        manifest = _manifest(vault)
+        manifest = _last_manifest(vault)
     except (EncounterError, ValidationError):
         return CaseFacts()
     return CaseFacts(
@@ -45,7 +45,7 @@ def case_facts(env: Environment, case_id: str) -> CaseFacts:
     )
 
 
-def _manifest(vault: CaseVault) -> RunManifest | None:
+def _last_manifest(vault: CaseVault) -> RunManifest | None:
     try:
         run = last_run(vault)
         return load_manifest(vault, run) if run else None
@@ -63,6 +63,6 @@ def shared(env: Environment, case_id: str) -> dict[str, int]:
             entry = read_link(stored.data or b"").entry
         except BadInput:
             continue
-        if entry.case_id == case_id and entry.action in _SHARING:
+        if entry.case_id == case_id and entry.action in _SHARING_ACTIONS:
             seen[entry.action] += 1
     return dict(sorted(seen.items()))

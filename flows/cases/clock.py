@@ -12,7 +12,7 @@ from infra.running_time import RunningTime, running_time
 from infra.stack_record import replace_private
 from tasks.ending.clock import Witnesses, clock_doubt
 
-_LOOPBACK = ("127.", "localhost", "[::1]")
+_LOOPBACK_STARTS = ("127.", "localhost", "[::1]")
 
 
 class LastPass(Record):
@@ -31,20 +31,20 @@ def doubt(env: Environment, now: datetime) -> str | None:
     retention = env.settings.retention
     return clock_doubt(
         now,
-        _witnesses(env),
+        _time_witnesses(env),
         timedelta(seconds=retention.clock_jump_s),
         timedelta(days=retention.quiet_days),
     )
 
 
-def _witnesses(env: Environment) -> Witnesses:
+def _time_witnesses(env: Environment) -> Witnesses:
     last = last_pass(env)
     entry = attempt(env.audit_log.last, None)
     running = running_time()
     same = running is not None and running.start_id == last.start_id
     return Witnesses(
         store_utc=attempt(env.store.time, None),
-        store_is_apart=not env.store.endpoint.startswith(_LOOPBACK),
+        store_is_apart=not env.store.endpoint.startswith(_LOOPBACK_STARTS),
         last_entry_utc=entry.entry.recorded_utc if entry else None,
         last_pass_utc=last.at_utc,
         since_pass_s=running.seconds - last.seconds if running and same else None,
@@ -60,14 +60,14 @@ def last_pass(env: Environment) -> LastPass:
 def keep_pass(env: Environment, now: datetime) -> None:
     """The clock was believed: later passes are held against this moment."""
     running = running_time() or RunningTime("", 0.0)
-    _keep(env, LastPass(at_utc=now, start_id=running.start_id, seconds=running.seconds))
+    _keep_pass(env, LastPass(at_utc=now, start_id=running.start_id, seconds=running.seconds))
 
 
 def keep_waiting(env: Environment, why: str) -> None:
     """Cases wait for a person's word: `encounter status` says why."""
-    _keep(env, last_pass(env).model_copy(update={"waits": why}))
+    _keep_pass(env, last_pass(env).model_copy(update={"waits": why}))
 
 
-def _keep(env: Environment, note: LastPass) -> None:
+def _keep_pass(env: Environment, note: LastPass) -> None:
     path = env.settings.paths.purge_pass_file
     attempt(lambda: replace_private(path, note.model_dump_json()), None)

@@ -42,7 +42,7 @@ def there_is(env: Environment, case_id: str) -> bool:
 
 def only_the_journal_is_left(env: Environment, case_id: str) -> bool:
     """Whether the store has nothing of a case but the journal of its purge."""
-    return not (_versions(env, case_id) or env.store.uploads(object_key.CASES, f"{case_id}/"))
+    return not (_case_versions(env, case_id) or env.store.uploads(object_key.CASES, f"{case_id}/"))
 
 
 def count_all(env: Environment, case_id: str) -> Counts:
@@ -56,7 +56,7 @@ def count_all(env: Environment, case_id: str) -> Counts:
 
 
 def _count_objects(env: Environment, case_id: str) -> Counts:
-    versions = _versions(env, case_id)
+    versions = _case_versions(env, case_id)
     markers = sum(v.is_delete_marker for v in versions)
     key = object_key.wrapped_key(case_id)
     keys = sum(v.key == key and not v.is_delete_marker for v in versions)
@@ -106,7 +106,7 @@ def _stop_runs(env: Environment, plan: DeletionPlan) -> Counts:
 
 
 def _delete_objects(env: Environment, plan: DeletionPlan) -> Counts:
-    left = _versions(env, plan.case_id)
+    left = _case_versions(env, plan.case_id)
     env.store.remove_versions(object_key.CASES, left)
     markers = sum(v.is_delete_marker for v in left)
     return {"object_versions": len(left) - markers, "delete_markers": markers}
@@ -169,7 +169,7 @@ def verify(env: Environment, case_id: str) -> tuple[str, ...]:
         pass
     else:
         raise StillThere(f"case {case_id}: its key can still be read; run the purge again")
-    if _versions(env, case_id) or env.store.uploads(object_key.CASES, f"{case_id}/"):
+    if _case_versions(env, case_id) or env.store.uploads(object_key.CASES, f"{case_id}/"):
         raise StillThere(
             f"case {case_id}: objects or uploads are still listed; run the purge again"
         )
@@ -238,7 +238,7 @@ def remains(env: Environment) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _versions(env: Environment, case_id: str) -> list[ObjectInfo]:
+def _case_versions(env: Environment, case_id: str) -> list[ObjectInfo]:
     """Every version and delete marker of the case but the purge's own plan."""
     journal = object_key.purge_journal(case_id)
     return [v for v in env.store.list_versions(object_key.CASES, f"{case_id}/") if v.key != journal]

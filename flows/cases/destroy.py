@@ -41,7 +41,7 @@ from tasks.ending.purge import clean_reason, plan_deletion
 
 # A worker that was just writing when the key went may leave an object behind: then all steps are
 # done again.
-_ROUNDS = 3
+_MOST_ROUNDS = 3
 
 
 class Unfinished(EncounterError):
@@ -83,9 +83,9 @@ def destroy_case(case_id: str, reason: str, env: Environment | None = None) -> R
     receipt = attempt(lambda: _receipt_of(env, plan), None)
     if receipt is None or not attempt(lambda: only_the_journal_is_left(env, case_id), False):
         # A plan that has its receipt is an earlier life's, put back: it says nothing about this.
-        begun = _begin(env, case_id, reason, None if receipt else plan)
+        begun = _begin_pass(env, case_id, reason, None if receipt else plan)
         receipt = _carry_out(env, begun)
-    _close(env, case_id)
+    _close_journal(env, case_id)
     return receipt
 
 
@@ -99,7 +99,9 @@ def _new_plan(env: Environment, case_id: str, reason: str) -> DeletionPlan:
     return plan_deletion(case_id, clean_reason(reason), who_acts(env), now_utc(), found, facts)
 
 
-def _begin(env: Environment, case_id: str, reason: str, earlier: DeletionPlan | None) -> _Begun:
+def _begin_pass(
+    env: Environment, case_id: str, reason: str, earlier: DeletionPlan | None
+) -> _Begun:
     """Write the plan down with one more pass, and announce it in the audit log. Fails in nothing:
     the key goes next.
     """
@@ -107,11 +109,11 @@ def _begin(env: Environment, case_id: str, reason: str, earlier: DeletionPlan | 
     plan = plan.model_copy(update={"passes": plan.passes + 1, "failed": ()})
     written = attempt(lambda: journal.write(env, plan), False)
     attempt(lambda: spend_tokens(env, case_id), None)
-    announced = attempt(lambda: bool(_announce(env, plan)), False)
+    announced = attempt(lambda: bool(_announce_start(env, plan)), False)
     return _Begun(plan, written, announced)
 
 
-def _announce(env: Environment, plan: DeletionPlan, late: str = "") -> object:
+def _announce_start(env: Environment, plan: DeletionPlan, late: str = "") -> object:
     return audit(
         env,
         "delete-started",
@@ -126,7 +128,7 @@ def _carry_out(env: Environment, begun: _Begun) -> Receipt:
     plan = begun.plan
     try:
         destroyed, verified = _until_nothing_is_left(env, begun)
-        return _prove(env, begun, destroyed, verified)
+        return _prove_deletion(env, begun, destroyed, verified)
     except _Failed as failed:
         failures = failed.steps
     kept = plan.model_copy(update={"failed": failures})
@@ -147,7 +149,7 @@ class _Failed(Exception):
 def _until_nothing_is_left(env: Environment, begun: _Begun) -> tuple[Counts, tuple[str, ...]]:
     destroyed: Counts = {}
     left = ""
-    for _ in range(_ROUNDS):
+    for _ in range(_MOST_ROUNDS):
         failures = _all_steps(env, begun, destroyed)
         if failures:
             raise _Failed(*failures)
@@ -186,16 +188,16 @@ def _write_late(env: Environment, plan: DeletionPlan) -> None:
         attempt(lambda: journal.mark(env, plan.case_id), False)
 
 
-def _prove(
+def _prove_deletion(
     env: Environment, begun: _Begun, destroyed: Counts, verified: tuple[str, ...]
 ) -> Receipt:
     """Say in the audit log what is gone, and sign the receipt. Its numbers are what the steps
     counted; what the plan had found is beside them.
     """
     try:
-        receipt = _receipt(env, begun.plan, destroyed, verified)
+        receipt = _made_receipt(env, begun.plan, destroyed, verified)
         if not begun.announced:
-            _announce(env, begun.plan, "written after the key was destroyed")
+            _announce_start(env, begun.plan, "written after the key was destroyed")
         audit(
             env,
             "delete",
@@ -205,13 +207,13 @@ def _prove(
             counts=dict(destroyed),
             checkpoint=True,
         )
-        _store(env, receipt)
+        _store_receipt(env, receipt)
     except Exception as error:
         raise _Failed(f"receipt: {told(error)}") from error
     return receipt
 
 
-def _receipt(
+def _made_receipt(
     env: Environment, plan: DeletionPlan, destroyed: Counts, verified: tuple[str, ...]
 ) -> Receipt:
     counted = attempt(lambda: shared(env, plan.case_id), None)
@@ -230,7 +232,7 @@ def _receipt(
     )
 
 
-def _store(env: Environment, receipt: Receipt) -> None:
+def _store_receipt(env: Environment, receipt: Receipt) -> None:
     token = load_signing_key(env.settings).sign(RECEIPT_TYPE, receipt.model_dump(mode="json"))
     locked = (
         now_utc() + timedelta(days=env.settings.audit.lock_days) if env.audit_log.locked else None
@@ -242,7 +244,7 @@ def _store(env: Environment, receipt: Receipt) -> None:
         raise Unfinished(f"something else lies at {receipt.key}")
 
 
-def _close(env: Environment, case_id: str) -> None:
+def _close_journal(env: Environment, case_id: str) -> None:
     """The plan itself goes last, with what the store still lists of it and the pages of the index
     that named it (where that fails, the next tidying of the store does it).
     """

@@ -16,8 +16,8 @@ from infra.local import prefect_database
 from infra.settings import Settings
 
 # The flows that work on one case; a run that an event started has no tag, only its parameter.
-_FLOWS = ("trace-case", "rerun-exposure")
-_PAGE = 200
+_CASE_FLOWS = ("trace-case", "rerun-exposure")
+_PAGE_SIZE = 200
 # A flow notices by itself within seconds, the worker ends its process within ten; then its state is
 # set for it.
 STOP_S = 15.0
@@ -46,7 +46,7 @@ def case_runs(case_id: str) -> list[Any]:
     """
     return [
         run
-        for run in runs_of_flows(*_FLOWS)
+        for run in runs_of_flows(*_CASE_FLOWS)
         if run.parameters.get("case_id") == case_id or f"case:{case_id}" in run.tags
     ]
 
@@ -68,13 +68,13 @@ def stop_runs(case_id: str, why: str, limit_s: float = STOP_S) -> int:
         waiting = set(active)
         while waiting and time.monotonic() < ends:
             time.sleep(_POLL_S)
-            waiting = {i for i in waiting if not _final(api, i)}
+            waiting = {i for i in waiting if not _is_final(api, i)}
         for run_id in active:
             api.set_flow_run_state(run_id, Cancelled(message=why), force=True)
     return len(active)
 
 
-def _final(api: Any, run_id: Any) -> bool:
+def _is_final(api: Any, run_id: Any) -> bool:
     state = api.read_flow_run(run_id).state
     return state is not None and state.is_final()
 
@@ -108,7 +108,7 @@ def _delete_by_api(case_id: str) -> tuple[int, int]:
             for artifact in artifacts:
                 _gone_is_well(api.delete_artifact, artifact.id)
     except (httpx.HTTPError, OSError, RuntimeError) as error:
-        raise _unreachable(error) from error
+        raise _server_unreachable(error) from error
     return len(runs), len(artifacts)
 
 
@@ -117,7 +117,7 @@ def artifacts_of(api: Any, case_id: str) -> list[Any]:
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=list(artifact_keys(case_id).values())))
-    return api.read_artifacts(artifact_filter=wanted, limit=_PAGE)
+    return api.read_artifacts(artifact_filter=wanted, limit=_PAGE_SIZE)
 
 
 def _delete_rows(database: Any, case_id: str, runs: tuple[str, ...]) -> int:
@@ -157,7 +157,7 @@ def _gone_is_well(delete: Any, found_id: Any) -> None:
         return
 
 
-def _unreachable(error: Exception) -> StackError:
+def _server_unreachable(error: Exception) -> StackError:
     return StackError(
         f"the Prefect server cannot be reached ({type(error).__name__}): encounter up"
     )

@@ -14,7 +14,7 @@ from flows.runtime.environment import Environment
 from infra.signing import load_signing_key
 from tasks.ending.journal import MAX_BYTES, read_journal
 
-_UNSIGNED = b"a purge was begun; its plan could not be signed"
+_UNSIGNED_NOTE = b"a purge was begun; its plan could not be signed"
 
 
 def read(env: Environment, case_id: str, tell: bool = False) -> DeletionPlan | None:
@@ -31,7 +31,7 @@ def read(env: Environment, case_id: str, tell: bool = False) -> DeletionPlan | N
     try:
         return read_journal(data, case_id, (load_signing_key(env.settings).public,))
     except NotAuthorised as refusal:
-        if tell and data != _UNSIGNED:
+        if tell and data != _UNSIGNED_NOTE:
             audit(
                 env,
                 "refuse",
@@ -46,7 +46,7 @@ def read(env: Environment, case_id: str, tell: bool = False) -> DeletionPlan | N
 def write(env: Environment, plan: DeletionPlan) -> bool:
     """Sign the plan and write it; True. Raises where key or store fail."""
     token = load_signing_key(env.settings).sign(JOURNAL_TYPE, plan.model_dump(mode="json"))
-    _put(env, plan.case_id, token.encode())
+    _put_journal(env, plan.case_id, token.encode())
     return True
 
 
@@ -54,9 +54,9 @@ def mark(env: Environment, case_id: str) -> bool:
     """What is written where the plan cannot be signed: it keeps the case listed, so that the next
     pass goes on, and it is trusted with nothing.
     """
-    _put(env, case_id, _UNSIGNED)
+    _put_journal(env, case_id, _UNSIGNED_NOTE)
     return True
 
 
-def _put(env: Environment, case_id: str, data: bytes) -> None:
+def _put_journal(env: Environment, case_id: str, data: bytes) -> None:
     env.store.put(object_key.CASES, object_key.purge_journal(case_id), data, "application/jose")

@@ -40,13 +40,13 @@ def look_at_question(
     run = choose_run(case.vault, run_id).run
     people = load_manifest(case.vault, run).result.people
     sightings = load(case.vault, people["sightings"])
-    row = _question(sightings, sighting_id)
+    row = _question_row(sightings, sighting_id)
     tracks = load(case.vault, people["tracks"])
     audit(env, "look", case=case.authorised, run_id=run.run_id, objects=(sighting_id,))
     asked = sightings[sightings["sighting_id"] == sighting_id]
     persons = load(case.vault, people["persons"])
     members = load(case.vault, people["members"])
-    still = _still(env, case, run, row, SitePeople(tracks, persons, members, asked))
+    still = _question_still(env, case, run, row, SitePeople(tracks, persons, members, asked))
     if still is None:
         raise BadInput(
             f"{sighting_id}: no footage of it can be decoded any more, or nobody was tracked in it"
@@ -54,7 +54,7 @@ def look_at_question(
     return still
 
 
-def _question(sightings: pd.DataFrame, sighting_id: str) -> dict[Any, Any]:
+def _question_row(sightings: pd.DataFrame, sighting_id: str) -> dict[Any, Any]:
     """The row of a question. Raises BadInput with the questions that there are."""
     sure = set(surely(sightings)["sighting_id"])
     asked = sightings[~sightings["sighting_id"].isin(sure) & (sightings["review"] != "rejected")]
@@ -68,7 +68,7 @@ def _question(sightings: pd.DataFrame, sighting_id: str) -> dict[Any, Any]:
     return dict(found.to_dict("records")[0])
 
 
-def _still(
+def _question_still(
     env: Environment,
     case: OpenCase,
     run: Run,

@@ -58,7 +58,7 @@ def rotate_master(env: Environment) -> Rotation:
     """
     keys = env.cases.keys
     if len(keys.read()) == 1:
-        audit(env, "configure", reason="rotation of the master key begins", objects=_names(env))
+        audit(env, "configure", reason="rotation of the master key begins", objects=_key_names(env))
         keys.add()
     newest, *older = keys.read()
     wrapped = sum(_wrapped_anew(env.cases, case_id) for case_id in env.cases.case_ids())
@@ -72,7 +72,7 @@ def rotate_master(env: Environment) -> Rotation:
         reason="the keys of all cases are wrapped by the newest master key"
         if len(free) == len(older)
         else "rotation of the master key is not at its end",
-        objects=_names(env),
+        objects=_key_names(env),
         counts={"wrapped anew": wrapped, "old keys destroyed": 0 if keys.by_hand else len(free)},
     )
     destroyed = () if keys.by_hand else tuple(free)
@@ -89,5 +89,5 @@ def _wrapped_anew(cases: CaseStore, case_id: str) -> bool:
         return False  # without a key, or told by the listing
 
 
-def _names(env: Environment) -> tuple[str, ...]:
+def _key_names(env: Environment) -> tuple[str, ...]:
     return tuple(f"master-key:{key.key_id}" for key in env.cases.keys.read())

@@ -12,7 +12,7 @@ from data_contracts.case import CASE_ID
 from data_contracts.errors import BadInput
 from tasks.consent.grant_token import GrantDraft, sign_grant
 
-_DAY = timedelta(days=1)
+_ONE_DAY = timedelta(days=1)
 
 
 def sign_draft(
@@ -33,7 +33,7 @@ def sign_draft(
             "K-2026-0042"
         )
     _check_cameras(draft, site)
-    _check_limits(draft, (draft.expires_utc - now) / _DAY, most)
+    _check_limits(draft, (draft.expires_utc - now) / _ONE_DAY, most)
     token = sign_grant(private_jwk, draft, now)
     if trusted is not None:
         _check_key(draft, private_jwk, trusted, now)
@@ -57,7 +57,7 @@ def _check_limits(draft: GrantDraft, valid_days: float, most: Limits) -> None:
         )
     if valid_days > named.life_days:
         raise BadInput(f"--valid-days {valid_days:g}: at most {named.life_days:g} days are allowed")
-    if (draft.to_utc - draft.from_utc) / _DAY > named.span_days:
+    if (draft.to_utc - draft.from_utc) / _ONE_DAY > named.span_days:
         raise BadInput(
             f"--from to --to: at most {named.span_days:g} days of recordings are allowed"
         )

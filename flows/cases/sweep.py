@@ -40,15 +40,15 @@ def sweep(env: Environment, since: datetime) -> Swept:
             receipt = own_receipt(env, item.key)
             if receipt is None:
                 refused.append(item.key)
-                _tell(env, item.key)
+                _audit_foreign(env, item.key)
             else:
-                swept += _late(env, receipt.case_id)
+                swept += _forget_late(env, receipt.case_id)
         except Exception as error:  # noqa: BLE001  one case's fault does not keep another's traces
             failed.append(f"{item.key}: {told(error)}")
     return Swept(cases=swept, refused=tuple(refused), failed=tuple(failed))
 
 
-def _late(env: Environment, case_id: str) -> bool:
+def _forget_late(env: Environment, case_id: str) -> bool:
     if env.store.list_versions(object_key.CASES, f"{case_id}/"):
         return False
     database = prefect_database.local_database(env.settings)
@@ -59,6 +59,6 @@ def _late(env: Environment, case_id: str) -> bool:
     return late
 
 
-def _tell(env: Environment, key: str) -> None:
+def _audit_foreign(env: Environment, key: str) -> None:
     said = "not a receipt of this installation; nothing was done on its account"
     audit_daily(env, "refuse", outcome="refused", reason=said, objects=(ascii(key)[:120],))

@@ -23,9 +23,9 @@ from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 
 _MARGIN = timedelta(days=1)
-_PERSON = "throw-away"
-_ROLES: tuple[Role, ...] = ("consent", "approval")
-_made: dict[tuple[str, str], dict[Role, PrivateKey]] = {}
+_PERSON_PREFIX = "throw-away"
+_SIGNER_ROLES: tuple[Role, ...] = ("consent", "approval")
+_made_keys: dict[tuple[str, str], dict[Role, PrivateKey]] = {}
 
 
 def papers(
@@ -56,7 +56,7 @@ def papers(
     )
     now = now_utc() - timedelta(seconds=1)
     tokens: dict[Role, str] = {}
-    for role, private in _signers(env).items():
+    for role, private in _throwaway_signers(env).items():
         draft = GrantDraft(
             role=role,
             case_id=case_id,
@@ -76,10 +76,10 @@ def papers(
 
 def is_throwaway(key: TrustedKey) -> bool:
     """Whether a key was made here, for a demo or a benchmark: nobody has its private half."""
-    return key.person.startswith(f"{_PERSON} ")
+    return key.person.startswith(f"{_PERSON_PREFIX} ")
 
 
-def _signers(env: Environment) -> dict[Role, PrivateKey]:
+def _throwaway_signers(env: Environment) -> dict[Role, PrivateKey]:
     """Private keys of two made-up people whom the store trusts: made once a process, and again when
     one was revoked. The home plays the root itself: see `ensure_demo_root`.
     """
@@ -87,9 +87,13 @@ def _signers(env: Environment) -> dict[Role, PrivateKey]:
     root = ensure_demo_root(env.settings)
     listed = listed_keys(env)
     good = {key.key_id for key in listed if key.revoked_utc is None}
-    if at not in _made or not all(private["kid"] in good for private in _made[at].values()):
-        new = {role: generate_key(f"{_PERSON} {role} signer", (role,)) for role in _ROLES}
+    if at not in _made_keys or not all(
+        private["kid"] in good for private in _made_keys[at].values()
+    ):
+        new = {
+            role: generate_key(f"{_PERSON_PREFIX} {role} signer", (role,)) for role in _SIGNER_ROLES
+        }
         keys = with_added(listed, [public for _, public in new.values()])
         publish_list(env, proposal(env, keys, [root]))
-        _made[at] = {role: private for role, (private, _) in new.items()}
-    return _made[at]
+        _made_keys[at] = {role: private for role, (private, _) in new.items()}
+    return _made_keys[at]

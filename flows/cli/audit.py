@@ -49,7 +49,7 @@ ENTRIES = Listing(
     ),
 )
 # Findings shown; a log replaced as a whole has one an entry.
-_SHOWN = 50
+_MOST_SHOWN = 50
 
 
 class Format(StrEnum):
@@ -80,22 +80,22 @@ def verify(
     keys = [k for path in checkpoint_key or [] for k in read_public_keys(read_file(path))]
     outside = read_checkpoints(checkpoint) if checkpoint else []
     if folder is not None:
-        items: Iterator[tuple[int | None, bytes | None]] = _lines(folder / LOG_FILE)
+        items: Iterator[tuple[int | None, bytes | None]] = _lines_of(folder / LOG_FILE)
         outside += read_checkpoints(folder / CHECKPOINTS_FILE)
         keys = keys or list(_folder_keys(folder))
         verdict = check(items, keys, outside)
     else:
         env = environment()
         keys = keys or _own_keys(env)
-        verdict = check(_stored(env), keys, [*outside, *env.audit_log.witnessed()])
+        verdict = check(_stored_lines(env), keys, [*outside, *env.audit_log.witnessed()])
         say(*lock_line(env.audit_log.locked, env.settings.audit.lock_days))
         for key in env.audit_log.strangers():
             say(f"{key} is not an entry's key", "note:")
-    _tell(verdict, keys)
+    _tell_verdict(verdict, keys)
 
 
-def _tell(verdict: Verdict, keys: list[PublicKey]) -> None:
-    for finding in verdict.findings[:_SHOWN]:
+def _tell_verdict(verdict: Verdict, keys: list[PublicKey]) -> None:
+    for finding in verdict.findings[:_MOST_SHOWN]:
         say(str(finding))
     say(f"{verdict.entries} entries, {verdict.checkpoints} checkpoints; last hash {verdict.head}")
     if not keys:
@@ -114,11 +114,11 @@ def _tell(verdict: Verdict, keys: list[PublicKey]) -> None:
     say("nothing was changed, removed or reordered")
 
 
-def _stored(env: Environment) -> Iterator[tuple[int | None, bytes | None]]:
+def _stored_lines(env: Environment) -> Iterator[tuple[int | None, bytes | None]]:
     yield from env.audit_log.read()
 
 
-def _lines(path: Path) -> Iterator[tuple[int | None, bytes | None]]:
+def _lines_of(path: Path) -> Iterator[tuple[int | None, bytes | None]]:
     for line in read_file(path).split(b"\n"):
         if line:
             yield None, line
@@ -170,7 +170,7 @@ def export(
     audit(env, "export", objects=("audit log", format.value), checkpoint=True)
     entries = list(env.audit_log.read())
     if format is Format.fhir:
-        data = json.dumps(bundle(_readable(entries)), indent=1).encode()
+        data = json.dumps(bundle(_readable_links(entries)), indent=1).encode()
         write_private(out / FHIR_FILE, data)
     else:
         write_private(
@@ -183,7 +183,7 @@ def export(
     say(f"{len(entries)} entries written to {out}")
 
 
-def _readable(entries: list[StoredEntry]) -> list[Link]:
+def _readable_links(entries: list[StoredEntry]) -> list[Link]:
     """Entries that can be read; how many cannot is said."""
     links = []
     for stored in entries:
@@ -204,17 +204,17 @@ def show(
     """The last entries."""
     entries = [
         found
-        for found in _readable(list(environment().audit_log.read()))
+        for found in _readable_links(list(environment().audit_log.read()))
         if case in (None, found.entry.case_id)
     ]
     if as_json:
         for found in entries[-last:]:
             print_as_written(canonical(found).decode())
         return
-    ENTRIES.table(_row(found) for found in entries[-last:])
+    ENTRIES.table(_entry_row(found) for found in entries[-last:])
 
 
-def _row(found: Link) -> dict[str, object]:
+def _entry_row(found: Link) -> dict[str, object]:
     entry = found.entry
     about = entry.reason or ", ".join(entry.objects[:2]) or entry.policy
     return entry.model_dump() | {"about": about}

@@ -33,7 +33,7 @@ from tasks.artefacts.exports import REPORT
 from tasks.search.itinerary import read_itinerary
 
 SITE = stack.PROJECT / "demo"
-_BASIS = "demonstration on synthetic people"
+_DEMO_BASIS = "demonstration on synthetic people"
 app = typer.Typer()
 
 
@@ -60,7 +60,8 @@ def demo(
     case_id = f"DEMO-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     visits = read_itinerary((SITE / "itinerary.csv").read_text())
     started = file_case(
-        env, papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _BASIS)
+        env,
+        papers(env, case_id, visits, read_references([SITE / "reference"]), policy, _DEMO_BASIS),
     )
     say(
         f"case {case_id} is filed with consent and approval by two made-up people; this demo plays "
@@ -88,7 +89,7 @@ def publish_demo_site(env: Environment) -> None:
     cameras = (SITE / "cameras.geojson").read_bytes()
     ensure_demo_root(env.settings)
     configured = []
-    if _stored(env, object_key.CAMERAS) not in (None, cameras):
+    if _stored_object(env, object_key.CAMERAS) not in (None, cameras):
         configured.append("cameras that are not the demo's")
     if not all(map(is_throwaway, listed_keys(env))):
         configured.append("trusted keys of its own")
@@ -100,7 +101,7 @@ def publish_demo_site(env: Environment) -> None:
     publish_site_file(env, object_key.CAMERAS, cameras, "application/geo+json")
 
 
-def _stored(env: Environment, key: str) -> bytes | None:
+def _stored_object(env: Environment, key: str) -> bytes | None:
     try:
         return env.store.get(object_key.SITE, key, at_most=MAX_BYTES)
     except NotFound:

@@ -114,7 +114,7 @@ def add(
     from flows.runtime.environment import environment
 
     env = environment()
-    _change(env, with_added(listed_keys(env), _read_keys(files)), key, proposal_file)
+    _change_list(env, with_added(listed_keys(env), _read_keys(files)), key, proposal_file)
 
 
 @app.command("publish")
@@ -148,7 +148,7 @@ def publish(
         k.model_copy(update={"revoked_utc": now}) if k.key_id in gone else k
         for k in listed_keys(env)
     ]
-    _change(env, with_added(kept, new), key, proposal_file)
+    _change_list(env, with_added(kept, new), key, proposal_file)
 
 
 # A thumbprint in base64url may begin with a hyphen, as an option does; with an h in it, it would
@@ -174,7 +174,7 @@ def revoke(
 
     env = environment()
     keys = revoked(trusted_keys(env), key_id, parse_utc(at, "--at") if at else now_utc())
-    if _change(env, keys.keys, key, proposal_file):
+    if _change_list(env, keys.keys, key, proposal_file):
         say("running cases that it signed for stop within seconds")
 
 
@@ -203,7 +203,7 @@ def sign(
             say(f"{what} {entry.key_id[:12]} {entry.person}: {', '.join(entry.roles)}")
     for path in key:
         signed = add_signature(signed, read_json(path))
-    _publish(env, signed, change)
+    _publish_signed(env, signed, change)
 
 
 def _read_keys(files: list[Path]) -> list[TrustedKey]:
@@ -215,7 +215,7 @@ def _read_keys(files: list[Path]) -> list[TrustedKey]:
     return keys
 
 
-def _change(
+def _change_list(
     env: Environment, keys: Sequence[TrustedKey], signers: list[Path] | None, out: Path | None
 ) -> bool:
     """Propose, sign, publish; whether it is published."""
@@ -225,10 +225,10 @@ def _change(
     private = [read_json(path) for path in signers or ()] or ([own] if own else [])
     if not private:
         raise BadInput("--key: who signs this change? Give an administrator's key or the root's")
-    return _publish(env, proposal(env, keys, private), out)
+    return _publish_signed(env, proposal(env, keys, private), out)
 
 
-def _publish(env: Environment, signed: SignedKeyList, out: Path | None) -> bool:
+def _publish_signed(env: Environment, signed: SignedKeyList, out: Path | None) -> bool:
     from flows.cases.key_changes import publish_list
 
     try:

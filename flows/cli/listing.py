@@ -17,7 +17,7 @@ from flows.cli.console import print_json, print_table
 Json = Annotated[bool, typer.Option("--json", help="As JSON; keys in docs/command-line.md.")]
 
 
-def _text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
@@ -32,7 +32,7 @@ class Column(NamedTuple):
 
     key: str
     heading: str = ""
-    show: Callable[[Any], str] = _text
+    show: Callable[[Any], str] = _cell_text
 
 
 class Listing(NamedTuple):

@@ -172,14 +172,14 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("ENCOUNTER_TRACEBACK"):
             raise
-        fail(_unexpected(error))
+        fail(_where_it_failed(error))
         sys.exit(70)
     except KeyboardInterrupt:
         fail("interrupted; nothing half-written is visible, run the command again to go on")
         sys.exit(130)
 
 
-def _unexpected(error: Exception) -> str:
+def _where_it_failed(error: Exception) -> str:
     """Where the program failed, without the values it had."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"

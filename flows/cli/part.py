@@ -59,10 +59,10 @@ def _want_plain_digits(command: Any) -> None:
     for param in command.params:
         kinds = {hints.get(param.name), *get_args(hints.get(param.name))}
         if kinds & {int, float}:
-            param.process_value = _plain(param, param.process_value)
+            param.process_value = _plain_number(param, param.process_value)
 
 
-def _plain(param: Any, process: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _plain_number(param: Any, process: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def checked(ctx: Any, value: Any) -> Any:
         if isinstance(value, str) and not is_number(value):
             told = f"{value!r}: expected a number in plain digits, such as 12 or 0.5"

@@ -157,10 +157,12 @@ def sign_consent(
     """Sign the subject's consent: which searches, on which cameras, for which time, until when, for
     which pictures and itinerary.
     """
-    grant.sign("consent", evidence=_evidence(grant, form, subject_key))
+    grant.sign("consent", evidence=_evidence_of(grant, form, subject_key))
 
 
-def _evidence(grant: GrantOptions, form: Path | None, subject_key: Path | None) -> Evidence | None:
+def _evidence_of(
+    grant: GrantOptions, form: Path | None, subject_key: Path | None
+) -> Evidence | None:
     from data_contracts.authorisation import Evidence
     from tasks.consent.evidence import form_evidence, sign_as_subject
 

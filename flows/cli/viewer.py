@@ -29,7 +29,7 @@ def add(
     pseudonym, with each report that is opened.
     """
     given = sys.stdin.readline().rstrip("\n") if own else None
-    password = _accounts().add(name, given)
+    password = _viewer_accounts().add(name, given)
     say(f"account {name} may open reports")
     if given is None:
         say(f"password  {password}  (shown once; hand it over to that person alone)")
@@ -38,14 +38,14 @@ def add(
 @account_app.command("remove")
 def remove(name: Name) -> None:
     """Take an account away; it counts at once."""
-    _accounts().remove(name)
+    _viewer_accounts().remove(name)
     say(f"account {name} is gone")
 
 
 @account_app.command("list")
 def show() -> None:
     """Who has an account."""
-    names = _accounts().names()
+    names = _viewer_accounts().names()
     say("\n".join(names) if names else "nobody yet: encounter viewer account add NAME")
 
 
@@ -55,9 +55,9 @@ def link(name: Name) -> None:
 
     The password is asked for all the same.
     """
-    mark = _accounts().link(name)
+    mark = _viewer_accounts().link(name)
     say(f"{load_settings().report_link_base.rstrip('/')}/device/{mark}")
 
 
-def _accounts() -> Accounts:
+def _viewer_accounts() -> Accounts:
     return Accounts(load_settings().paths.viewer_accounts_file)

@@ -29,7 +29,7 @@ def _rerun_exposure() -> Flow[..., Any]:
     return rerun_exposure
 
 
-def _reconcile() -> Flow[..., Any]:
+def _reconcile_flow() -> Flow[..., Any]:
     from flows.reconcile import reconcile
 
     return reconcile
@@ -45,7 +45,7 @@ def _purge_expired() -> Flow[..., Any]:
 FLOWS: dict[str, Callable[[], Flow[..., Any]]] = {
     "trace-case": _trace_case,
     "rerun-exposure": _rerun_exposure,
-    "reconcile": _reconcile,
+    "reconcile": _reconcile_flow,
     "purge-expired": _purge_expired,
 }
 

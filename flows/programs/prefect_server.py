@@ -23,7 +23,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_CLOSED = ("/api", "/docs", "/redoc", "/openapi.json")
+_CLOSED_PATHS = ("/api", "/docs", "/redoc", "/openapi.json")
 # The UI asks for it without the login, and says that the server is down where it is refused.
 _HEALTH = "/api/health"
 
@@ -55,15 +55,15 @@ class Wall:
 
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif self._closed(scope) and not self._has_login(scope):
-            await _refuse(tell)
+        elif self._is_closed(scope) and not self._has_login(scope):
+            await _send_refusal(tell)
         else:
             await self.app(scope, receive, tell)
 
-    def _closed(self, scope: Scope) -> bool:
+    def _is_closed(self, scope: Scope) -> bool:
         if scope["path"] == _HEALTH and (b"sec-fetch-site", b"same-origin") in scope["headers"]:
             return False
-        return scope["method"] != "OPTIONS" and scope["path"].startswith(_CLOSED)
+        return scope["method"] != "OPTIONS" and scope["path"].startswith(_CLOSED_PATHS)
 
     def _has_login(self, scope: Scope) -> bool:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -91,7 +91,7 @@ def _to_the_browser(port: int) -> list[tuple[bytes, bytes]]:
     ]
 
 
-async def _refuse(send: Send) -> None:
+async def _send_refusal(send: Send) -> None:
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 401, "headers": headers})
     await send({"type": "http.response.body", "body": b'{"exception_message":"Unauthorized"}'})

@@ -24,23 +24,23 @@ class Acting(NamedTuple):
     repeats: bool = False
 
 
-_UNSAID = Acting("service", "encounter", "service")
-_acting: ContextVar[Acting] = ContextVar("acting", default=_UNSAID)
+_NOBODY_SAID = Acting("service", "encounter", "service")
+_acting_now: ContextVar[Acting] = ContextVar("acting", default=_NOBODY_SAID)
 
 
 def who_acts_now() -> Acting:
     """The present actor."""
-    return _acting.get()
+    return _acting_now.get()
 
 
 @contextmanager
 def acting(who: Acting) -> Iterator[None]:
     """Entries written inside are this actor's."""
-    before = _acting.set(who)
+    before = _acting_now.set(who)
     try:
         yield
     finally:
-        _acting.reset(before)
+        _acting_now.reset(before)
 
 
 def service(name: str, repeats: bool = False) -> Acting:

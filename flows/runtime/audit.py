@@ -22,7 +22,7 @@ from flows.runtime.environment import Environment
 from infra.signing import InstallationKey
 from tasks.consent.grant_token import claimed_id
 
-_signed: dict[str, tuple[str, ...]] = {}
+_signers_read: dict[str, tuple[str, ...]] = {}
 _KEY_ID = re.compile(r"^[A-Za-z0-9_-]{43}\Z")
 
 
@@ -59,19 +59,19 @@ def audit(
         "actor": pseudonym(who, env.audit_log.key),
         "role": who.role,
         "case_id": case.case_id if case else case_id,
-        **(_grounds(case) if case else {}),
+        **(_legal_grounds(case) if case else {}),
         **fields,
     }
     if case is None and case_id is not None and "verified_by" not in given:
-        given["verified_by"] = _signers(env, case_id)
+        given["verified_by"] = _signers_of(env, case_id)
     if case is not None and action == "authorise":
-        given["objects"] = (*_bound(case), *given.get("objects", ()))
+        given["objects"] = (*_bound_digests(case), *given.get("objects", ()))
     return env.audit_log.append(
         AuditEvent(action=action, outcome=outcome, **given), checkpoint=checkpoint
     )
 
 
-def _grounds(case: AuthorisedCase) -> dict[str, Any]:
+def _legal_grounds(case: AuthorisedCase) -> dict[str, Any]:
     grants = (case.consent, case.approval)
     common = [set(g.cameras) for g in grants if "*" not in g.cameras]
     return {
@@ -86,7 +86,7 @@ def _grounds(case: AuthorisedCase) -> dict[str, Any]:
     }
 
 
-def _signers(env: Environment, case_id: str) -> tuple[str, ...]:
+def _signers_of(env: Environment, case_id: str) -> tuple[str, ...]:
     """The keys that signed a case's papers, as its tokens say; of a case that is destroyed, as this
     process read them before.
     """
@@ -95,13 +95,13 @@ def _signers(env: Environment, case_id: str) -> tuple[str, ...]:
         keys = (object_key.consent(case_id), object_key.approval(case_id))
         tokens = [vault.get(key).decode() for key in keys]
     except (EncounterError, UnicodeDecodeError):
-        return _signed.get(case_id, ())
+        return _signers_read.get(case_id, ())
     ids = [found[0] for token in tokens if (found := claimed_id(token))]
-    _signed[case_id] = tuple(f"key:{key_id}" for key_id in ids if _KEY_ID.match(key_id))
-    return _signed[case_id]
+    _signers_read[case_id] = tuple(f"key:{key_id}" for key_id in ids if _KEY_ID.match(key_id))
+    return _signers_read[case_id]
 
 
-def _bound(case: AuthorisedCase) -> tuple[str, ...]:
+def _bound_digests(case: AuthorisedCase) -> tuple[str, ...]:
     """What both papers are bound to, as keyed digests: without a paper they say nothing."""
     out = []
     for grant in (case.consent, case.approval):

@@ -12,18 +12,18 @@ from data_contracts.errors import EncounterError
 from flows.runtime.environment import environment, models
 from infra import dask_cluster
 
-_current: list[Any] = []
+_current_client: list[Any] = []
 
 
 @contextmanager
 def fan_out() -> Iterator[None]:
     """Hold a Dask client for the stages of one flow run; workers load the models once."""
     with dask_cluster.client(environment().settings, warm_up) as client:
-        _current.append(client)
+        _current_client.append(client)
         try:
             yield
         finally:
-            _current.pop()
+            _current_client.pop()
 
 
 def warm_up() -> None:
@@ -49,7 +49,7 @@ def each(
     """
     if not jobs:
         return
-    results = dask_cluster.map_unordered(_current[-1], work, jobs, go_on=allowed)
+    results = dask_cluster.map_unordered(_current_client[-1], work, jobs, go_on=allowed)
     for count, (job, result) in enumerate(results, start=1):
         done(count, len(jobs))
         if isinstance(result, EncounterError) and result.effect != "gap":

@@ -25,7 +25,7 @@ from infra.stack_record import read_private, replace_private
 from infra.store import ObjectInfo, ObjectStore
 from tasks.consent.key_list import check_version, root_key
 
-_known: dict[tuple[object, ...], KeyList | None] = {}
+_known_lists: dict[tuple[object, ...], KeyList | None] = {}
 
 
 class Seen(NamedTuple):
@@ -67,11 +67,11 @@ def present_list(store: ObjectStore, settings: Settings) -> KeyList | None:
     seen_file = settings.paths.key_list_file(settings.s3.bucket_prefix)
     marks = tuple((i.key, i.version_id, i.etag) for i in listed)
     known = (store.endpoint, settings.s3.bucket_prefix, root.key_id, marks)
-    if known not in _known:
-        _known.clear()
-        _known[known] = _read_chain(store, listed, root, read_seen(seen_file))
-    found = _known[known]
-    _remember(seen_file, found, root)
+    if known not in _known_lists:
+        _known_lists.clear()
+        _known_lists[known] = _read_chain(store, listed, root, read_seen(seen_file))
+    found = _known_lists[known]
+    _remember_version(seen_file, found, root)
     return found
 
 
@@ -114,7 +114,7 @@ def read_seen(path: Path) -> Seen | None:
         raise BadInput(f"{path}: damaged; restore it from a backup of this home") from None
 
 
-def _remember(path: Path, found: KeyList | None, root: PublicKey) -> None:
+def _remember_version(path: Path, found: KeyList | None, root: PublicKey) -> None:
     seen = read_seen(path)
     if seen is not None and (found is None or found.number < seen.number):
         raise NotAuthorised(
@@ -143,14 +143,14 @@ def _read_chain(
             continue
         found = None
         for item in versions:
-            found = found or _accepted(store, item, before, root, seen)
+            found = found or _accepted_list(store, item, before, root, seen)
         if found is None:
             break
         before = found
     return before
 
 
-def _accepted(
+def _accepted_list(
     store: ObjectStore,
     item: ObjectInfo,
     before: KeyList | None,

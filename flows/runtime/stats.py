@@ -13,7 +13,7 @@ from infra.case_store import CaseVault
 
 # What of a stage's digest is written into the provenance: the rest is there already or is personal
 # (a run's salt, the parameters).
-_TOLD = ("settings", "models", "runtimes", "contracts")
+_TOLD_FIELDS = ("settings", "models", "runtimes", "contracts")
 
 
 def write_stat(
@@ -25,7 +25,7 @@ def write_stat(
     decided: Mapping[str, Any],
 ) -> None:
     """Write down what a stage cost in the flow's own process, what it made and what decided it."""
-    told = {name: decided[name] for name in _TOLD if decided.get(name)}
+    told = {name: decided[name] for name in _TOLD_FIELDS if decided.get(name)}
     row = {
         "stage": stage,
         **costs,
@@ -34,7 +34,7 @@ def write_stat(
         "digest": result.digest,
         "decided": told,
     }
-    _put(vault, run, f"stage-{now_utc():%H%M%S%f}-{stage.replace(' ', '-')}", row)
+    _put_row(vault, run, f"stage-{now_utc():%H%M%S%f}-{stage.replace(' ', '-')}", row)
 
 
 def write_unit_stat(vault: CaseVault, run: Run, stage: str, unit: StageResult) -> None:
@@ -47,7 +47,7 @@ def write_unit_stat(vault: CaseVault, run: Run, stage: str, unit: StageResult) -
         "rows": sum(unit.counts().values()),
         "unit": True,
     }
-    _put(vault, run, f"unit-{stage}-{unit.digest}", row)
+    _put_row(vault, run, f"unit-{stage}-{unit.digest}", row)
 
 
 def read_stats(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
@@ -56,6 +56,6 @@ def read_stats(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
     return [json.loads(vault.get(item.key)) for item in vault.list(prefix + "/")]
 
 
-def _put(vault: CaseVault, run: Run, name: str, row: Mapping[str, Any]) -> None:
+def _put_row(vault: CaseVault, run: Run, name: str, row: Mapping[str, Any]) -> None:
     key = object_key.run(run.case_id, run.run_id, "stats", f"{name}.json")
     vault.put(key, json.dumps(row).encode())

@@ -18,12 +18,12 @@ FOLLOW_PAD_S = 15.0
 # Planning ends when nothing new is reachable; this bound only guards against a fault in it.
 MAX_ROUNDS = 50
 
-_TAKES = {"known": WINDOWS, "candidates": CANDIDATES, "sightings": SIGHTINGS}
-_MAKES = {"windows": WINDOWS, "fresh": WINDOWS, "gaps": GAPS}
+_TABLES_TAKEN = {"known": WINDOWS, "candidates": CANDIDATES, "sightings": SIGHTINGS}
+_TABLES_MADE = {"windows": WINDOWS, "fresh": WINDOWS, "gaps": GAPS}
 Planned = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
-@stage("plan search", takes=_TAKES, makes=_MAKES, settings=lambda case: (case.policy,))
+@stage("plan search", takes=_TABLES_TAKEN, makes=_TABLES_MADE, settings=lambda case: (case.policy,))
 def plan_search(
     work: Work,
     known: pd.DataFrame,
@@ -34,15 +34,17 @@ def plan_search(
     """Windows reachable from the claims and from the sightings so far."""
     case = work.case
     claimed, claim_gaps = claimed_anchors(case.request, case.site)
-    seen = _sighted(candidates, sightings)
+    seen = _where_found(candidates, sightings)
     anchors = [*claimed, *sighting_anchors(seen, case.policy.search.propose_probability)]
     cameras = set(known["camera_id"])
     planned = plan(case.authorised, case.site, case.policy, anchors, round_no, cameras)
-    gaps = _together(GAPS.empty(), GAPS.shape(claim_gaps), planned.gaps)
-    return *_windows(known, planned.windows), gaps
+    gaps = _under_one_another(GAPS.empty(), GAPS.shape(claim_gaps), planned.gaps)
+    return *_all_and_fresh(known, planned.windows), gaps
 
 
-@stage("plan following", takes=_TAKES, makes=_MAKES, settings=lambda case: (case.policy,))
+@stage(
+    "plan following", takes=_TABLES_TAKEN, makes=_TABLES_MADE, settings=lambda case: (case.policy,)
+)
 def plan_follow(
     work: Work,
     known: pd.DataFrame,
@@ -54,12 +56,12 @@ def plan_follow(
     adjoin it.
     """
     case = work.case
-    seen = _sighted(candidates, sightings)
+    seen = _where_found(candidates, sightings)
     cameras = set(known["camera_id"])
     windows = follow_windows(
         case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S, round_no, cameras
     )
-    return *_windows(known, windows), GAPS.empty()
+    return *_all_and_fresh(known, windows), GAPS.empty()
 
 
 def is_open(planned: StageResult) -> bool:
@@ -82,22 +84,22 @@ def sighted(scanned: StageResult, found: StageResult | None) -> dict[str, TableR
     }
 
 
-def _sighted(candidates: pd.DataFrame, sightings: pd.DataFrame) -> pd.DataFrame:
+def _where_found(candidates: pd.DataFrame, sightings: pd.DataFrame) -> pd.DataFrame:
     """Where the subject was found and how surely: candidates of the scan and sightings of the
     following.
     """
     columns = ["camera_id", "start_utc", "end_utc", "probability"]
     at = candidates["t_utc"]
     found = candidates.assign(start_utc=at, end_utc=at, probability=candidates["subject_p"])
-    return _together(found[columns], sightings[columns])
+    return _under_one_another(found[columns], sightings[columns])
 
 
-def _windows(known: pd.DataFrame, planned: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _all_and_fresh(known: pd.DataFrame, planned: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All windows so far, and the fresh ones, whose ids stay."""
     fresh = new_windows(known, planned)
-    return _together(known, fresh), fresh
+    return _under_one_another(known, fresh), fresh
 
 
-def _together(*frames: pd.DataFrame) -> pd.DataFrame:
+def _under_one_another(*frames: pd.DataFrame) -> pd.DataFrame:
     """Frames of like columns under one another; the first where all are empty."""
     return pd.concat([f for f in frames if len(f)] or [frames[0]], ignore_index=True)

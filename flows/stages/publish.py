@@ -55,8 +55,10 @@ def publish(run: Run, result: Outcome) -> None:
     """
     case = open_case(run.case_id, policy=run.policy)
     artefacts = make_exports(run_tables(case, result))
-    written = [_write(case.vault, run, name, data) for name, data in sorted(artefacts.items())]
-    written += _pictures(case.vault, result)
+    written = [
+        _write_artefact(case.vault, run, name, data) for name, data in sorted(artefacts.items())
+    ]
+    written += _picture_artefacts(case.vault, result)
     manifest = RunManifest(
         run_id=run.run_id,
         policy=f"{case.policy.name}@{case.policy.version}",
@@ -115,12 +117,12 @@ def run_tables(case: OpenCase, result: Outcome) -> RunTables:
     )
 
 
-def _write(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:
+def _write_artefact(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:
     vault.put(object_key.run(run.case_id, run.run_id, name), data)
     return Artefact(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def _pictures(vault: CaseVault, result: Outcome) -> list[Artefact]:
+def _picture_artefacts(vault: CaseVault, result: Outcome) -> list[Artefact]:
     """The pictures as artefacts: they were stored when they were made."""
     return [
         Artefact(

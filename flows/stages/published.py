@@ -20,13 +20,13 @@ def put_published(vault: CaseVault, run: Run, policy: str) -> None:
 
 def published_runs(vault: CaseVault) -> list[Published]:
     """All published runs of a case, the last published at the end."""
-    found = [Published.stored(vault.get(key), key) for key in _keys(vault)]
+    found = [Published.stored(vault.get(key), key) for key in _published_keys(vault)]
     return sorted(found, key=lambda one: (one.published_utc, one.run.run_id))
 
 
 def count_published(vault: CaseVault) -> int:
     """How many runs are published."""
-    return len(_keys(vault))
+    return len(_published_keys(vault))
 
 
 def last_run(vault: CaseVault) -> Run | None:
@@ -61,5 +61,5 @@ def choose_run(vault: CaseVault, run_id: str | None = None, policy: str | None =
     )
 
 
-def _keys(vault: CaseVault) -> list[str]:
+def _published_keys(vault: CaseVault) -> list[str]:
     return [item.key for item in vault.list(f"{object_key.published(vault.case_id)}/")]

@@ -20,7 +20,7 @@ LONGEST_WAIT_S = 60.0
 BURST = 20
 REFILL_S = 5.0
 # Addresses kept in memory; the one that was quiet longest is forgotten.
-_REMEMBERED = 10_000
+_MOST_REMEMBERED = 10_000
 _FORGIVEN_S = 900.0
 
 
@@ -50,7 +50,7 @@ class Attempts:
             record = self._by_who.get(who)
             if record is not None and record.free_at > now:
                 return record.free_at - now
-            return 0.0 if known else self._take(now)
+            return 0.0 if known else self._take_token(now)
 
     def wrong(self, who: str) -> None:
         """A password was wrong."""
@@ -64,7 +64,7 @@ class Attempts:
             if record.wrong >= FREE:
                 record.free_at = now + min(LONGEST_WAIT_S, 2.0 ** (record.wrong - FREE))
             self._by_who[who] = record
-            while len(self._by_who) > _REMEMBERED:
+            while len(self._by_who) > _MOST_REMEMBERED:
                 self._by_who.popitem(last=False)
 
     def right(self, who: str, known: bool) -> None:
@@ -74,7 +74,7 @@ class Attempts:
             if not known:
                 self._tokens = min(float(BURST), self._tokens + 1)
 
-    def _take(self, now: float) -> float:
+    def _take_token(self, now: float) -> float:
         self._tokens = min(float(BURST), self._tokens + (now - self._filled) / REFILL_S)
         self._filled = now
         if self._tokens < 1:

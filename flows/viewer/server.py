@@ -33,7 +33,7 @@ from flows.viewer.connection import ANSWER_S, HEAD_S, InTime, Server
 from infra.store import LARGEST_BYTES
 from tasks.artefacts.exports import REPORT, media_type
 
-_HEADERS = {
+_SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -45,7 +45,7 @@ _HEADERS = {
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
 }
-_DEVICE = "encounter-device"
+_DEVICE_COOKIE = "encounter-device"
 
 # A wrong password is written to the audit log at most this often; those in between are counted in
 # the next entry.
@@ -128,18 +128,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.arrived(self.connection)
         self.connection.settimeout(ANSWER_S)
         if (self.headers.get("Host") or "").lower() not in self.server.hosts:
-            self._say(HTTPStatus.MISDIRECTED_REQUEST, "this address is not the reports' page")
+            self._send_text(HTTPStatus.MISDIRECTED_REQUEST, "this address is not the reports' page")
         elif not self._asked_for_itself():
-            self._say(HTTPStatus.FORBIDDEN, "open the link itself: other pages may not embed it")
+            self._send_text(
+                HTTPStatus.FORBIDDEN, "open the link itself: other pages may not embed it"
+            )
         elif self.path == "/":
-            self._say(HTTPStatus.OK, "Encounter reports: open the link of a case in Prefect's UI.")
+            self._send_text(
+                HTTPStatus.OK, "Encounter reports: open the link of a case in Prefect's UI."
+            )
         elif self.path.startswith("/device/"):
-            self._welcome(self.path.removeprefix("/device/"))
+            self._send_welcome(self.path.removeprefix("/device/"))
         else:
             try:
                 self._log_in()
             except EncounterError:  # the accounts' file; whoever asks is not told where it lies
-                self._say(HTTPStatus.SERVICE_UNAVAILABLE, "see encounter viewer account list")
+                self._send_text(HTTPStatus.SERVICE_UNAVAILABLE, "see encounter viewer account list")
 
     def _asked_for_itself(self) -> bool:
         """Whether a person opened it, or this page did; programs send no such header."""
@@ -148,27 +152,29 @@ class _Handler(BaseHTTPRequestHandler):
         return site in ("none", "same-origin") or opened == ("navigate", "document")
 
     def _log_in(self) -> None:
-        name, password = self._given()
+        name, password = self._given_login()
         if not name and not password:
-            self._say(HTTPStatus.UNAUTHORIZED, "an account is needed: encounter viewer account add")
+            self._send_text(
+                HTTPStatus.UNAUTHORIZED, "an account is needed: encounter viewer account add"
+            )
             return
         accounts = self.server.accounts
-        device = self._device()
+        device = self._device_mark()
         known = device is not None and device == name
         who = f"device {device}" if known else f"address {self.client_address[0]}"
         if (wait_s := self.server.attempts.wait_s(who, known)) > 0:
-            self._wait(wait_s)
+            self._send_wait(wait_s)
         elif not accounts.verify(name, password):
             self.server.attempts.wrong(who)
             _wrong_passwords.count(name if name in accounts.names() else "unknown")
-            self._say(HTTPStatus.UNAUTHORIZED, "account or password is wrong")
+            self._send_text(HTTPStatus.UNAUTHORIZED, "account or password is wrong")
         else:
             self.server.attempts.right(who, known)
             mark = None if known else accounts.device_mark(name)
             with acting(Acting("account", name, "reviewer")):
-                self._serve(mark)
+                self._serve_artefact(mark)
 
-    def _given(self) -> tuple[str, str]:
+    def _given_login(self) -> tuple[str, str]:
         """Account and password of the request, empty where there are none."""
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic":
@@ -179,45 +185,47 @@ class _Handler(BaseHTTPRequestHandler):
             return "", ""
         return name, word
 
-    def _device(self) -> str | None:
+    def _device_mark(self) -> str | None:
         try:
-            found = SimpleCookie(self.headers.get("Cookie", "")).get(_DEVICE)
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(_DEVICE_COOKIE)
         except CookieError:
             return None
         return self.server.accounts.device(found.value) if found else None
 
-    def _welcome(self, mark: str) -> None:
+    def _send_welcome(self, mark: str) -> None:
         """Mark this browser as a reviewer's by a link of `encounter viewer account link`."""
         if self.server.accounts.device(mark) is None:
-            self._say(HTTPStatus.NOT_FOUND, "this link is not valid (any more)")
+            self._send_text(HTTPStatus.NOT_FOUND, "this link is not valid (any more)")
         else:
-            self._say(HTTPStatus.OK, "This browser is known now: open the report's link.", mark)
+            self._send_text(
+                HTTPStatus.OK, "This browser is known now: open the report's link.", mark
+            )
 
-    def _wait(self, seconds: float) -> None:
+    def _send_wait(self, seconds: float) -> None:
         left = str(max(1, round(seconds)))
         text = f"too many attempts: try again in {left} s (or encounter viewer account link)"
-        self._say(HTTPStatus.TOO_MANY_REQUESTS, text, more={"Retry-After": left})
+        self._send_text(HTTPStatus.TOO_MANY_REQUESTS, text, more={"Retry-After": left})
 
-    def _serve(self, mark: str | None) -> None:
+    def _serve_artefact(self, mark: str | None) -> None:
         try:
             data, kind = read_artefact(self.path.split("?", 1)[0])
         except NotFound as error:
-            self._say(HTTPStatus.NOT_FOUND, str(error), mark)
+            self._send_text(HTTPStatus.NOT_FOUND, str(error), mark)
         except EncounterError as error:
-            self._say(HTTPStatus.FORBIDDEN, str(error), mark)
+            self._send_text(HTTPStatus.FORBIDDEN, str(error), mark)
         else:
-            self._answer(HTTPStatus.OK, data, kind, mark)
+            self._send_answer(HTTPStatus.OK, data, kind, mark)
 
-    def _say(
+    def _send_text(
         self,
         status: HTTPStatus,
         text: str,
         mark: str | None = None,
         more: dict[str, str] | None = None,
     ) -> None:
-        self._answer(status, f"{text}\n".encode(), "text/plain; charset=utf-8", mark, more)
+        self._send_answer(status, f"{text}\n".encode(), "text/plain; charset=utf-8", mark, more)
 
-    def _answer(
+    def _send_answer(
         self,
         status: HTTPStatus,
         data: bytes,
@@ -227,13 +235,13 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(data)), **(more or {})}
-        for name, value in {**_HEADERS, **headers}.items():
+        for name, value in {**_SAFE_HEADERS, **headers}.items():
             self.send_header(name, value)
         if status is HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="Encounter reports", charset="UTF-8"')
         if mark is not None:
             kept = f"Max-Age={DEVICE_DAYS * 86_400}; Path=/; HttpOnly; SameSite=Lax"
-            self.send_header("Set-Cookie", f"{_DEVICE}={mark}; {kept}")
+            self.send_header("Set-Cookie", f"{_DEVICE_COOKIE}={mark}; {kept}")
         self.end_headers()
         self.wfile.write(data)
 

@@ -20,7 +20,7 @@ from infra.stack_record import read_record
 
 # The columns that may name a case or a run; children before what they belong to. No other column is
 # looked at: a case may be called INFO, UTC or COMPLETED.
-_COLUMNS: dict[str, tuple[str, ...]] = {
+_CASE_COLUMNS: dict[str, tuple[str, ...]] = {
     "event_resources": ("resource_id", "resource"),
     "events": ("resource_id", "resource", "related_resource_ids", "related", "payload"),
     "automation_event_follower": ("follower",),
@@ -58,14 +58,14 @@ def run_ids(database: Path, case_id: str) -> tuple[str, ...]:
 
 
 def _is_of(case_id: str, parameters: str | None, tags: str | None) -> bool:
-    given = _json(parameters)
-    named = _json(tags)
+    given = _json_value(parameters)
+    named = _json_value(tags)
     return (isinstance(given, dict) and given.get("case_id") == case_id) or (
         isinstance(named, list) and f"case:{case_id}" in named
     )
 
 
-def _json(text: str | None) -> object:
+def _json_value(text: str | None) -> object:
     try:
         return json.loads(text or "null")
     except (ValueError, RecursionError):
@@ -78,8 +78,8 @@ def delete_rows(database: Path, case_id: str, runs: Sequence[str] = ()) -> int:
     it is locked.
     """
     with opened(database, case_id, runs) as db, db:
-        conditions = [(table, _named(db, table)) for table in _COLUMNS]
-        conditions += [(run, _stateless(db, run)) for run in ("task_run", "flow_run")]
+        conditions = [(table, _named_sql(db, table)) for table in _CASE_COLUMNS]
+        conditions += [(run, _stateless_sql(db, run)) for run in ("task_run", "flow_run")]
         return sum(
             db.execute(f"DELETE FROM {table} WHERE {condition}").rowcount  # noqa: S608
             for table, condition in conditions
@@ -87,22 +87,22 @@ def delete_rows(database: Path, case_id: str, runs: Sequence[str] = ()) -> int:
         )
 
 
-def _stateless(db: sqlite3.Connection, table: str) -> str:
+def _stateless_sql(db: sqlite3.Connection, table: str) -> str:
     """SQL that is true for runs whose present state is not there any more; empty where the server
     keeps no such column.
     """
-    if "state_id" not in _columns(db, table):
+    if "state_id" not in _columns_of(db, table):
         return ""
     return f"state_id IS NOT NULL AND state_id NOT IN (SELECT id FROM {table}_state)"  # noqa: S608
 
 
-def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
-def _named(db: sqlite3.Connection, table: str) -> str:
+def _named_sql(db: sqlite3.Connection, table: str) -> str:
     """SQL that is true for rows that name the case in a column that may; empty where the server has
     no such table.
     """
-    present = _columns(db, table)
-    return " OR ".join(f'names("{column}")' for column in _COLUMNS[table] if column in present)
+    present = _columns_of(db, table)
+    return " OR ".join(f'names("{column}")' for column in _CASE_COLUMNS[table] if column in present)

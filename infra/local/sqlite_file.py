@@ -16,7 +16,7 @@ from data_contracts.errors import StackError
 from data_contracts.mention import mention
 
 _LOCK_WAIT_S = 30.0
-_TRIES = 20
+_MOST_TRIES = 20
 
 
 def compact(database: Path) -> None:
@@ -26,7 +26,7 @@ def compact(database: Path) -> None:
     with opened(database) as db:
         db.isolation_level = None
         db.execute("VACUUM")
-        for _ in range(_TRIES):
+        for _ in range(_MOST_TRIES):
             busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if not busy:
                 return
@@ -56,7 +56,7 @@ def opened(
     try:
         with closing(sqlite3.connect(database, timeout=_LOCK_WAIT_S)) as db:
             db.execute("PRAGMA secure_delete = ON")
-            db.create_function("names", 1, _rule(case_id, others), deterministic=True)
+            db.create_function("names", 1, _mention_rule(case_id, others), deterministic=True)
             yield db
     except sqlite3.Error as error:
         raise StackError(
@@ -64,7 +64,7 @@ def opened(
         ) from None
 
 
-def _rule(case_id: str, others: Sequence[str]) -> Callable[[object], bool]:
+def _mention_rule(case_id: str, others: Sequence[str]) -> Callable[[object], bool]:
     pattern = mention(case_id)
     more = [other.encode() for other in others]
 

@@ -15,14 +15,14 @@ from infra.local.sqlite_file import compact
 from infra.stack_record import StackRecord
 
 FILE = "filer.db"
-_LEVELDB = "filerldb2"
+_LEVELDB_FOLDER = "filerldb2"
 
 
 def configuration(data_dir: Path) -> str | None:
     """The filer's configuration (filer.toml); None for an older data folder, which keeps its
     LevelDB.
     """
-    if (data_dir / _LEVELDB).exists():
+    if (data_dir / _LEVELDB_FOLDER).exists():
         return None
     # A JSON string is a basic string of TOML, whatever is in the path.
     return (

@@ -30,7 +30,7 @@ GRPC_OFFSET = 10000
 _HTTPS_SERVERS = ("master", "volume", "filer", "admin")
 _GRPC_SERVICES = ("volume", "master", "filer", "s3", "admin", "worker", "client")
 # Python 3.13 asks this of a certificate that signs another, here itself.
-_USAGE = x509.KeyUsage(
+_KEY_USAGE = x509.KeyUsage(
     digital_signature=True,
     key_cert_sign=True,
     content_commitment=False,
@@ -58,7 +58,7 @@ def write_security(home: Home) -> None:
     out tokens to read, write and delete.
     """
     tls = certificate_file(home)
-    replace_private(tls, _certificate())
+    replace_private(tls, _own_certificate())
     keys = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
     sections = [
         f'[{name}]\nkey = "{secrets.token_urlsafe(32)}"\nexpires_after_seconds = 60\n'
@@ -84,7 +84,7 @@ def client(home: Home, timeout_s: float) -> urllib3.PoolManager:
 
 def tidy(ports: dict[str, int]) -> None:
     """Remove the sockets that the program leaves in /tmp when it is stopped."""
-    for path in _sockets(ports):
+    for path in _socket_paths(ports):
         with suppress(OSError):  # gone, or another user's, which the next start refuses
             path.unlink()
 
@@ -93,7 +93,7 @@ def check_sockets(ports: dict[str, int]) -> None:
     """The sockets over which the program's parts talk, unencrypted, are this user's, before and
     after its start: anyone may put one into /tmp. Raises StackError.
     """
-    for path in _sockets(ports):
+    for path in _socket_paths(ports):
         try:
             owner = path.lstat().st_uid
         except FileNotFoundError:
@@ -105,13 +105,13 @@ def check_sockets(ports: dict[str, int]) -> None:
             )
 
 
-def _sockets(ports: dict[str, int]) -> list[Path]:
+def _socket_paths(ports: dict[str, int]) -> list[Path]:
     """There is no flag for their place."""
     numbers = {name: ports.get(name, 0) + GRPC_OFFSET for name in PORTS}
     return [Path(f"/tmp/seaweedfs-{name}-grpc-{n}.sock") for name, n in numbers.items()]  # noqa: S108
 
 
-def _certificate() -> str:
+def _own_certificate() -> str:
     """A self-signed certificate with its key, for both sides of the store's connections to
     itself.
     """
@@ -127,7 +127,7 @@ def _certificate() -> str:
         .not_valid_before(now_utc() - timedelta(days=1))
         .not_valid_after(now_utc() + timedelta(days=_CERTIFICATE_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_USAGE, critical=True)
+        .add_extension(_KEY_USAGE, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False

@@ -23,7 +23,7 @@ def overwrite_mentions(home: Home, case_id: str) -> int:
     In place, since the programs that write the logs keep them open, and append.
     """
     count = 0
-    for path, spots in _mentions(home, case_id):
+    for path, spots in _mentions_in_logs(home, case_id):
         with path.open("r+b") as file:
             for start, end in spots:
                 file.seek(start)
@@ -34,10 +34,10 @@ def overwrite_mentions(home: Home, case_id: str) -> int:
 
 def count_mentions(home: Home, case_id: str) -> int:
     """How often the logs name the case."""
-    return sum(len(spots) for _, spots in _mentions(home, case_id))
+    return sum(len(spots) for _, spots in _mentions_in_logs(home, case_id))
 
 
-def _mentions(home: Home, case_id: str) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
+def _mentions_in_logs(home: Home, case_id: str) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
     pattern = mention(case_id)
     for path in sorted(home.logs.glob("*.log*")):
         if path.is_file() and path.stat().st_size:

@@ -38,9 +38,9 @@ _JSON = "application/json"
 _GEOJSON = "application/geo+json"
 _PARQUET = "application/vnd.apache.parquet"
 
-_CONTACTS = "The contacts under the policy, one row each, for other systems"
-_TRAJECTORY = "Where the subject was, for maps and analysis"
-_GAPS = "What was not looked at, why, and what can be done"
+_CONTACTS_CAPTION = "The contacts under the policy, one row each, for other systems"
+_TRAJECTORY_CAPTION = "Where the subject was, for maps and analysis"
+_GAPS_CAPTION = "What was not looked at, why, and what can be done"
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,24 @@ EXPORTS: tuple[Export, ...] = (
         pictures=True,
     ),
     Export(
-        "contacts.csv", _CSV, CONTACTS, _CONTACTS, lambda run: formats.contacts_csv(run.contacts)
+        "contacts.csv",
+        _CSV,
+        CONTACTS,
+        _CONTACTS_CAPTION,
+        lambda run: formats.contacts_csv(run.contacts),
     ),
     Export(
-        "contacts.json", _JSON, CONTACTS, _CONTACTS, lambda run: formats.contacts_json(run.contacts)
+        "contacts.json",
+        _JSON,
+        CONTACTS,
+        _CONTACTS_CAPTION,
+        lambda run: formats.contacts_json(run.contacts),
     ),
     Export(
         "contacts.parquet",
         _PARQUET,
         CONTACTS,
-        _CONTACTS,
+        _CONTACTS_CAPTION,
         lambda run: table_to_bytes(run.contacts, CONTACTS),
     ),
     Export(
@@ -107,19 +115,21 @@ EXPORTS: tuple[Export, ...] = (
         "trajectory.geojson",
         _GEOJSON,
         TRAJECTORY,
-        _TRAJECTORY,
+        _TRAJECTORY_CAPTION,
         lambda run: formats.trajectory_geojson(run.trajectory, run.site),
     ),
     Export(
         "trajectory.parquet",
         _PARQUET,
         TRAJECTORY,
-        _TRAJECTORY,
+        _TRAJECTORY_CAPTION,
         lambda run: table_to_bytes(run.trajectory, TRAJECTORY),
     ),
-    Export("gaps.csv", _CSV, GAPS, _GAPS, lambda run: formats.gaps_csv(run.gaps)),
-    Export("gaps.json", _JSON, GAPS, _GAPS, lambda run: formats.gaps_json(run.gaps)),
-    Export("gaps.parquet", _PARQUET, GAPS, _GAPS, lambda run: table_to_bytes(run.gaps, GAPS)),
+    Export("gaps.csv", _CSV, GAPS, _GAPS_CAPTION, lambda run: formats.gaps_csv(run.gaps)),
+    Export("gaps.json", _JSON, GAPS, _GAPS_CAPTION, lambda run: formats.gaps_json(run.gaps)),
+    Export(
+        "gaps.parquet", _PARQUET, GAPS, _GAPS_CAPTION, lambda run: table_to_bytes(run.gaps, GAPS)
+    ),
     Export(
         "provenance.json",
         _JSON,

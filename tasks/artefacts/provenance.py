@@ -15,7 +15,7 @@ from data_contracts.tables import contracts
 from data_contracts.time import now_utc
 
 # What decides the numbers in the result.
-_SOFTWARE = (
+_SOFTWARE_PARTS = (
     "encounter",
     "numpy",
     "scipy",
@@ -76,7 +76,7 @@ def versions() -> dict[str, str]:
     installed is left out.
     """
     found = {"python": platform.python_version()}
-    for name in _SOFTWARE:
+    for name in _SOFTWARE_PARTS:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -24,7 +24,7 @@ FindingKind = Literal[
 
 # An entry that is further from the one before it than this is not the log's: a writer takes the
 # next number. It is set aside, unless a signed checkpoint says that the log was so long.
-_FAR = 1000
+_FAR_BEHIND = 1000
 
 
 class Finding(NamedTuple):
@@ -62,15 +62,15 @@ def verify(
     checkpoints kept apart from the log, which show that its end was cut off. Without keys
     checkpoints are not checked.
     """
-    placed, findings = _place(items)
+    placed, findings = _by_number(items)
     outside = list(outside)
-    placed, findings = _near(placed, findings, _signed_for(outside, keys))
-    findings += _forks(placed)
+    placed, findings = _without_far_ones(placed, findings, _signed_for(outside, keys))
+    findings += _forked_numbers(placed)
     chain = {number: links[0] for number, links in placed.items()}
-    findings += _gaps(
+    findings += _missing_numbers(
         {*chain, *(f.sequence for f in findings if f.kind in ("unreadable", "removed"))}
     )
-    findings += _breaks(chain)
+    findings += _broken_links(chain)
     signed = [(n, chain[n].entry.checkpoint) for n in sorted(chain) if chain[n].entry.checkpoint]
     vouched, wrong = _check_points(chain, signed, outside, keys)
     last = max(chain, default=0)
@@ -83,7 +83,7 @@ def verify(
     )
 
 
-def _place(
+def _by_number(
     items: Iterable[tuple[int | None, bytes | None]],
 ) -> tuple[dict[int, list[Link]], list[Finding]]:
     """Entries by their own number, and what is wrong with where they were."""
@@ -105,7 +105,7 @@ def _place(
             last = place or last + 1
             continue
         number = found.entry.sequence
-        if not _whole(found):  # its number may be what was changed: believe its place
+        if not _hash_holds(found):  # its number may be what was changed: believe its place
             number = place or last + 1
         elif place is not None and number != place:
             findings.append(Finding(place, "reordered", f"entry {number} stands in its place"))
@@ -116,14 +116,14 @@ def _place(
     return placed, findings
 
 
-def _near(
+def _without_far_ones(
     placed: dict[int, list[Link]], findings: list[Finding], signed_for: int
 ) -> tuple[dict[int, list[Link]], list[Finding]]:
     """Without what lies far behind the log's end, which becomes a finding of its own."""
     last = 0
     far: list[int] = []
     for number in sorted({*placed, *(f.sequence for f in findings)}):
-        if far or (number - last > _FAR and number > signed_for):
+        if far or (number - last > _FAR_BEHIND and number > signed_for):
             far.append(number)
         else:
             last = number
@@ -146,7 +146,7 @@ def _signed_for(outside: list[str], keys: Sequence[PublicKey]) -> int:
     return max(lengths)
 
 
-def _forks(placed: dict[int, list[Link]]) -> list[Finding]:
+def _forked_numbers(placed: dict[int, list[Link]]) -> list[Finding]:
     """Several entries of one number. The one that its successor was linked to is kept, moved to the
     front.
     """
@@ -156,13 +156,13 @@ def _forks(placed: dict[int, list[Link]]) -> list[Finding]:
         if len(links) == 1:
             continue
         follows = {link.previous for link in placed.get(number + 1, [])}
-        links.sort(key=lambda link: (not _whole(link), link.hash not in follows))
+        links.sort(key=lambda link: (not _hash_holds(link), link.hash not in follows))
         what = "the same entry" if len({link.hash for link in links}) == 1 else "different entries"
         out.append(Finding(number, "forked", f"{len(links)} objects have this number: {what}"))
     return out
 
 
-def _gaps(there: set[int]) -> list[Finding]:
+def _missing_numbers(there: set[int]) -> list[Finding]:
     out = []
     number = 1
     for present in sorted(there):
@@ -177,25 +177,25 @@ def _gaps(there: set[int]) -> list[Finding]:
     return out
 
 
-def _breaks(chain: dict[int, Link]) -> list[Finding]:
+def _broken_links(chain: dict[int, Link]) -> list[Finding]:
     """Entries whose own hash is wrong, and links that do not hold."""
     out = []
     for number, found in sorted(chain.items()):
-        if not _whole(found):
+        if not _hash_holds(found):
             out.append(Finding(number, "changed", "its hash is not that of its content"))
             continue
         before = chain.get(number - 1)
         expected = GENESIS if number == 1 else before.hash if before is not None else found.previous
         if found.previous != expected:
-            out.append(_culprit(chain, number))
+            out.append(_replaced_side(chain, number))
     return out
 
 
-def _whole(found: Link) -> bool:
+def _hash_holds(found: Link) -> bool:
     return entry_hash(found.previous, found.entry) == found.hash
 
 
-def _culprit(chain: dict[int, Link], number: int) -> Finding:
+def _replaced_side(chain: dict[int, Link], number: int) -> Finding:
     """Which side of the broken link before `number` was replaced: the one that nobody vouches
     for.
     """

@@ -13,38 +13,38 @@ from typing import Any
 
 from data_contracts.audit import Action, AuditEntry, Link, Outcome
 
-_DICOM = "http://dicom.nema.org/resources/ontology/DCM"
-_LIFECYCLE = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
+_DICOM_SYSTEM = "http://dicom.nema.org/resources/ontology/DCM"
+_LIFECYCLE_SYSTEM = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 _SOURCE_TYPE = "http://terminology.hl7.org/CodeSystem/security-source-type"
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 # Ours, named by the project, not resolvable.
-_OWN = "urn:encounter:audit"
+_OWN_SYSTEM = "urn:encounter:audit"
 
 # Type (system, code, display) and FHIR action code of each of our actions.
-_TYPES: dict[Action, tuple[str, str, str, str]] = {
-    "authorise": (_LIFECYCLE, "verify", "Verify Record Lifecycle Event", "E"),
-    "refuse": (_DICOM, "110113", "Security Alert", "E"),
-    "run-started": (_DICOM, "110100", "Application Activity", "E"),
-    "run-finished": (_DICOM, "110100", "Application Activity", "E"),
-    "reassess": (_DICOM, "110100", "Application Activity", "E"),
-    "view": (_LIFECYCLE, "access", "Access/View Record Lifecycle Event", "R"),
-    "look": (_LIFECYCLE, "access", "Access/View Record Lifecycle Event", "R"),
-    "export": (_DICOM, "110106", "Export", "R"),
-    "decision": (_LIFECYCLE, "attest", "Attest Record Lifecycle Event", "U"),
-    "withdraw": (_DICOM, "110110", "Patient Record", "U"),
-    "delete-started": (_LIFECYCLE, "destroy", "Destroy/Delete Record Lifecycle Event", "D"),
-    "delete": (_LIFECYCLE, "destroy", "Destroy/Delete Record Lifecycle Event", "D"),
-    "configure": (_DICOM, "110100", "Application Activity", "U"),
-    "checkpoint": (_DICOM, "110101", "Audit Log Used", "C"),
+_EVENT_TYPES: dict[Action, tuple[str, str, str, str]] = {
+    "authorise": (_LIFECYCLE_SYSTEM, "verify", "Verify Record Lifecycle Event", "E"),
+    "refuse": (_DICOM_SYSTEM, "110113", "Security Alert", "E"),
+    "run-started": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
+    "run-finished": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
+    "reassess": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
+    "view": (_LIFECYCLE_SYSTEM, "access", "Access/View Record Lifecycle Event", "R"),
+    "look": (_LIFECYCLE_SYSTEM, "access", "Access/View Record Lifecycle Event", "R"),
+    "export": (_DICOM_SYSTEM, "110106", "Export", "R"),
+    "decision": (_LIFECYCLE_SYSTEM, "attest", "Attest Record Lifecycle Event", "U"),
+    "withdraw": (_DICOM_SYSTEM, "110110", "Patient Record", "U"),
+    "delete-started": (_LIFECYCLE_SYSTEM, "destroy", "Destroy/Delete Record Lifecycle Event", "D"),
+    "delete": (_LIFECYCLE_SYSTEM, "destroy", "Destroy/Delete Record Lifecycle Event", "D"),
+    "configure": (_DICOM_SYSTEM, "110100", "Application Activity", "U"),
+    "checkpoint": (_DICOM_SYSTEM, "110101", "Audit Log Used", "C"),
 }
-_OUTCOMES: dict[Outcome, str] = {"success": "0", "refused": "4", "failed": "8"}
+_OUTCOME_CODES: dict[Outcome, str] = {"success": "0", "refused": "4", "failed": "8"}
 
 
 def bundle(links: Iterable[Link]) -> dict[str, Any]:
     """A Bundle of type `collection` with one AuditEvent an entry."""
     events = [event(found) for found in links]
-    entries = [{"fullUrl": f"urn:uuid:{_uuid(e['id'])}", "resource": e} for e in events]
+    entries = [{"fullUrl": f"urn:uuid:{_as_uuid(e['id'])}", "resource": e} for e in events]
     return {
         "resourceType": "Bundle",
         "type": "collection",
@@ -55,9 +55,9 @@ def bundle(links: Iterable[Link]) -> dict[str, Any]:
 def event(found: Link) -> dict[str, Any]:
     """One entry as an AuditEvent."""
     entry = found.entry
-    system, code, display, action = _TYPES[entry.action]
+    system, code, display, action = _EVENT_TYPES[entry.action]
     span = (
-        {"start": _time(entry.from_utc), "end": _time(entry.to_utc)}
+        {"start": _fhir_instant(entry.from_utc), "end": _fhir_instant(entry.to_utc)}
         if entry.from_utc and entry.to_utc
         else {}
     )
@@ -65,38 +65,41 @@ def event(found: Link) -> dict[str, Any]:
         "resourceType": "AuditEvent",
         "id": entry.entry_id,
         "type": {"system": system, "code": code, "display": display},
-        "subtype": [{"system": f"{_OWN}:action", "code": entry.action}],
+        "subtype": [{"system": f"{_OWN_SYSTEM}:action", "code": entry.action}],
         "action": action,
-        "recorded": _time(entry.recorded_utc),
-        "outcome": _OUTCOMES[entry.outcome],
+        "recorded": _fhir_instant(entry.recorded_utc),
+        "outcome": _OUTCOME_CODES[entry.outcome],
         "outcomeDesc": entry.reason,
         "purposeOfEvent": [{"text": text} for text in (entry.purpose, *entry.legal_basis) if text],
-        "agent": _agents(entry),
+        "agent": _agents_of(entry),
         "source": {
-            "observer": {"identifier": {"system": _OWN, "value": "encounter"}},
+            "observer": {"identifier": {"system": _OWN_SYSTEM, "value": "encounter"}},
             "type": [{"system": _SOURCE_TYPE, "code": "4", "display": "Application Server"}],
         },
-        "entity": [*_case(entry, span), _log(found)],
+        "entity": [*_case_entities(entry, span), _log_entity(found)],
     }
     return {name: value for name, value in out.items() if value}
 
 
-def _agents(entry: AuditEntry) -> list[dict[str, Any]]:
+def _agents_of(entry: AuditEntry) -> list[dict[str, Any]]:
     """Who acted, then who signed or decided."""
     acted = {
-        "role": [{"coding": [{"system": f"{_OWN}:role", "code": entry.role}]}],
-        "who": _identified(entry.actor),
+        "role": [{"coding": [{"system": f"{_OWN_SYSTEM}:role", "code": entry.role}]}],
+        "who": _identified_actor(entry.actor),
         "requestor": True,
     }
-    return [acted, *({"who": _identified(who), "requestor": False} for who in entry.verified_by)]
+    return [
+        acted,
+        *({"who": _identified_actor(who), "requestor": False} for who in entry.verified_by),
+    ]
 
 
-def _identified(actor: str) -> dict[str, Any]:
+def _identified_actor(actor: str) -> dict[str, Any]:
     kind, _, value = actor.partition(":")
-    return {"identifier": {"system": f"{_OWN}:{kind}", "value": value}}
+    return {"identifier": {"system": f"{_OWN_SYSTEM}:{kind}", "value": value}}
 
 
-def _case(entry: AuditEntry, span: dict[str, str]) -> list[dict[str, Any]]:
+def _case_entities(entry: AuditEntry, span: dict[str, str]) -> list[dict[str, Any]]:
     """What was acted on: the case, and everything that the entry says of it as details."""
     told: list[tuple[str, str]] = [
         ("run", entry.run_id),
@@ -114,7 +117,7 @@ def _case(entry: AuditEntry, span: dict[str, str]) -> list[dict[str, Any]]:
     if not entry.case_id and not detail:
         return []
     what = (
-        {"what": {"identifier": {"system": f"{_OWN}:case", "value": entry.case_id}}}
+        {"what": {"identifier": {"system": f"{_OWN_SYSTEM}:case", "value": entry.case_id}}}
         if entry.case_id
         else {}
     )
@@ -128,7 +131,7 @@ def _case(entry: AuditEntry, span: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _log(found: Link) -> dict[str, Any]:
+def _log_entity(found: Link) -> dict[str, Any]:
     """The entry's place in the log."""
     entry = found.entry
     detail = [
@@ -138,17 +141,17 @@ def _log(found: Link) -> dict[str, Any]:
         *([{"type": "checkpoint", "valueString": entry.checkpoint}] if entry.checkpoint else []),
     ]
     return {
-        "what": {"identifier": {"system": f"{_OWN}:entry", "value": str(entry.sequence)}},
+        "what": {"identifier": {"system": f"{_OWN_SYSTEM}:entry", "value": str(entry.sequence)}},
         "type": {"system": _ENTITY_TYPE, "code": "2", "display": "System Object"},
         "role": {"system": _ENTITY_ROLE, "code": "13", "display": "Security Resource"},
         "detail": detail,
     }
 
 
-def _time(value: Any) -> str:
+def _fhir_instant(value: Any) -> str:
     """A FHIR instant."""
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _uuid(value: str) -> str:
+def _as_uuid(value: str) -> str:
     return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 # Lens distortion needs points all over the picture; with fewer than eight it takes up the noise. An
 # assumption.
 _LEAST_FOR_LENS = 8
-_UNCLEAR = -1
+_UNCLEAR_POINT = -1
 
 # A body height follows from the camera's height in proportion: beyond this share it is worse than
 # not knowing the person (tasks.ground.position: BODY_HEIGHT_SD_M is 5 % of BODY_HEIGHT_M).
@@ -64,7 +64,7 @@ class CameraCalibration:
             keep = np.arange(len(self.clicks)) != i
             if self.off is not None:
                 keep[self.off] = False
-            fit = _again(self.fit, self.clicks.only(keep), self.known)
+            fit = _fitted_again(self.fit, self.clicks.only(keep), self.known)
             if fit is not None:
                 at = fit.ground(self.clicks.px[i : i + 1]) - self.clicks.m[i : i + 1]
                 out[i] = np.linalg.norm(at)
@@ -90,36 +90,36 @@ def calibrate(
     check(clicks)
     known = np.array([np.nan if v is None else v for v in position_m], float)
     lens = Lens.of(camera)
-    best = _best(clicks, lens, known)
+    best = _best_fit(clicks, lens, known)
     off = None
     if best is None or not best.passes or not best.plain:
         off, without = _find_off(
             clicks, lens, known, best if best is not None and best.passes else None
         )
         best = without or best
-        if off == _UNCLEAR and best is not None:
-            raise BadInput(_disagreement(best))
+        if off == _UNCLEAR_POINT and best is not None:
+            raise BadInput(_disagreement_text(best))
     if best is None:
         raise BadInput(_why_not(clicks, lens))
     if np.linalg.det(best.to_image) > 0:
-        raise BadInput(_MIRRORED)
+        raise BadInput(_MIRRORED_TEXT)
     if best.dof > 0 and not best.passes:
-        raise BadInput(_disagreement(best))
+        raise BadInput(_disagreement_text(best))
     px = best.pixels(clicks.m)
     m = best.ground(clicks.px)
-    notes = tuple(_notes(best, known, clicks, off))
+    notes = tuple(_user_notes(best, known, clicks, off))
     return CameraCalibration(best, clicks, off, clicks.px - px, m - clicks.m, known, notes)
 
 
-def _best(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
+def _best_fit(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
     """The simplest model that passes; else the plain one, else the free homography, else None."""
     free = fit_model(FreePlane(clicks, lens), clicks, np.full(3, np.nan))
     if free is None:
         return None
-    plain = _plain(free, clicks, lens, known)
+    plain = _plain_fit(free, clicks, lens, known)
     if np.isfinite(known).any() and (plain is None or not plain.passes):
         # The stated position may be the wrong one: the notes tell.
-        unheld = _plain(free, clicks, lens, np.full(3, np.nan))
+        unheld = _plain_fit(free, clicks, lens, np.full(3, np.nan))
         if unheld is not None and unheld.passes:
             plain = unheld
             known = np.full(3, np.nan)
@@ -136,7 +136,7 @@ def _best(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
     return free if free.passes or free.dof == 0 or plain is None else plain
 
 
-def _plain(free: Fit, clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
+def _plain_fit(free: Fit, clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
     """The plain camera, from the homography's focal length where it tells one, else from two usual
     ones.
     """
@@ -151,18 +151,18 @@ def _plain(free: Fit, clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
 def _find_off(
     clicks: Clicks, lens: Lens, known: Array, free: Fit | None
 ) -> tuple[int | None, Fit | None]:
-    """The one point without which all others agree, and their fit; _UNCLEAR where it may be one of
-    several; else None.
+    """The one point without which all others agree, and their fit; _UNCLEAR_POINT where it may be
+    one of several; else None.
 
     A `free` homography that fits all points may hide a bad click: then the others must agree with a
     plain camera, and better than it does. Of five points none can be told: any four agree with
     something.
     """
     if len(clicks) <= LEAST_POINTS + 1:
-        return (None if len(clicks) == LEAST_POINTS else _UNCLEAR), None
+        return (None if len(clicks) == LEAST_POINTS else _UNCLEAR_POINT), None
     found = []
     for i in range(len(clicks)):
-        fit = _try(clicks.without(i), lens, known)
+        fit = _fit_or_none(clicks.without(i), lens, known)
         if (
             fit is not None
             and fit.passes
@@ -173,20 +173,20 @@ def _find_off(
     if not found:
         return None, None
     if len(found) > 1 and found[1][0] - found[0][0] < GAIN:
-        return _UNCLEAR, None
+        return _UNCLEAR_POINT, None
     return found[0][1], found[0][2]
 
 
-def _try(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
+def _fit_or_none(clicks: Clicks, lens: Lens, known: Array) -> Fit | None:
     """A fit of fewer points; None where they fix no plane."""
     try:
         check(clicks)
     except BadInput:
         return None
-    return _best(clicks, lens, known)
+    return _best_fit(clicks, lens, known)
 
 
-def _again(best: Fit, clicks: Clicks, known: Array) -> Fit | None:
+def _fitted_again(best: Fit, clicks: Clicks, known: Array) -> Fit | None:
     """The same model fitted to fewer points; None where they fix no plane."""
     try:
         check(clicks)
@@ -202,7 +202,7 @@ def _again(best: Fit, clicks: Clicks, known: Array) -> Fit | None:
     return fit_model(FreePlane(clicks, model.lens), clicks, np.full(3, np.nan))
 
 
-_MIRRORED = (
+_MIRRORED_TEXT = (
     "the points show the floor from below (mirrored): x_m grows to the east and y_m to the north, "
     "seen from above;"
     " exchange x_m and y_m, or turn the sign of one of them"
@@ -221,7 +221,7 @@ def _why_not(clicks: Clicks, lens: Lens) -> str:
     )
 
 
-def _disagreement(fit: Fit) -> str:
+def _disagreement_text(fit: Fit) -> str:
     clicks = fit.clicks
     error = np.linalg.norm(fit.pixels(clicks.m) - clicks.px, axis=1)
     ranked = ", ".join(f"{i + 1} ({error[i]:.0f} px)" for i in np.argsort(-error)[:3])
@@ -233,7 +233,7 @@ def _disagreement(fit: Fit) -> str:
     )
 
 
-def _notes(fit: Fit, known: Array, clicks: Clicks, off: int | None) -> Iterator[str]:
+def _user_notes(fit: Fit, known: Array, clicks: Clicks, off: int | None) -> Iterator[str]:
     """What the user must know beside the numbers."""
     if off is not None:
         yield (

@@ -19,9 +19,9 @@ from tasks.calibration.record_check import POSITION_SD_M
 
 Array = NDArray[np.float64]
 
-_PASS = 0.999
+_PASS_LEVEL = 0.999
 # One unknown more must lower the sum of squares by this: the same level for one degree of freedom.
-GAIN = float(chi2.ppf(_PASS, 1))
+GAIN = float(chi2.ppf(_PASS_LEVEL, 1))
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Fit:
         """Whether the points agree with the model and with each other. False where nothing is left
         to tell by.
         """
-        return self.dof > 0 and self.square <= chi2.ppf(_PASS, self.dof)
+        return self.dof > 0 and self.square <= chi2.ppf(_PASS_LEVEL, self.dof)
 
     @property
     def plain(self) -> bool:
@@ -65,14 +65,18 @@ class Fit:
 
     def ground(self, px: Array) -> Array:
         """(n, 2) ground positions of pixels as recorded; NaN above the horizon."""
-        return _ground(self.model, self.theta, px)
+        return _ground_points(self.model, self.theta, px)
 
     def ground_sd(self, px: Array) -> Array:
         """(n,) standard deviation in m of `ground(px)` that the points' doubt leaves (both
         directions together).
         """
         moves = np.stack(
-            [_slope(lambda t: _ground(self.model, t, px), self.theta, i) for i in self._unknown], -1
+            [
+                _numeric_slope(lambda t: _ground_points(self.model, t, px), self.theta, i)
+                for i in self._unknown_indices
+            ],
+            -1,
         )
         return np.sqrt(np.einsum("nij,jk,nik->n", moves, self.cov, moves))
 
@@ -86,7 +90,7 @@ class Fit:
         return self.theta[4:7], np.sqrt(np.diag(self.cov)[first : first + 3])
 
     @property
-    def _unknown(self) -> NDArray[np.int_]:
+    def _unknown_indices(self) -> NDArray[np.int_]:
         return np.flatnonzero(self.model.unknown)
 
 
@@ -139,7 +143,7 @@ def _whitening(model: FreePlane | Pinhole, theta: Array, clicks: Clicks) -> Arra
     return np.linalg.inv(np.linalg.cholesky(cov))
 
 
-def _slope(function: Callable[[Array], Array], theta: Array, i: int) -> Array:
+def _numeric_slope(function: Callable[[Array], Array], theta: Array, i: int) -> Array:
     step = 1e-5 * max(1.0, abs(float(theta[i])))
     ahead = theta.copy()
     behind = theta.copy()
@@ -148,7 +152,7 @@ def _slope(function: Callable[[Array], Array], theta: Array, i: int) -> Array:
     return (function(ahead) - function(behind)) / (2 * step)
 
 
-def _ground(model: FreePlane | Pinhole, theta: Array, px: Array) -> Array:
+def _ground_points(model: FreePlane | Pinhole, theta: Array, px: Array) -> Array:
     matrix = model.to_image(theta)
     inverse = np.asarray(np.linalg.inv(matrix), float)
     return through(inverse, model.lens_at(theta).flatten(px))

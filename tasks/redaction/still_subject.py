@@ -27,10 +27,10 @@ Floats = NDArray[np.floating]
 _HEIGHTS_PER_S = 1.5
 # Jitter of a box's edges as a share of its height. Chosen: five times the spread of 1 to 2 % that
 # `tasks.ground.position` measured.
-_JITTER = 0.1
+_JITTER_SHARE = 0.1
 # Half of a body's breadth, in heights: how far a box moves when its person turns or stretches an
 # arm.
-_TURN = 0.15
+_TURN_SHARE = 0.15
 # Chosen: boxes that share less of the narrower one's columns hide only an arm.
 _SHARED_COLUMNS = 0.25
 
@@ -63,9 +63,9 @@ def certain(
     none.
     """
     at = np.array([t.timestamp() for t in times])
-    doubt = _jumps(frames, at, settings)
-    doubt |= _vanished(frames, at, settings)
-    doubt |= _vanished(frames[::-1], -at[::-1], settings)[::-1]
+    doubt = _near_jumps(frames, at, settings)
+    doubt |= _after_vanishing(frames, at, settings)
+    doubt |= _after_vanishing(frames[::-1], -at[::-1], settings)[::-1]
     return [
         frame.subject is not None and not doubted
         for frame, doubted in zip(frames, doubt, strict=True)
@@ -88,11 +88,15 @@ def follows(before: Floats, after: Floats, apart_s: float) -> bool:
     # Towards the camera a body's height in the picture grows by the way walked over the distance,
     # which is seldom less than two heights; sideways it does not grow.
     return bool(
-        aside <= step + _TURN and ends <= 0.5 * step + _JITTER and larger <= 0.5 * step + _JITTER
+        aside <= step + _TURN_SHARE
+        and ends <= 0.5 * step + _JITTER_SHARE
+        and larger <= 0.5 * step + _JITTER_SHARE
     )
 
 
-def _jumps(frames: Sequence[Instant], at: Floats, settings: RedactSettings) -> NDArray[np.bool_]:
+def _near_jumps(
+    frames: Sequence[Instant], at: Floats, settings: RedactSettings
+) -> NDArray[np.bool_]:
     """(n,) instants outside the one stretch of continuous motion of each track that is the
     subject's, and next to a jump.
 
@@ -106,7 +110,7 @@ def _jumps(frames: Sequence[Instant], at: Floats, settings: RedactSettings) -> N
             [i for i, f in enumerate(frames) if f.subject is not None and f.track == track]
         )
         own = [frames[int(i)] for i in rows]
-        chain = np.array(_chains(own, at[rows]))
+        chain = np.array(_chain_numbers(own, at[rows]))
         faces = [
             sum(f.face for f, k in zip(own, chain, strict=True) if k == c)
             for c in range(chain.max() + 1)
@@ -120,7 +124,7 @@ def _jumps(frames: Sequence[Instant], at: Floats, settings: RedactSettings) -> N
     return np.asarray(near.any(axis=1))
 
 
-def _chains(frames: Sequence[Instant], at: Floats) -> list[int]:
+def _chain_numbers(frames: Sequence[Instant], at: Floats) -> list[int]:
     """A number for each instant: those of one number are one person's boxes, as far as motion
     tells.
     """
@@ -132,7 +136,7 @@ def _chains(frames: Sequence[Instant], at: Floats) -> list[int]:
         fitting = [
             (end, c)
             for c, end in enumerate(ends)
-            if follows(_box(frames[end]), _box(frame), min(at[i] - at[end], 1.0))
+            if follows(_subject_box(frames[end]), _subject_box(frame), min(at[i] - at[end], 1.0))
         ]
         number = max(fitting)[1] if fitting else len(ends)
         if not fitting:
@@ -142,44 +146,47 @@ def _chains(frames: Sequence[Instant], at: Floats) -> list[int]:
     return out
 
 
-def _box(frame: Instant) -> Floats:
+def _subject_box(frame: Instant) -> Floats:
     assert frame.subject is not None
     return frame.subject
 
 
-def _vanished(frames: Sequence[Instant], at: Floats, settings: RedactSettings) -> NDArray[np.bool_]:
+def _after_vanishing(
+    frames: Sequence[Instant], at: Floats, settings: RedactSettings
+) -> NDArray[np.bool_]:
     """(n,) instants after somebody at the subject's box was lost, until they may have been seen
     again.
 
     They are taken to be there as long as the subject stays, and `vanished_s` longer.
     """
     doubt = np.zeros(len(frames), bool)
-    subject = _filled([frame.subject for frame in frames])
+    subject = _holes_filled([frame.subject for frame in frames])
     around: list[_Other] = []
     for i, frame in enumerate(frames):
         own = subject[i]
-        seen_again = _matched(around, frame.others, at[i])
+        seen_again = _seen_now(around, frame.others, at[i])
         lost = [
             o
             for k, o in enumerate(around)
-            if k not in seen_again and _still(o, own, at[i], settings)
+            if k not in seen_again and _still_there(o, own, at[i], settings)
         ]
         doubt[i] = any(o.subject is not None for o in lost)
         around = lost + [
-            _Other(b, at[i], own if own is not None and _at(b, own) else None) for b in frame.others
+            _Other(b, at[i], own if own is not None and _may_cover(b, own) else None)
+            for b in frame.others
         ]
     return doubt
 
 
-def _matched(around: Sequence[_Other], boxes: Floats, now: float) -> set[int]:
+def _seen_now(around: Sequence[_Other], boxes: Floats, now: float) -> set[int]:
     """Who of those around is seen now: one box a person, the nearest pairs first, so that no
     passer-by stands in.
     """
     people: set[int] = set()
     if not around or not len(boxes):
         return people
-    away = _away(np.array([o.box for o in around]), boxes)
-    reach = np.array([_HEIGHTS_PER_S * min(now - o.seen, 1.0) + _TURN for o in around])
+    away = _middles_apart(np.array([o.box for o in around]), boxes)
+    reach = np.array([_HEIGHTS_PER_S * min(now - o.seen, 1.0) + _TURN_SHARE for o in around])
     taken: set[int] = set()
     rows, columns = np.nonzero(away <= reach[:, None])
     for i in np.argsort(away[rows, columns], kind="stable"):
@@ -191,7 +198,7 @@ def _matched(around: Sequence[_Other], boxes: Floats, now: float) -> set[int]:
     return people
 
 
-def _still(other: _Other, own: Floats | None, now: float, settings: RedactSettings) -> bool:
+def _still_there(other: _Other, own: Floats | None, now: float, settings: RedactSettings) -> bool:
     """Whether somebody lost may still be where they were: not for long, but as long as the subject
     stays beside them.
     """
@@ -199,7 +206,7 @@ def _still(other: _Other, own: Floats | None, now: float, settings: RedactSettin
     return stayed or now - other.seen <= settings.vanished_s
 
 
-def _filled(boxes: Sequence[Floats | None]) -> list[Floats | None]:
+def _holes_filled(boxes: Sequence[Floats | None]) -> list[Floats | None]:
     """Boxes with the holes filled by the one before, at the beginning by the one after: nobody is
     nowhere meanwhile.
     """
@@ -211,7 +218,7 @@ def _filled(boxes: Sequence[Floats | None]) -> list[Floats | None]:
     return out
 
 
-def _at(other: Floats, subject: Floats) -> bool:
+def _may_cover(other: Floats, subject: Floats) -> bool:
     """Whether somebody stands so that they may cover the subject, or be covered: the boxes share
     columns and rows.
     """
@@ -222,7 +229,7 @@ def _at(other: Floats, subject: Floats) -> bool:
     )
 
 
-def _away(a: Floats, b: Floats) -> Floats:
+def _middles_apart(a: Floats, b: Floats) -> Floats:
     """(n, m) distances of boxes' middles in the larger one's heights, along the axis on which it is
     larger.
     """

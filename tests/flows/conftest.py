@@ -36,5 +36,5 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         LocalCluster(processes=False, n_workers=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
-        monkeypatch.setattr(fan_out, "_current", [client])
+        monkeypatch.setattr(fan_out, "_current_client", [client])
         yield

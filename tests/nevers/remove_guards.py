@@ -230,14 +230,14 @@ GUARDS = (
     Guard(
         "1 no older list of keys",
         "flows/runtime/key_list.py",
-        "    _remember(seen_file, found, root)",
+        "    _remember_version(seen_file, found, root)",
         "    pass",
         tests=(f"{FOUR_EYES}::test_an_older_list_is_refused",),
     ),
     Guard(
         "1 each entry names the signers",
         "flows/runtime/audit.py",
-        """        given["verified_by"] = _signers(env, case_id)""",
+        """        given["verified_by"] = _signers_of(env, case_id)""",
         "        pass",
         tests=(f"{FOUR_EYES}::test_every_entry_of_a_case_names_who_signed",),
     ),
@@ -494,7 +494,7 @@ GUARDS = (
     Guard(
         "4 a deletion is verified",
         "flows/cases/deletion_steps.py",
-        "if _versions(env, case_id) or",
+        "if _case_versions(env, case_id) or",
         "if False and",
         tests=(f"{DELETION}::test_no_receipt_for_what_is_still_there",),
     ),
@@ -529,15 +529,15 @@ GUARDS = (
     Guard(
         "4 a journal of an earlier life says nothing",
         "flows/cases/destroy.py",
-        "_begin(env, case_id, reason, None if receipt else plan)",
-        "_begin(env, case_id, reason, plan)",
+        "_begin_pass(env, case_id, reason, None if receipt else plan)",
+        "_begin_pass(env, case_id, reason, plan)",
         tests=(f"{JOURNAL}::test_a_journal_of_an_earlier_life_ends_no_purge_early",),
     ),
     Guard(
         "4 no entry stands before the key",
         "flows/cases/destroy.py",
-        "    announced = attempt(lambda: bool(_announce(env, plan)), False)",
-        "    announced = bool(_announce(env, plan))",
+        "    announced = attempt(lambda: bool(_announce_start(env, plan)), False)",
+        "    announced = bool(_announce_start(env, plan))",
         tests=(f"{DAMAGED}::test_an_audit_log_that_cannot_be_written_is_made_up_for",),
     ),
     Guard(
@@ -654,7 +654,7 @@ GUARDS = (
     Guard(
         "3 the subject's box may not jump",
         "tasks/redaction/still_subject.py",
-        "    doubt = _jumps(frames, at, settings)",
+        "    doubt = _near_jumps(frames, at, settings)",
         "    doubt = np.zeros(len(at), bool)",
         tests=(f"{SUBJECT}::test_a_track_that_swaps_to_a_stranger",),
     ),
@@ -1001,7 +1001,7 @@ RULES = (
     Guard(
         "prefect: its login",
         "flows/programs/prefect_server.py",
-        "self._closed(scope) and not self._has_login(scope)",
+        "self._is_closed(scope) and not self._has_login(scope)",
         "False",
         tests=(f"{LOGIN}::test_everything_refuses_without_the_login",),
     ),

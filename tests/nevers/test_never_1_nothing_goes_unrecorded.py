@@ -111,7 +111,7 @@ def finished(env: Environment, signed: Papers) -> Run:
     vault = env.cases.open(case_id)
     run = Run(case_id=case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="demo-short")
     result = empty_outcome(run)
-    artefact = publish._write(vault, run, "report.html", b"<html>report</html>")
+    artefact = publish._write_artefact(vault, run, "report.html", b"<html>report</html>")
     manifest = RunManifest(
         run_id=run.run_id,
         policy="demo-short@1",

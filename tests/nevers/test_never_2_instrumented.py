@@ -265,7 +265,7 @@ def test_nothing_of_a_feature_travels_or_is_stored(
     try:
         record_messages(tmp_path)
         with fan_out.fan_out():
-            fan_out._current[-1].register_plugin(WatchWorker(str(tmp_path)))
+            fan_out._current_client[-1].register_plugin(WatchWorker(str(tmp_path)))
             done = list(fan_out.each(run_unit, jobs, lambda *_: None, lambda: None))
     finally:
         tcp.to_frames = real

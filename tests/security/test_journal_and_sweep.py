@@ -97,14 +97,14 @@ def test_a_journal_of_an_earlier_life_ends_no_purge_early(
     """
     case_id = filled_case(env, objects=0).case_id
     kept: list[bytes] = []
-    close = destroy._close
+    close = destroy._close_journal
 
     def keep(env: Environment, case_id: str) -> None:
         kept.append(env.store.get(object_key.CASES, object_key.purge_journal(case_id)))
         close(env, case_id)
 
     with monkeypatch.context() as patched:
-        patched.setattr(destroy, "_close", keep)
+        patched.setattr(destroy, "_close_journal", keep)
         first = destroy_case(case_id, "first life", env)
     env.cases.create_key(case_id)
     put_journal(env, case_id, kept[0])

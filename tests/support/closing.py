@@ -13,7 +13,7 @@ from data_contracts.case import CaseRequest, Visit
 from data_contracts.run import Run, RunManifest
 from data_contracts.time import now_utc
 from flows.runtime.environment import Environment
-from flows.stages.publish import _write, manifest_key
+from flows.stages.publish import _write_artefact, manifest_key
 from flows.stages.published import put_published
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
@@ -82,7 +82,7 @@ def finished_run(
     """A run with these artefacts, published at that time."""
     run = Run(case_id=vault.case_id, run_id="20261116T090000Z-ab12cd", salt="00", policy="who")
     result = empty_outcome(run)
-    artefacts = tuple(_write(vault, run, name, b"data") for name in names)
+    artefacts = tuple(_write_artefact(vault, run, name, b"data") for name in names)
     manifest = RunManifest(
         run_id=run.run_id, policy="who@1", created_utc=created, artefacts=artefacts, result=result
     )

@@ -24,7 +24,7 @@ _HEIGHT = 640.0
 _AROUND_M = 6.0
 # Dark to light to dark again is avoided: every stop has a contrast of at least 3 to 1 on white
 # (WCAG 1.4.11).
-_RAMP = ((38, 52, 140), (15, 112, 150), (24, 128, 92), (158, 106, 12), (184, 48, 32))
+_COLOUR_RAMP = ((38, 52, 140), (15, 112, 150), (24, 128, 92), (158, 106, 12), (184, 48, 32))
 _STEPS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 Place = Callable[[float, float], tuple[float, float]]
@@ -48,10 +48,10 @@ def draw_plan(site: Site, trajectory: pd.DataFrame, contacts: pd.DataFrame, cloc
         ),
         element("rect", x=0, y=0, width=width, height=height, class_="floor"),
         *(_coverage(c, place) for c in site.cameras),
-        *_path(trajectory, place),
-        *_stays(trajectory, place, clock),
-        *_contacts(trajectory, contacts, place),
-        *(_camera(c, place, width) for c in site.cameras),
+        *_way_lines(trajectory, place),
+        *_stay_circles(trajectory, place, clock),
+        *_contact_marks(trajectory, contacts, place),
+        *(_camera_sign(c, place, width) for c in site.cameras),
         _scale_bar(scale, height),
         *_legend(trajectory, clock, width, height),
     ]
@@ -63,9 +63,12 @@ def draw_plan(site: Site, trajectory: pd.DataFrame, contacts: pd.DataFrame, cloc
 
 def colour(share: float) -> str:
     """Colour of a moment, `share` 0 (start) to 1 (end) of the way."""
-    at = min(max(share, 0.0), 1.0) * (len(_RAMP) - 1)
-    i = min(int(at), len(_RAMP) - 2)
-    mixed = [round(a + (b - a) * (at - i)) for a, b in zip(_RAMP[i], _RAMP[i + 1], strict=True)]
+    at = min(max(share, 0.0), 1.0) * (len(_COLOUR_RAMP) - 1)
+    i = min(int(at), len(_COLOUR_RAMP) - 2)
+    mixed = [
+        round(a + (b - a) * (at - i))
+        for a, b in zip(_COLOUR_RAMP[i], _COLOUR_RAMP[i + 1], strict=True)
+    ]
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
@@ -93,7 +96,7 @@ def _coverage(camera: Camera, place: Place) -> Markup:
     )
 
 
-def _camera(camera: Camera, place: Place, width: float) -> Markup:
+def _camera_sign(camera: Camera, place: Place, width: float) -> Markup:
     if camera.position_local_m is None:
         return Markup("")
     x, y = place(*camera.position_local_m[:2])
@@ -116,10 +119,10 @@ def _camera(camera: Camera, place: Place, width: float) -> Markup:
     return element("g", element("title", f"camera {camera.camera_id} {camera.name}"), *parts)
 
 
-def _path(trajectory: pd.DataFrame, place: Place) -> list[Markup]:
+def _way_lines(trajectory: pd.DataFrame, place: Place) -> list[Markup]:
     if trajectory.empty:
         return []
-    first, span = _span(trajectory)
+    first, span = _time_span(trajectory)
     out = []
     for part in stretches(trajectory):
         rows = part[["t_utc", "x_m", "y_m", "seen"]].to_dict("records")
@@ -134,7 +137,7 @@ def _path(trajectory: pd.DataFrame, place: Place) -> list[Markup]:
                     fill=colour((rows[0]["t_utc"] - first).total_seconds() / span),
                 )
             )
-        for group in _runs(rows):
+        for group in _colour_runs(rows):
             share = (group[0]["t_utc"] - first).total_seconds() / span
             line = points(place(r["x_m"], r["y_m"]) for r in group)
             dash = None if group[0]["seen"] else "3 5"
@@ -150,7 +153,7 @@ def _path(trajectory: pd.DataFrame, place: Place) -> list[Markup]:
     return out
 
 
-def _runs(rows: list[dict[Any, Any]]) -> list[list[dict[Any, Any]]]:
+def _colour_runs(rows: list[dict[Any, Any]]) -> list[list[dict[Any, Any]]]:
     """Pieces of a few positions that share a colour and whether they were seen; each ends where the
     next begins.
     """
@@ -164,12 +167,12 @@ def _runs(rows: list[dict[Any, Any]]) -> list[list[dict[Any, Any]]]:
     return out
 
 
-def _span(trajectory: pd.DataFrame) -> tuple[pd.Timestamp, float]:
+def _time_span(trajectory: pd.DataFrame) -> tuple[pd.Timestamp, float]:
     first = trajectory["t_utc"].min()
     return first, max(1.0, (trajectory["t_utc"].max() - first).total_seconds())
 
 
-def _stays(trajectory: pd.DataFrame, place: Place, clock: Clock) -> list[Markup]:
+def _stay_circles(trajectory: pd.DataFrame, place: Place, clock: Clock) -> list[Markup]:
     out = []
     for stay in stays(trajectory):
         x, y = place(stay["x_m"], stay["y_m"])
@@ -178,7 +181,7 @@ def _stays(trajectory: pd.DataFrame, place: Place, clock: Clock) -> list[Markup]
     return out
 
 
-def _contacts(trajectory: pd.DataFrame, contacts: pd.DataFrame, place: Place) -> list[Markup]:
+def _contact_marks(trajectory: pd.DataFrame, contacts: pd.DataFrame, place: Place) -> list[Markup]:
     out = []
     placed: list[tuple[float, float]] = []
     for row in contacts.to_dict("records"):

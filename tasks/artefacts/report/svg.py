@@ -12,7 +12,7 @@ def element(name: str, *children: str | Markup, **attributes: object) -> Markup:
     become hyphenated.
     """
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_attribute_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -25,5 +25,5 @@ def points(places: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
-def _text(value: object) -> str:
+def _attribute_text(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

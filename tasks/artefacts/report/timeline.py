@@ -19,7 +19,7 @@ from tasks.artefacts.report.words import Clock, duration
 
 _WIDTH = 1000.0
 _LEFT = 150.0
-_ROW = 30.0
+_ROW_HEIGHT = 30.0
 # A report stays readable: cameras beyond this have their rows only in the tables.
 _MAX_CAMERAS = 24
 # Sightings further apart than this get timelines of their own, so that seconds stay visible.
@@ -46,7 +46,7 @@ _TICKS_S = (
 )
 _MAX_CLUSTERS = 6
 # Offset and height of bars that leave room for others in their row, px.
-_BARS = {"window": (8.0, 10.0), "gap": (15.0, 9.0)}
+_BAR_PLACES = {"window": (8.0, 10.0), "gap": (15.0, 9.0)}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def draw_timelines(
     seen = [
         Interval(s, e) for s, e in zip(sightings["start_utc"], sightings["end_utc"], strict=True)
     ]
-    whole = _whole(request, windows, sightings, gaps)
+    whole = _whole_span(request, windows, sightings, gaps)
     parts = [_padded(part) for part in merge(seen, _CLUSTER_S)][:_MAX_CLUSTERS]
     rows = _Rows(request, windows, sightings, contacts, gaps, clock)
     out = [Timeline("The whole time", rows.draw(whole))]
@@ -82,7 +82,7 @@ def draw_timelines(
     return out
 
 
-def _whole(
+def _whole_span(
     request: CaseRequest, windows: pd.DataFrame, sightings: pd.DataFrame, gaps: pd.DataFrame
 ) -> Interval:
     """From the first to the last thing that a row shows; gaps count only as far as something was
@@ -117,17 +117,19 @@ class _Rows:
 
     def draw(self, span: Interval) -> Markup:
         """One timeline of the rows that have something in the span."""
-        names = self._cameras(span)
+        names = self._camera_order(span)
         labels = ["says", *names, "contacts"]
         general = _within(self.gaps[self.gaps["camera_id"] == ""], span)
         if len(general):
             labels.append("any camera")
-        height = _ROW * len(labels) + 30
+        height = _ROW_HEIGHT * len(labels) + 30
         parts: list[Markup] = [element("title", "Timeline")]
-        parts += _axis(span, height, self.clock)
+        parts += _time_axis(span, height, self.clock)
         for i, label in enumerate(labels):
-            y = i * _ROW + 4
-            parts.append(element("text", _short(label), x=_LEFT - 10, y=y + 16, class_="label end"))
+            y = i * _ROW_HEIGHT + 4
+            parts.append(
+                element("text", _short_label(label), x=_LEFT - 10, y=y + 16, class_="label end")
+            )
             parts.append(element("line", x1=_LEFT, x2=_WIDTH, y1=y + 26, y2=y + 26, class_="rule"))
             bars = self._bars_on(label, span) if label in names else self._bars_of(label, span)
             parts += [_drawn_bar(bar, span, y) for bar in bars if _meets(bar, span)]
@@ -136,7 +138,7 @@ class _Rows:
             "svg", *parts, viewBox=box, role="img", class_="timeline", aria_label="Timeline"
         )
 
-    def _cameras(self, span: Interval) -> list[str]:
+    def _camera_order(self, span: Interval) -> list[str]:
         """Cameras with something to show: those that saw the subject first, then by name."""
         seen = set(_within(self.sightings, span)["camera_id"])
         other = set(_within(self.windows, span)["camera_id"]) | set(
@@ -198,7 +200,7 @@ def _drawn_bar(bar: _Bar, span: Interval, y: float) -> Markup:
     x1 = _across(bar.end, span)
     # A moment stays visible: two pixels.
     wide = max(x1 - x0, 2.0)
-    down, high = _BARS.get(bar.style, (2.0, 22.0))
+    down, high = _BAR_PLACES.get(bar.style, (2.0, 22.0))
     title = element("title", bar.title)
     drawn = element("rect", title, x=x0, y=y + down, width=wide, height=high, class_=bar.style)
     if not bar.text or wide < 7.2 * len(bar.text) + 8:
@@ -207,7 +209,7 @@ def _drawn_bar(bar: _Bar, span: Interval, y: float) -> Markup:
     return element("g", drawn, text)
 
 
-def _axis(span: Interval, height: float, clock: Clock) -> list[Markup]:
+def _time_axis(span: Interval, height: float, clock: Clock) -> list[Markup]:
     step = next((s for s in _TICKS_S if span.seconds / s <= 10), _TICKS_S[-1])
     first = math.ceil(span.start_utc.timestamp() / step) * step
     out = []
@@ -237,6 +239,6 @@ def _meets(bar: _Bar, span: Interval) -> bool:
     return bar.start <= span.end_utc and bar.end >= span.start_utc
 
 
-def _short(label: str) -> str:
+def _short_label(label: str) -> str:
     text = {"says": "subject says"}.get(label, label)
     return text if len(text) <= 20 else f"{text[:19]}…"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from data_contracts.camera import Site
 
-_MASKS = {
+_MASK_WORDS = {
     "masked": "wore a mask",
     "bare": "no mask",
     "mixed": "mask part of the time",
@@ -113,4 +113,4 @@ def percent(share: float) -> str:
 
 def masks(state: str) -> str:
     """A mask state in words."""
-    return _MASKS.get(state, state)
+    return _MASK_WORDS.get(state, state)

@@ -68,7 +68,9 @@ def finish(vault: CaseVault, run: Run) -> None:
         "contacts.parquet": table_to_bytes(CONTACTS.empty(), CONTACTS),
         "report.html": run.run_id.encode(),
     }
-    written = tuple(publish._write(vault, run, name, data) for name, data in artefacts.items())
+    written = tuple(
+        publish._write_artefact(vault, run, name, data) for name, data in artefacts.items()
+    )
     policy = f"{run.policy}@1"
     changes = {"run_id": run.run_id, "policy": policy, "artefacts": written}
     made = manifest.model_copy(update=changes)
