@@ -162,6 +162,8 @@ def _accepted_list(
             object_key.AUDIT, item.key, version_id=item.version_id, at_most=PAPER_BYTES
         )
         signed = SignedKeyList.model_validate_json(data)
+        if signed.version.number != object_key.read_key_list(item.key):
+            return None
         if seen is not None and signed.version.number == seen.number:
             return signed.version if signed.version.digest == seen.digest else None
         return check_version(before, signed, root)
