@@ -23,12 +23,12 @@ from infra.local import store_index, weed
 _CHANGES_ARE_WRITTEN_AFTER_S = 150.0
 
 
-def _plan() -> Planned:
+def _plan_pass() -> Planned:
     """Which cases end now, and why."""
     return expiry.plan_pass(ending_environment(), now_utc())
 
 
-def _destroy(planned: Planned) -> Part:
+def _end_doomed(planned: Planned) -> Part:
     """Destroy them, each on its own."""
     return expiry.end_doomed(ending_environment(), planned)
 
@@ -38,7 +38,7 @@ def _delete_old_pictures(planned: Planned) -> Part:
     return expiry.end_pictures(ending_environment(), planned, now_utc())
 
 
-def _sweep() -> Part:
+def _sweep_late() -> Part:
     """What arrived late of the cases that were destroyed in the last hour."""
     return expiry.sweep_late(ending_environment(), now_utc())
 
@@ -48,12 +48,12 @@ def _tidy_store() -> Part:
     index, their bytes.
     """
     try:
-        return Part(done=_tidied(ending_environment()))
+        return Part(done=_store_tidied(ending_environment()))
     except Exception as error:  # noqa: BLE001  the pass tells it with whatever else failed
         return Part(failed=(f"tidy the local store: {told(error)}",))
 
 
-def _tidied(env: Environment) -> bool:
+def _store_tidied(env: Environment) -> bool:
     record = local_store(env)
     due = env.settings.paths.tidy_due_file
     if record is None or not due.exists():
@@ -67,10 +67,10 @@ def _tidied(env: Environment) -> bool:
     return True
 
 
-plan = plain("plan the purge", _plan)
-destroy = plain("destroy", _destroy)
+plan = plain("plan the purge", _plan_pass)
+destroy = plain("destroy", _end_doomed)
 delete_pictures = plain("delete old pictures", _delete_old_pictures)
-sweep_late = plain("sweep what came late", _sweep)
+sweep_late = plain("sweep what came late", _sweep_late)
 tidy_store = plain("tidy the local store", _tidy_store)
 
 

@@ -50,13 +50,13 @@ def reassess(case_id: str, policy: str) -> str:
 def _cases_with_new_footage() -> list[str]:
     """Finished cases for which footage has arrived that their last run did not have."""
     env = environment()
-    return [case_id for case_id in filed_cases(env) if _news(case_id)]
+    return [case_id for case_id in filed_cases(env) if _has_news(case_id)]
 
 
 cases_with_new_footage = plain("cases with news", _cases_with_new_footage)
 
 
-def _news(case_id: str) -> bool:
+def _has_news(case_id: str) -> bool:
     try:
         case = open_case(case_id)
         begun = read_claim(case.vault)

@@ -82,7 +82,7 @@ def load(settings: ModelSettings | None = None) -> Models:
 
 
 def load_person(settings: ModelSettings | None = None) -> PersonDetector:
-    """The person detector alone: for work that has no business with faces. Raises ModelUnavailable
+    """The person detector alone: for work that looks at no faces. Raises ModelUnavailable
     like `load`.
     """
     loader = _Loader(settings or ModelSettings(), known_models())

@@ -24,7 +24,7 @@ from flows.runtime.open_case import read_request
 from infra.case_store import PAPER_BYTES
 from tasks.ending.purge import CasePapers, Doomed, claimed_expiry, plan_purge
 
-_LATE = timedelta(hours=1)
+_LATE_FOR = timedelta(hours=1)
 
 
 class Part(Record):
@@ -124,7 +124,7 @@ def plan_pass(env: Environment, now: datetime, word: Word | None = None) -> Plan
     """
     word = word or Word()
     papers: list[CasePapers] = []
-    failed = _each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id))).failed
+    failed = _for_each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id))).failed
     doomed = plan_purge(papers, now, env.settings.retention.case_days)
     doubt = "" if word.despite_clock else _doubt(env, now)
     waits = {opens: doubt or _too_many(env, doomed, opens, word) for opens in (True, False)}
@@ -162,7 +162,7 @@ def _too_many(env: Environment, doomed: list[Doomed], opens: bool, word: Word) -
 def end_doomed(env: Environment, planned: Planned) -> Part:
     """Destroy them, one after the other, whatever becomes of each."""
     reasons = {doomed.case_id: doomed.reason for doomed in planned.doomed}
-    return _each(reasons, lambda case_id: destroy_case(case_id, reasons[case_id], env))
+    return _for_each(reasons, lambda case_id: destroy_case(case_id, reasons[case_id], env))
 
 
 def end_pictures(env: Environment, planned: Planned, now: datetime) -> Part:
@@ -170,13 +170,15 @@ def end_pictures(env: Environment, planned: Planned, now: datetime) -> Part:
     if planned.waits:
         return Part()
     gone: list[int] = []
-    out = _each(case_ids(env), lambda case_id: gone.append(delete_old_pictures(env, case_id, now)))
+    out = _for_each(
+        case_ids(env), lambda case_id: gone.append(delete_old_pictures(env, case_id, now))
+    )
     return out.model_copy(update={"done": sum(gone)})
 
 
 def sweep_late(env: Environment, now: datetime) -> Part:
     """What arrived late of the cases that were destroyed in the last hour."""
-    swept = sweep(env, now - _LATE)
+    swept = sweep(env, now - _LATE_FOR)
     return Part(done=swept.cases, failed=swept.failed)
 
 
@@ -191,7 +193,7 @@ def conclude(done: int, parts: tuple[Planned | Part, ...]) -> int:
     return done
 
 
-def _each(case_ids: Iterable[str], do: Callable[[str], object]) -> Part:
+def _for_each(case_ids: Iterable[str], do: Callable[[str], object]) -> Part:
     done = 0
     failed = []
     for case_id in case_ids:

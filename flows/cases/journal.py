@@ -51,8 +51,9 @@ def write(env: Environment, plan: DeletionPlan) -> bool:
 
 
 def mark(env: Environment, case_id: str) -> bool:
-    """What is written where the plan cannot be signed: it keeps the case listed, so that the next
-    pass goes on, and it is trusted with nothing.
+    """Write, where the plan cannot be signed, that a purge was begun; True. It keeps the case
+    listed, so that the next pass goes on, and nothing else is believed of it. Raises where the
+    store fails.
     """
     _put_journal(env, case_id, _UNSIGNED_NOTE)
     return True

@@ -1,4 +1,4 @@
-"""Receipts that this installation wrote: nobody's else counts, whatever lies in the bucket."""
+"""Receipts that this installation wrote: what else lies in the bucket does not count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.ending.receipt import MAX_CHARS, verify_receipt
 
 def own_receipt(env: Environment, key: str) -> Receipt | None:
     """The receipt at a key of the audit bucket: signed here, complete, and lying where it says that
-    it lies. None where there is none such.
+    it lies. None where there is no such receipt.
     """
     try:
         text = env.store.get(object_key.AUDIT, key, at_most=MAX_CHARS).decode(errors="replace")

@@ -16,8 +16,8 @@ from tasks.ending.purge import WITHDRAWN
 
 
 def withdraw_case(env: Environment, case_id: str) -> Receipt:
-    """Mark the case as withdrawn, say so in the audit log, and destroy it. Mark and entry are tried
-    and waited for by nobody: the key goes, whatever is damaged. Raises like `destroy_case`.
+    """Mark the case as withdrawn, say so in the audit log, and destroy it. Where the mark or the
+    entry cannot be written the key goes all the same. Raises like `destroy_case`.
     """
     if not there_is(env, case_id):
         raise NotFound(f"there is no case {case_id[:40]!r}: encounter case list")

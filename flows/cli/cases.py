@@ -89,14 +89,14 @@ def show_all(as_json: Json = False) -> None:
     from flows.runtime.environment import environment
 
     env = environment()
-    rows = [{"case": case_id, **_state(env, case_id)} for case_id in filed_cases(env)]
+    rows = [{"case": case_id, **_case_state(env, case_id)} for case_id in filed_cases(env)]
     for end in unfinished_ends(env):
         why = "; ".join(end.failed) or "its purge was broken off"
-        rows.append({"case": end.case_id, **_told(f"destroyed, not finished: {why}")})
+        rows.append({"case": end.case_id, **_state_only(f"destroyed, not finished: {why}")})
     CASES.tell(rows, as_json)
 
 
-def _state(env: Environment, case_id: str) -> dict[str, Any]:
+def _case_state(env: Environment, case_id: str) -> dict[str, Any]:
     """A case's state and since when; of one that cannot be read that it still can be destroyed."""
     from flows.cases.attempt import told
     from flows.runtime.open_case import read_request
@@ -109,13 +109,13 @@ def _state(env: Environment, case_id: str) -> dict[str, Any]:
         claim = read_claim(vault)
         published = count_published(vault)
     except Exception as error:  # noqa: BLE001  one case's fault keeps no other from the list
-        return _told(f"cannot be read ({told(error)}); it expires, and can be purged")
+        return _state_only(f"cannot be read ({told(error)}); it expires, and can be purged")
     if claim is None:
-        return {**_told("filed"), "published_runs": published}
+        return {**_state_only("filed"), "published_runs": published}
     return {"state": claim.state, "since_utc": claim.started_utc, "published_runs": published}
 
 
-def _told(state: str) -> dict[str, Any]:
+def _state_only(state: str) -> dict[str, Any]:
     return {"state": state, "since_utc": None, "published_runs": 0}
 
 

@@ -23,7 +23,7 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
     ends = time.monotonic() + limit_s
     with client() as api, working("waiting for the worker", kept=True) as tell:
         while time.monotonic() < ends:
-            run = _read(api, flow_run_id)
+            run = _read_run(api, flow_run_id)
             if run.state is not None and run.state.is_final():
                 tell(run.state.name.lower())
                 if run.state.is_completed():
@@ -31,7 +31,7 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
                 raise EncounterError(
                     f"the run ended as {run.state.name}: {first_line(run.state.message)}"
                 )
-            tell(_stage(api, flow_run_id) or "waiting for the worker")
+            tell(_current_stage(api, flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
 
@@ -55,7 +55,7 @@ def wait_for_trace(vault: CaseVault, flow_run_id: str) -> None:
         flow_run_id = claim.flow_run_id
 
 
-def _read(api: Any, flow_run_id: str) -> Any:
+def _read_run(api: Any, flow_run_id: str) -> Any:
     from prefect.exceptions import ObjectNotFound
 
     try:
@@ -71,7 +71,7 @@ def first_line(text: str | None) -> str:
     return (text or "see the Prefect UI").strip().splitlines()[0][:300]
 
 
-def _stage(api: Any, flow_run_id: str) -> str:
+def _current_stage(api: Any, flow_run_id: str) -> str:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import TaskRunSort
 

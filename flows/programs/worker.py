@@ -132,7 +132,7 @@ async def _keep_looking(taken: TakenRuns) -> None:
         await asyncio.to_thread(look, taken, _say)
 
 
-async def _serve(pool: str, limit: int, cases: int) -> None:
+async def _serve_pool(pool: str, limit: int, cases: int) -> None:
     from prefect.utilities.processutils import setup_signal_handlers_worker
     from prefect.workers import process
 
@@ -158,7 +158,7 @@ async def _serve(pool: str, limit: int, cases: int) -> None:
 def main(pool: str, limit: int, cases: int) -> None:
     """Serve until SIGTERM."""
     no_dumps()
-    asyncio.run(_serve(pool, limit, cases))
+    asyncio.run(_serve_pool(pool, limit, cases))
 
 
 if __name__ == "__main__":

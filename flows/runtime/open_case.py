@@ -61,8 +61,8 @@ def open_case(case_id: str, env: Environment | None = None, policy: str | None =
     with refusals_written(env, case_id):
         authorised = authorise(
             request,
-            _text(vault, object_key.consent(case_id)),
-            _text(vault, object_key.approval(case_id)),
+            _paper_text(vault, object_key.consent(case_id)),
+            _paper_text(vault, object_key.approval(case_id)),
             trusted_keys(env),
             now_utc(),
             standing=lambda grant: env.tokens.standing(id_of(grant), vault),
@@ -100,7 +100,7 @@ def read_request(vault: CaseVault) -> CaseRequest:
         ) from error
 
 
-def _text(vault: CaseVault, key: str) -> str | None:
+def _paper_text(vault: CaseVault, key: str) -> str | None:
     try:
         return vault.get(key).decode()
     except NotFound:

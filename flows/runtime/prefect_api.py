@@ -58,7 +58,7 @@ def _deployment_id(api: Any, name: str) -> UUID:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def _asking_server() -> Iterator[None]:
     """A server that does not answer is a StackError. RuntimeError: Prefect, where the answer is
     not that of a Prefect server.
     """
@@ -77,7 +77,7 @@ def start_trace(case_id: str, attempt: int = 0, again: bool = False) -> UUID:
 
     Returns the flow run's id. Raises StackError when the server cannot be reached.
     """
-    return _start(
+    return _start_run(
         TRACE,
         {"case_id": case_id, "again": again},
         case_id,
@@ -88,12 +88,12 @@ def start_trace(case_id: str, attempt: int = 0, again: bool = False) -> UUID:
 
 def start_reassessment(case_id: str, policy: str) -> UUID:
     """Start rerun-exposure for a finished case under another policy. Raises StackError."""
-    return _start(
+    return _start_run(
         REASSESS, {"case_id": case_id, "policy": policy}, case_id, name=f"{case_id} under {policy}"
     )
 
 
-def _start(deployment: str, parameters: dict[str, Any], case_id: str, **options: str) -> UUID:
+def _start_run(deployment: str, parameters: dict[str, Any], case_id: str, **options: str) -> UUID:
     tags = ["encounter", f"case:{case_id}"]
     try:
         with client() as api:
@@ -133,7 +133,7 @@ def runs_of_flows(*names: str) -> list[Any]:
     wanted = FlowFilter(name=FlowFilterName(any_=list(names)))
     newest = FlowRunSort.EXPECTED_START_TIME_DESC
     found: list[Any] = []
-    with _asking(), client() as api:
+    with _asking_server(), client() as api:
         while True:
             page = api.read_flow_runs(
                 flow_filter=wanted, sort=newest, limit=_PAGE, offset=len(found)
@@ -145,7 +145,7 @@ def runs_of_flows(*names: str) -> list[Any]:
 
 def read_run(flow_run_id: UUID | str) -> Any:
     """One flow run. Raises StackError where the server cannot be asked."""
-    with _asking(), client() as api:
+    with _asking_server(), client() as api:
         return api.read_flow_run(UUID(str(flow_run_id)))
 
 

@@ -11,7 +11,7 @@ from flows.runtime.subject_template import secret_of
 from tasks.observe.template import build_template, to_bytes
 
 
-def _digests(case: OpenCase) -> dict[str, str]:
+def _picture_digests(case: OpenCase) -> dict[str, str]:
     return {name: hashlib.sha256(data).hexdigest() for name, data in case.references.items()}
 
 
@@ -21,7 +21,7 @@ def _digests(case: OpenCase) -> dict[str, str]:
     uses_models=True,
     scope="case",
     fresh=True,
-    decides=lambda case, _given: {"pictures": _digests(case)},
+    decides=lambda case, _given: {"pictures": _picture_digests(case)},
 )
 def make_template(work: Work) -> tuple[()]:
     """Build the subject's template and store it; the stage's digest names what it was built from.

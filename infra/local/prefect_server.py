@@ -25,10 +25,10 @@ from infra.stack_record import ProcessRecord, read_private, read_record, replace
 SERVER = "prefect"
 WORKER = "worker"
 LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
-_PYTHON = [sys.executable, "-m", "prefect"]
+_PREFECT_PROGRAM = [sys.executable, "-m", "prefect"]
 # Room for the scheduled flows (reconcile, purge, ...) when every place for a case is taken.
 _BESIDE_CASES = 5
-_HTTP = urllib3.PoolManager(timeout=5.0, retries=False)
+_HTTP_POOL = urllib3.PoolManager(timeout=5.0, retries=False)
 
 # SQLite takes one writer at a time. Larger batches drained the events of 1,000 tasks in 9 s instead
 # of 59.
@@ -152,7 +152,7 @@ def start_server(settings: Settings, port: int, argv: list[str]) -> ProcessRecor
     return process.start(SERVER, argv, env, home.prefect, log, home.held(SERVER))
 
 
-def _headers(login: str) -> dict[str, str]:
+def _login_headers(login: str) -> dict[str, str]:
     if not login:
         return {}
     return {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
@@ -161,7 +161,9 @@ def _headers(login: str) -> dict[str, str]:
 def server_ready(url: str, login: str) -> bool:
     """Whether a server answers at `url` and takes the login."""
     try:
-        return _HTTP.request("GET", f"{url}/health", headers=_headers(login)).status == 200
+        return (
+            _HTTP_POOL.request("GET", f"{url}/health", headers=_login_headers(login)).status == 200
+        )
     except urllib3.exceptions.HTTPError:
         return False
 
@@ -185,8 +187,8 @@ def worker_ready(settings: Settings) -> bool:
     """Whether the pool has a worker online."""
     url = f"{settings.prefect.api_url}/work_pools/{settings.prefect.pool}/workers/filter"
     try:
-        headers = _headers(find_login(settings))
-        response = _HTTP.request("POST", url, json={}, headers=headers)
+        headers = _login_headers(find_login(settings))
+        response = _HTTP_POOL.request("POST", url, json={}, headers=headers)
         return response.status == 200 and any(
             w.get("status") == "ONLINE" for w in json.loads(response.data)
         )
@@ -208,7 +210,7 @@ def prefect_command(
             "ENCOUNTER_PREFECT__API_URL"
         )
     settings.paths.prefect.mkdir(parents=True, exist_ok=True, mode=0o700)
-    argv = [*_PYTHON, "--no-prompt", *(a for a in arguments if a != "--no-prompt")]
+    argv = [*_PREFECT_PROGRAM, "--no-prompt", *(a for a in arguments if a != "--no-prompt")]
     try:
         done = subprocess.run(
             argv,

@@ -25,7 +25,7 @@ from infra.stack_record import ProcessRecord
 
 # Below the ephemeral range of Linux (32768 up), so that no outgoing connection takes a port between
 # choice and use. SeaweedFS puts its gRPC ports 10000 higher, which must stay below that range too.
-_PORTS = range(12000, 22000)
+_PORT_RANGE = range(12000, 22000)
 _GRPC_OFFSET = 10000
 # Where starts are told by the clock, which can be corrected by a second or so.
 _SAME_START_S = 2.0
@@ -34,7 +34,7 @@ _LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _POLL_S = 0.1
 
 # Children of this process, kept so that they can be reaped and are not reported as leaked.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_own_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class Start(NamedTuple):
@@ -93,7 +93,7 @@ def _started(
         raise StackError(
             f"{name} cannot be started: {argv[0]}: {error.strerror}; reinstall the dependencies"
         ) from None
-    _children[child.pid] = child
+    _own_children[child.pid] = child
     try:
         running = psutil.Process(child.pid)
         begun = start_of(running)
@@ -137,9 +137,9 @@ def _no_core_dump(process: psutil.Process) -> None:
 
 def find(record: ProcessRecord) -> psutil.Process | None:
     """The process of a record, or None when it has ended."""
-    child = _children.get(record.pid)
+    child = _own_children.get(record.pid)
     if child is not None and child.poll() is not None:
-        del _children[record.pid]
+        del _own_children[record.pid]
         return None
     try:
         process = psutil.Process(record.pid)
@@ -176,18 +176,18 @@ def stop(record: ProcessRecord, timeout_s: float) -> bool:
     """Stop a process and everything it started: SIGTERM, wait, SIGKILL last. Returns whether
     anything was running.
     """
-    tree = _tree(record)
+    tree = _process_tree(record)
     for process in tree:
-        _signal(process.terminate)
+        _signal_if_there(process.terminate)
     _, alive = psutil.wait_procs(tree, timeout=timeout_s)
-    for process in {*alive, *_tree(record)}:
-        _signal(process.kill)
+    for process in {*alive, *_process_tree(record)}:
+        _signal_if_there(process.kill)
     psutil.wait_procs(alive, timeout=timeout_s)
     find(record)  # reaps it where it was our own child
     return bool(tree)
 
 
-def _tree(record: ProcessRecord) -> list[psutil.Process]:
+def _process_tree(record: ProcessRecord) -> list[psutil.Process]:
     """The process, its descendants, and what is left of its session when it died before them."""
     parent = find(record)
     if parent is None and psutil.pid_exists(record.pid):
@@ -207,7 +207,7 @@ def _since(found: Start, record: ProcessRecord) -> bool:
     return found.boot == record.boot and found.seconds >= earliest
 
 
-def _signal(send: Callable[[], None]) -> None:
+def _signal_if_there(send: Callable[[], None]) -> None:
     try:
         send()
     except psutil.NoSuchProcess:
@@ -250,22 +250,25 @@ def choose_ports(
     pairs = set(paired)
     for name, port in wanted.items():
         offsets = (0, _GRPC_OFFSET) if name in pairs else (0,)
-        if port and not _free(port, offsets):
+        if port and not _ports_free(port, offsets):
             raise StackError(
                 f"port {port} for {name} is taken: stop what uses it or set stack.{name}_port to "
                 "another"
             )
-        candidates = [port] if port else [earlier.get(name, 0), *random.sample(_PORTS, 200)]
-        found = (p for p in candidates if p and p not in chosen.values() and _free(p, offsets))
+        candidates = [port] if port else [earlier.get(name, 0), *random.sample(_PORT_RANGE, 200)]
+        found = (
+            p for p in candidates if p and p not in chosen.values() and _ports_free(p, offsets)
+        )
         chosen[name] = next(found, 0)
         if not chosen[name]:
             raise StackError(
-                f"no free port for {name} in {_PORTS.start} to {_PORTS.stop}: stop other programs"
+                f"no free port for {name} in {_PORT_RANGE.start} to {_PORT_RANGE.stop}: "
+                "stop other programs"
             )
     return chosen
 
 
-def _free(port: int, offsets: tuple[int, ...]) -> bool:
+def _ports_free(port: int, offsets: tuple[int, ...]) -> bool:
     for offset in offsets:
         if port + offset > 65535:
             return False

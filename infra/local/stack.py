@@ -81,7 +81,7 @@ def up(
     log's path and last line; what this call had started is stopped again then.
     """
     settings.paths.make()
-    with _locked(settings):
+    with _home_locked(settings):
         ensure_master_keys(settings)
         ensure_signing_key(settings)
         starter = _Starter(settings, on_progress)
@@ -109,7 +109,7 @@ def down(settings: Settings, on_progress: Callable[[str], None] = lambda _line: 
     """
     if read_record(settings.paths) is None:
         return []
-    with _locked(settings):
+    with _home_locked(settings):
         record = read_record(settings.paths) or StackRecord()
         stopped = []
         for entry in reversed(record.processes):
@@ -171,7 +171,7 @@ class _Starter:
         data = (
             (data_dir or Path(self.record.data_dir or home.store / "data")).expanduser().absolute()
         )
-        if self._running("store"):
+        if self._is_running("store"):
             if str(data) != self.record.data_dir:
                 raise StackError(
                     f"the store runs with its data in {self.record.data_dir}: stop it with "
@@ -183,7 +183,7 @@ class _Starter:
         ports = process.choose_ports(wanted, self.record.ports, store_locks.PORTS)
         user = weed.credentials(home)
         entry = weed.start(self.settings, ports, data)
-        self._keep(
+        self._keep_entry(
             entry,
             ports,
             s3_endpoint=f"127.0.0.1:{ports['s3']}",
@@ -199,7 +199,7 @@ class _Starter:
             prefect_server.check_address(self.settings)
             self.on_progress(f"using the Prefect server at {self.settings.prefect.api_url}")
             return
-        if self._running(SERVER):
+        if self._is_running(SERVER):
             return
         self.on_progress("starting the Prefect server (some seconds, longer the first time)")
         wanted = {"prefect": self.settings.stack.prefect_port}
@@ -208,7 +208,7 @@ class _Starter:
         login = prefect_server.ensure_login(self.settings)
         port = ports["prefect"]
         entry = prefect_server.start_server(self.settings, port, command(port))
-        self._keep(entry, ports, prefect_api_url=url)
+        self._keep_entry(entry, ports, prefect_api_url=url)
         self._waits.append(
             (entry, lambda: prefect_server.server_ready(url, login), "the Prefect server")
         )
@@ -217,27 +217,27 @@ class _Starter:
         if self._foreign_dask:
             self.on_progress(f"using the Dask scheduler at {self.settings.dask.scheduler}")
             return
-        if self._running(dask_server.NAME):
+        if self._is_running(dask_server.NAME):
             return
         self.on_progress("starting the Dask workers")
         ports = process.choose_ports({"dask": self.settings.stack.dask_port}, self.record.ports, ())
         entry = dask_server.start(self.settings, ports["dask"])
-        self._keep(entry, ports, dask_scheduler=dask_server.address(ports["dask"]))
+        self._keep_entry(entry, ports, dask_scheduler=dask_server.address(ports["dask"]))
         self._waits.append((entry, lambda: process.listens(ports["dask"]), "the Dask scheduler"))
 
     def viewer(self, command: Callable[[int], list[str]]) -> None:
-        if self._running(viewer_server.NAME):
+        if self._is_running(viewer_server.NAME):
             return
         self.on_progress("starting the report viewer")
         ports = process.choose_ports(
             {"viewer": self.settings.stack.viewer_port}, self.record.ports, ()
         )
         entry = viewer_server.start(self.settings, command(ports["viewer"]))
-        self._keep(entry, ports, viewer_url=viewer_server.address(ports["viewer"]))
+        self._keep_entry(entry, ports, viewer_url=viewer_server.address(ports["viewer"]))
         self._waits.append((entry, lambda: process.listens(ports["viewer"]), "the report viewer"))
 
     def worker(self, command: Callable[[str, int, int], list[str]]) -> None:
-        if self._running(WORKER):
+        if self._is_running(WORKER):
             return
         self.settle()  # it gives up when the server does not answer
         self.on_progress("starting the worker")
@@ -245,7 +245,7 @@ class _Starter:
         limit = prefect_server.worker_limit(self.settings)
         argv = command(self.settings.prefect.pool, limit, cases)
         entry = prefect_server.start_worker(self.settings, argv)
-        self._keep(entry, {})
+        self._keep_entry(entry, {})
         self._waits.append(
             (entry, lambda: prefect_server.worker_ready(self.settings), "the worker")
         )
@@ -265,11 +265,11 @@ class _Starter:
         kept = tuple(e for e in self.record.processes if e.name not in self.started)
         write_record(self.settings.paths, self.record.model_copy(update={"processes": kept}))
 
-    def _running(self, name: str) -> bool:
+    def _is_running(self, name: str) -> bool:
         entry = next((e for e in self.record.processes if e.name == name), None)
         return entry is not None and process.find(entry) is not None
 
-    def _keep(self, entry: ProcessRecord, ports: dict[str, int], **addresses: object) -> None:
+    def _keep_entry(self, entry: ProcessRecord, ports: dict[str, int], **addresses: object) -> None:
         self.started.append(entry.name)
         others = tuple(e for e in self.record.processes if e.name != entry.name)
         update = {"processes": (*others, entry), "ports": self.record.ports | ports, **addresses}
@@ -296,7 +296,7 @@ class _Starter:
 
 
 @contextmanager
-def _locked(settings: Settings) -> Iterator[None]:
+def _home_locked(settings: Settings) -> Iterator[None]:
     """One `up` or `down` of a home at a time."""
     path = settings.home / ".lock"
     path.touch(mode=0o600)

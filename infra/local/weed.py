@@ -30,7 +30,7 @@ from infra.store import ObjectStore
 
 NAME = "store"
 _PROBE_KEY = ".probe"
-_IDENTITY = "encounter"
+_IDENTITY_NAME = "encounter"
 # Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
 _ANY_GARBAGE = 0.000001
 _COMPACT_S = 120.0
@@ -57,7 +57,7 @@ def credentials(home: Home) -> dict[str, str]:
     if not home.s3_file.exists():
         user = {"accessKey": secrets.token_hex(10).upper(), "secretKey": secrets.token_urlsafe(32)}
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
-        identities = [{"name": _IDENTITY, "credentials": [user], "actions": actions}]
+        identities = [{"name": _IDENTITY_NAME, "credentials": [user], "actions": actions}]
         replace_private(home.s3_file, json.dumps({"identities": identities}, indent=1))
     user = json.loads(home.s3_file.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
     return {"access_key": user["accessKey"], "secret_key": user["secretKey"]}

@@ -36,7 +36,7 @@ from tasks.ground.projection import Projection
 from tasks.people.track import TrackSettings, track
 
 Array = NDArray[np.float64]
-_BOX = ["x0", "y0", "x1", "y1"]
+_BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 
 # Errors of one pose last: two seconds of a person count as one height
 # (tasks.people.track_position.body_height).
@@ -57,7 +57,7 @@ _CHANGE_SD = 3.0
 # Fewer pieces of walking say nothing; standing still at one distance tells no tilt.
 _LEAST_PIECES = 4
 _LEAST_SPAN = 0.25
-_HUBER = 1.345  # 95 % efficient for normal errors (Huber 1981)
+_HUBER_TUNING = 1.345  # 95 % efficient for normal errors (Huber 1981)
 _OUTSIDE_SHARE = 0.2
 
 
@@ -101,11 +101,11 @@ def walkers(
     Raises BadInput without a calibration, or where its record gives no vertical.
     """
     settings = settings or TrackSettings()
-    below = _below(camera)
+    below = _foot_of_camera(camera)
     # Tracked in the picture alone: the ground is what is in question.
     plain = Camera(**{**camera.model_dump(), "homography_px_to_local": None})
     seen = track(detections, plain, settings)
-    boxes = seen[_BOX].to_numpy(float)
+    boxes = seen[_BOX_COLUMNS].to_numpy(float)
     score = seen["score"].to_numpy(float)
     share = np.zeros(len(seen))
     for rows in seen.groupby("t_utc").indices.values():
@@ -127,7 +127,7 @@ def walkers(
     )[good]
     groups = piece.groupby(["track", "piece"])
     rows = groups.median()[groups.size() >= settings.min_frames].reset_index()
-    reach = _reach(camera, below)
+    reach = _coverage_reach(camera, below)
     near = ground.xy_m[
         good & (apart <= reach)
     ]  # people may be seen beyond the coverage, through a door or a window
@@ -141,14 +141,14 @@ def walkers(
     )
 
 
-def _reach(camera: Camera, below: Array) -> float:
+def _coverage_reach(camera: Camera, below: Array) -> float:
     """Distance of the coverage's farthest corner, m; none without a coverage."""
     if not camera.coverage_local_m:
         return 0.0
     return float(np.linalg.norm(np.array(camera.coverage_local_m) - below, axis=1).max())
 
 
-def _below(camera: Camera) -> Array:
+def _foot_of_camera(camera: Camera) -> Array:
     """The point (2,) m on the floor below the camera."""
     if camera.homography is None:
         raise BadInput(
@@ -183,7 +183,7 @@ def check_heights(seen: Walkers, camera: Camera, stated_m: float | None = None) 
     spans = np.array([np.ptp(np.quantile(v, [0.1, 0.9])) for v in (seen.distance_m, seen.across)])
     told = np.flatnonzero(spans > [_LEAST_SPAN * np.median(seen.distance_m), _LEAST_SPAN])
     slopes = np.c_[seen.distance_m, seen.across][:, told]
-    value, sd = _mixed(seen.height_m, slopes, seen.track, middle, between)
+    value, sd = _mixed_model(seen.height_m, slopes, seen.track, middle, between)
     change = np.full(2, np.nan)
     change_sd = np.full(2, np.nan)
     change[told], change_sd[told] = value[1:] * spans[told], sd[1:] * spans[told]
@@ -196,10 +196,12 @@ def check_heights(seen: Walkers, camera: Camera, stated_m: float | None = None) 
         right_m=float(change[1]),
         right_sd_m=float(change_sd[1]),
     )
-    return replace(found, warnings=tuple(_warnings(found, seen, camera, middle, float(spans[0]))))
+    return replace(
+        found, warnings=tuple(_check_warnings(found, seen, camera, middle, float(spans[0])))
+    )
 
 
-def _mixed(
+def _mixed_model(
     height: Array, slopes: Array, group: NDArray[np.intp], middle: float, between: float
 ) -> tuple[Array, Array]:
     """Mean and slopes with their deviations, each track with a height of its own around the mean (±
@@ -220,9 +222,9 @@ def _mixed(
         target = np.r_[(height - middle) * weight[:, 0], np.zeros(len(tracks))]
         found = np.linalg.lstsq(system, target, rcond=None)[0]
         error = height - middle - np.c_[fixed, own] @ found
-        by_piece = np.minimum(1, _HUBER * _HEIGHT_SD_M / np.maximum(np.abs(error), 1e-9))
+        by_piece = np.minimum(1, _HUBER_TUNING * _HEIGHT_SD_M / np.maximum(np.abs(error), 1e-9))
         by_track = np.minimum(
-            1, _HUBER * between / np.maximum(np.abs(found[fixed.shape[1] :]), 1e-9)
+            1, _HUBER_TUNING * between / np.maximum(np.abs(found[fixed.shape[1] :]), 1e-9)
         )
     sd = np.sqrt(np.diag(np.linalg.pinv(system.T @ system)))
     value = found[: fixed.shape[1]].copy()
@@ -230,7 +232,7 @@ def _mixed(
     return value, sd[: fixed.shape[1]]
 
 
-def _warnings(
+def _check_warnings(
     found: HeightCheck, seen: Walkers, camera: Camera, middle: float, span_m: float
 ) -> Iterator[str]:
     """What is wrong, and in which direction."""

@@ -1,8 +1,9 @@
 """The subject's own evidence in a consent: a digest of the form that they signed, or a signature by
 a key of their own over what the consent is bound to.
 
-A key of the subject's own proves no name: it shows that whoever has it agreed to this case, these
-pictures, this itinerary and this onset, and that the signer of the consent vouches for the key.
+A key of the subject's own does not prove a name: it shows that whoever has it agreed to this case,
+these pictures, this itinerary and this onset, and that the signer of the consent vouches for the
+key.
 """
 
 from __future__ import annotations
