@@ -17,7 +17,15 @@ from typing import Literal, NamedTuple
 
 from data_contracts.errors import StackError
 from infra.key_source import ensure_master_keys
-from infra.local import dask_server, prefect_server, process, store_locks, viewer_server, weed
+from infra.local import (
+    dask_server,
+    prefect_server,
+    process,
+    store_disk,
+    store_locks,
+    viewer_server,
+    weed,
+)
 from infra.local.prefect_server import SERVER, WORKER, prefect_command, prefect_environment
 from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key
@@ -118,6 +126,7 @@ def down(settings: Settings, on_progress: Callable[[str], None] = lambda _line: 
                 stopped.append(entry.name)
             if entry.name == weed.NAME:
                 store_locks.tidy(record.ports)
+                store_disk.after_stop(_data_dir(settings, record))
         write_record(settings.paths, record.model_copy(update={"processes": ()}))
     return stopped
 
@@ -168,9 +177,7 @@ class _Starter:
             ObjectStore(self.settings.s3).ensure_buckets()
             return
         home = self.settings.paths
-        data = (
-            (data_dir or Path(self.record.data_dir or home.store / "data")).expanduser().absolute()
-        )
+        data = (data_dir or _data_dir(self.settings, self.record)).expanduser().absolute()
         if self._is_running("store"):
             if str(data) != self.record.data_dir:
                 raise StackError(
@@ -192,6 +199,7 @@ class _Starter:
             s3_credentials=user,
         )
         weed.wait_ready(self.settings, entry, self.settings.s3)
+        weed.write_through(self.settings, self.record)
         store_locks.check_sockets(ports)
 
     def prefect(self, command: Callable[[int], list[str]]) -> None:
@@ -293,6 +301,10 @@ class _Starter:
         if self.record.viewer_url and not known["report_link_base"]:
             known["report_link_base"] = self.record.viewer_url
         return load_settings(**known)
+
+
+def _data_dir(settings: Settings, record: StackRecord) -> Path:
+    return Path(record.data_dir or settings.paths.store / "data")
 
 
 @contextmanager

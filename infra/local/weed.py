@@ -22,7 +22,7 @@ import urllib3.exceptions
 from data_contracts.errors import NotFound, StackError, StoreError
 from data_contracts.object_key import SITE
 from infra.home import Home
-from infra.local import process, store_index, store_locks
+from infra.local import process, store_disk, store_index, store_locks
 from infra.local.store_locks import GRPC_OFFSET, PORTS
 from infra.settings import S3Settings, Settings
 from infra.stack_record import ProcessRecord, StackRecord, replace_private
@@ -34,8 +34,6 @@ _IDENTITY_NAME = "encounter"
 # Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
 _ANY_GARBAGE = 0.000001
 _COMPACT_S = 120.0
-# In the data folder, not the home: two homes may name one folder.
-_HELD = "in-use"
 
 
 def binary() -> Path:
@@ -69,6 +67,7 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
     store_locks.check_sockets(ports)
     store_locks.write_security(home)
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store_disk.before_start(data_dir, binary())
     _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
     argv = [
         str(binary()),
@@ -99,7 +98,9 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
         "-master.volumeSizeLimitMB=1024",
     ]
     log = home.logs / "store.log"
-    return process.start(NAME, argv, _bare_environment(home), home.store, log, data_dir / _HELD)
+    return process.start(
+        NAME, argv, _bare_environment(home), home.store, log, data_dir / store_disk.HELD
+    )
 
 
 def _bare_environment(home: Home) -> dict[str, str]:
@@ -155,7 +156,14 @@ def compact(settings: Settings, record: StackRecord) -> bool:
         ) from None
     if answer.status != 200:
         raise StackError(f"the object store did not compact its volumes (status {answer.status})")
+    # The old volumes would be there again after a power cut.
+    os.sync()
     return True
+
+
+def write_through(settings: Settings, record: StackRecord) -> None:
+    """Have every write wait for the disk: see `store_disk`. Raises StackError."""
+    _shell(settings, record, [store_disk.WRITE_THROUGH], "take its writes through to the disk")
 
 
 def forget_names(settings: Settings, record: StackRecord) -> None:
@@ -165,6 +173,12 @@ def forget_names(settings: Settings, record: StackRecord) -> None:
     Nothing here reads it: it is for replicas and mounts. The filer writes the last minute's changes
     a minute later. Raises StackError when the names may still be there.
     """
+    lines = ["lock", "fs.log.purge -daysAgo 0", "unlock"]
+    _shell(settings, record, lines, "delete its log of changes, which names deleted objects")
+
+
+def _shell(settings: Settings, record: StackRecord, lines: list[str], what: str) -> None:
+    """Run lines of the program's own shell. Raises StackError: the store did not do `what`."""
     addresses = {
         name: f"127.0.0.1:{record.ports[name]}.{record.ports[name] + GRPC_OFFSET}"
         for name in ("master", "filer")
@@ -175,7 +189,7 @@ def forget_names(settings: Settings, record: StackRecord) -> None:
             argv,
             cwd=settings.paths.store,
             env=_bare_environment(settings.paths),
-            input="lock\nfs.log.purge -daysAgo 0\nunlock\n",
+            input="\n".join([*lines, ""]),
             capture_output=True,
             text=True,
             timeout=_COMPACT_S,
@@ -183,13 +197,13 @@ def forget_names(settings: Settings, record: StackRecord) -> None:
         )
     except subprocess.TimeoutExpired:
         raise StackError(
-            "the object store did not delete its log of changes, which names deleted objects: no "
-            f"end after {_COMPACT_S:.0f} s; see encounter status"
+            f"the object store did not {what}: no end after {_COMPACT_S:.0f} s; see encounter "
+            "status"
         ) from None
     said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     if done.returncode:
         raise StackError(
-            "the object store did not delete its log of changes, which names deleted objects: "
+            f"the object store did not {what}: "
             f"{said[-1][:200] if said else f'status {done.returncode}'}"
         )
 

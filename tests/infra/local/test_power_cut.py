@@ -1,0 +1,92 @@
+"""A power cut under the local store: what it acknowledged is there afterwards.
+
+The data lie on a file system of their own, in a file. What a disk would have after a power cut is
+what that file has when nobody asked for anything to be written out: it is copied while the store
+runs, and a store is started on the copy. Needs root and loop devices; skipped without.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from data_contracts.audit import AuditEvent
+from data_contracts.object_key import CASES
+from infra.audit_log import open_audit_log
+from infra.local import stack as stack_module
+from infra.settings import load_settings
+from infra.signing import ensure_signing_key
+from infra.store import ObjectStore
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not Path("/dev/loop-control").exists(),
+        reason="needs root and loop devices",
+    ),
+]
+EVENT = AuditEvent(action="view", actor="account:00aa", role="reviewer", case_id="K-POWER-1")
+OBJECTS = 20
+
+
+@contextmanager
+def mounted(image: Path) -> Iterator[Path]:
+    """The file system in a file."""
+    folder = image.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"cannot mount: {done.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _write_and_pull_the_plug(home: Path, image: Path, copy: Path) -> None:
+    """Twenty objects and an entry of the audit log; two seconds later the disk as it is then."""
+    with mounted(image) as disk:
+        settings = load_settings(home=home)
+        try:
+            info = stack_module.up(settings, data_dir=disk / "data", parts=("store",))
+            store = ObjectStore(info.settings.s3)
+            ensure_signing_key(info.settings)
+            for number in range(OBJECTS):
+                store.put(CASES, f"K-1/{number}", bytes([number]) * 5000)
+            open_audit_log(store, info.settings).append(EVENT)
+            time.sleep(2)
+            shutil.copyfile(image, copy)
+        finally:
+            stack_module.down(load_settings(home=home))
+
+
+def test_what_was_acknowledged_is_there_after_a_power_cut(tmp_path: Path) -> None:
+    """All twenty objects can be read, the audit log too, and it goes on."""
+    image = tmp_path / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(150 * 1024 * 1024)
+    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+    home = tmp_path / "home"
+    copy = tmp_path / "after.img"
+    _write_and_pull_the_plug(home, image, copy)
+    with mounted(copy) as disk:
+        # The machine was started anew since.
+        (disk / "data" / "runs-on").write_text("another-start")
+        try:
+            info = stack_module.up(
+                load_settings(home=home), data_dir=disk / "data", parts=("store",)
+            )
+            store = ObjectStore(info.settings.s3)
+            read = [store.get(CASES, f"K-1/{number}") for number in range(OBJECTS)]
+            assert read == [bytes([number]) * 5000 for number in range(OBJECTS)]
+            log = open_audit_log(store, info.settings)
+            assert log.append(EVENT).entry.sequence == 2
+        finally:
+            stack_module.down(load_settings(home=home))
