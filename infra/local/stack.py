@@ -189,6 +189,7 @@ class _Starter:
         wanted = {name: 0 for name in store_locks.PORTS} | {"s3": self.settings.stack.s3_port}
         ports = process.choose_ports(wanted, self.record.ports, store_locks.PORTS)
         user = weed.credentials(home)
+        mended = weed.mend(data)
         entry = weed.start(self.settings, ports, data)
         self._keep_entry(
             entry,
@@ -200,6 +201,9 @@ class _Starter:
         )
         weed.wait_ready(self.settings, entry, self.settings.s3)
         weed.write_through(self.settings, self.record)
+        if mended:
+            self.on_progress("mending the object store after a power cut")
+            weed.drop_nameless(self.settings, self.record)
         store_locks.check_sockets(ports)
 
     def prefect(self, command: Callable[[int], list[str]]) -> None:

@@ -3,7 +3,8 @@
 SeaweedFS writes its index of names through to the disk, and leaves the objects, and where they lie
 in their volumes, to the system's cache. Here every write below /buckets/ waits for the disk
 (`-fsync`); and where the machine, not only the program, ended while the store ran, the volumes'
-own indexes are made anew from the volumes before it starts again (`weed fix`).
+own indexes are made anew from the volumes before it starts again (`weed fix`). Then what a deletion
+had not taken out of them yet, and no name leads to any more, is taken out (`volume.fsck`).
 """
 
 from __future__ import annotations
@@ -25,19 +26,31 @@ _MEND_S = 3600.0
 WRITE_THROUGH = "fs.configure -locationPrefix=/buckets/ -fsync -apply"
 
 
-def before_start(data_dir: Path, weed: Path) -> None:
-    """Mend the folder where the machine ended while a store ran on it, and note that one does.
-    Nothing where another process has the folder. Raises StackError.
+# What is older than this, and has no name, will get none.
+SETTLED_S = 30
+
+
+def drop_nameless() -> list[str]:
+    """Lines of the program's shell that take out of the volumes what no name leads to."""
+    fsck = f"volume.fsck -reallyDeleteFromVolume -cutoffTimeAgo={SETTLED_S}s"
+    return ["lock", fsck, "unlock"]
+
+
+def before_start(data_dir: Path, weed: Path) -> bool:
+    """Mend the folder where the machine ended while a store ran on it, and note that one does;
+    whether it was mended. Nothing where another process has the folder. Raises StackError.
     """
     machine = running_time()
     this = machine.start_id if machine else ""
     mark = data_dir / _RUNS_ON
     with alone(data_dir / HELD) as mine:
         if not mine:
-            return
-        if mark.exists() and (not this or mark.read_text(encoding="ascii") != this):
+            return False
+        cut = mark.exists() and (not this or mark.read_text(encoding="ascii") != this)
+        if cut:
             _index_anew(data_dir, weed)
         replace_private(mark, this)
+    return cut
 
 
 def after_stop(data_dir: Path) -> None:

@@ -66,8 +66,6 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
     home = settings.paths
     store_locks.check_sockets(ports)
     store_locks.write_security(home)
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store_disk.before_start(data_dir, binary())
     _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
     argv = [
         str(binary()),
@@ -159,6 +157,23 @@ def compact(settings: Settings, record: StackRecord) -> bool:
     # The old volumes would be there again after a power cut.
     os.sync()
     return True
+
+
+def mend(data_dir: Path) -> bool:
+    """Make the folder and mend it where a power cut left it: see `store_disk`. Raises
+    StackError.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return store_disk.before_start(data_dir, binary())
+
+
+def drop_nameless(settings: Settings, record: StackRecord) -> None:
+    """After a power cut: see `store_disk`. The bytes go with the next tidying. Raises
+    StackError.
+    """
+    what = "take out what deletions had left in it before the power cut"
+    _shell(settings, record, store_disk.drop_nameless(), what)
+    settings.paths.tidy_due_file.touch(mode=0o600)
 
 
 def write_through(settings: Settings, record: StackRecord) -> None:
