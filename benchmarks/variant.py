@@ -34,7 +34,7 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.camera import Origin
 from data_contracts.errors import VideoUnreadable
-from tasks.footage import video
+from tasks.footage import reading
 
 _TIMES = ("t_utc", "start_utc", "end_utc")
 # Deviation of whole numbers spread evenly over -128 to 127.
@@ -218,25 +218,25 @@ def _footage(
 
 def _cut(
     data: bytes, start: datetime, length_s: float | None
-) -> Iterator[tuple[datetime, Iterator[video.Frame]]]:
+) -> Iterator[tuple[datetime, Iterator[reading.Frame]]]:
     """Start and frames of each new segment; all of one segment's frames must be taken before the
     next.
     """
 
-    def begin(frame: video.Frame) -> datetime:
+    def begin(frame: reading.Frame) -> datetime:
         if not length_s:
             return start
         return start + (frame.t_utc - start) // timedelta(seconds=length_s) * timedelta(
             seconds=length_s
         )
 
-    return itertools.groupby(video.frames(data, start), key=begin)
+    return itertools.groupby(reading.frames(data, start), key=begin)
 
 
 def _encode(
     path: Path,
     begin: datetime,
-    frames: Iterator[video.Frame],
+    frames: Iterator[reading.Frame],
     variant: Variant,
     rng: np.random.Generator,
 ) -> None:

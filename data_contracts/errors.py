@@ -73,6 +73,12 @@ class NotFound(StoreError):
     effect: ClassVar[Effect] = "stop"
 
 
+class ObjectChanged(StoreError):
+    """Another object lies under the key than the one asked for by its ETag."""
+
+    effect: ClassVar[Effect] = "stop"
+
+
 class KeyMissing(EncounterError):
     """A key is missing or destroyed: what it sealed cannot be read any more."""
 
@@ -94,6 +100,12 @@ class VideoUnreadable(EncounterError):
 class FootageGone(EncounterError):
     """A segment that was listed is not in the store any more, as when the recorder deletes its
     oldest. A lasting fault of one input: becomes a gap.
+    """
+
+
+class FootageChanged(EncounterError):
+    """A segment was replaced by another after it was listed. A lasting fault of one input: becomes
+    a gap, and the next run looks at the new one.
     """
 
 

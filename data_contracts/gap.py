@@ -13,10 +13,14 @@ GapKind = Literal[
     "not_covered",
     "no_footage",
     "unreadable",
+    "no_pictures",
+    "few_pictures",
+    "doubtful_time",
     "no_calibration",
     "not_seen",
     "failed",
 ]
+UNREADABLE_ADVICE = "ask for the file again from the recorder, or repair it, and run the case again"
 FAILED_ADVICE = "see the worker's log, then run the case again: encounter case run"
 GAP_KINDS: tuple[str, ...] = get_args(GapKind)
 

@@ -115,7 +115,7 @@ def _find(run: Run, subject: str, learnt: str, followed: StageResult) -> StageRe
 
 
 def _conclude(run: Run, seen: _Seen) -> str:
-    windows, scanned, _, followed, found = seen
+    windows, scanned, dense, followed, found = seen
     people = found.tables
     trace = trace_subject(run, **only(people, "persons", "members", "sightings"))
     way = trace["trajectory"]
@@ -132,6 +132,8 @@ def _conclude(run: Run, seen: _Seen) -> str:
         run,
         windows=windows["windows"],
         reports=scanned["reports"],
+        dense=dense["windows"],
+        followed_reports=followed["reports"],
         planned=windows["gaps"],
         scanned=scanned["gaps"],
         followed=followed["gaps"],

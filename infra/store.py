@@ -30,7 +30,7 @@ from minio.objectlockconfig import ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 
 from data_contracts import object_key
-from data_contracts.errors import BadInput, NotFound, StoreError
+from data_contracts.errors import BadInput, NotFound, ObjectChanged, StoreError
 from infra.settings import S3Settings
 from infra.store_errors import BrokenOff, Exists, Unsupported, mapped
 
@@ -268,17 +268,26 @@ class ObjectStore:
         length: int = 0,
         version_id: str | None = None,
         at_most: int = LARGEST_BYTES,
+        etag: str = "",
     ) -> bytes:
         """Read an object, or `length` bytes from `offset` (0: to the end); the newest version
         unless one is named. Raises BadInput, with no more read than that, where there are more than
-        `at_most` bytes.
+        `at_most` bytes, and ObjectChanged where it is not the one with this `etag` any more.
         """
+        only = {"If-Match": f'"{etag}"'} if etag else {}
 
         def read(name: str) -> bytes | None:
             response = self._client.get_object(
-                name, key, offset=offset, length=length, version_id=version_id
+                name,
+                key,
+                offset=offset,
+                length=length,
+                version_id=version_id,
+                request_headers=only,
             )
             try:
+                if etag and response.headers.get("ETag", "").strip('"') != etag:
+                    raise Exists(key)  # a store that does not know If-Match
                 told = response.headers.get("Content-Length", "0")
                 if told.isdecimal() and int(told) > at_most:
                     return None
@@ -287,7 +296,12 @@ class ObjectStore:
                 response.close()
                 response.release_conn()
 
-        data = self._read(bucket, key, read)
+        try:
+            data = self._read(bucket, key, read)
+        except Exists:
+            raise ObjectChanged(
+                f"{bucket}/{key}: expected the object with ETag {etag}, another lies there now"
+            ) from None
         if data is None or len(data) > at_most:
             raise BadInput(f"{bucket}/{key}: more than {at_most} bytes: it was not written here")
         return data

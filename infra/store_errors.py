@@ -43,7 +43,7 @@ class Unsupported(StoreError):
 
 
 class Exists(StoreError):
-    """A conditional put found an object. Never leaves `infra.store`."""
+    """A conditional request found another object. Never leaves `infra.store`."""
 
 
 class BrokenOff(StoreError):

@@ -17,7 +17,7 @@ import pandas as pd
 from data_contracts import object_key
 from data_contracts.errors import VideoUnreadable
 from models.registry import load
-from tasks.footage.video import frames
+from tasks.footage.reading import frames
 from tasks.observe.face import MASK_MAX_TURN, find_faces
 from tasks.observe.mask_colour import SKIN_MIN_FACE_PX, mask_log_odds
 from tasks.observe.match import _mask_probability

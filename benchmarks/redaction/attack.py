@@ -22,11 +22,12 @@ import pandas as pd
 from benchmarks.redaction.clothes import ClothesAttack
 from benchmarks.redaction.footage import Footage
 from benchmarks.redaction.heads import MIN_HEAD_PX, SEEABLE, now
+from data_contracts.errors import VideoUnreadable
 from models.interface import FaceDetector, FaceEmbedder
 from models.networks.centerface import CenterFace
 from models.registry import Models, load
 from models.settings import ModelSettings
-from tasks.footage import video
+from tasks.footage.reading import Frame, frames, key_frames
 
 # A detector's usual threshold is 0.35 to 0.5; below 0.2 empty walls have faces.
 LOW_SCORE = 0.2
@@ -73,7 +74,7 @@ class Attack:
         self,
         mode: str,
         camera: str,
-        clean: Sequence[video.Frame],
+        clean: Sequence[Frame],
         files: dict[str, bytes],
         control: str = "clean footage",
     ) -> None:
@@ -89,7 +90,7 @@ class Attack:
             images = [f.image for f in clean]
             self._attack(control, camera, times, images)
             self._clothes.on(control, camera, times, images)
-        written = [f.image for f in video.frames(files["S-01.mp4"], times[0])]
+        written = [f.image for f in frames(files["S-01.mp4"], times[0])]
         self._attack(mode, camera, times, written)
         self._clothes.on(mode, camera, times, written)
 
@@ -178,7 +179,7 @@ class Attack:
         ]
         seen: dict[str, list] = defaultdict(list)
         for camera in footage.cameras:
-            for start, data in footage.segments[camera]:
+            for start, data, _ in footage.segments[camera]:
                 for frame in _readable(data, start):
                     rows = now(good[good["camera"] == camera], frame.t_utc)
                     for row in rows.itertuples():
@@ -202,12 +203,12 @@ class Attack:
         return Gallery(who, when, vectors)
 
 
-def _readable(data: bytes, start) -> list[video.Frame]:
+def _readable(data: bytes, start) -> list[Frame]:
     out = []
     try:
-        for frame in video.key_frames(data, start):
+        for frame in key_frames(data, start):
             out.append(frame)
-    except video.VideoUnreadable:
+    except VideoUnreadable:
         pass  # some sites have a damaged segment on purpose
     return out
 

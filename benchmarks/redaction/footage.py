@@ -31,8 +31,9 @@ from models.registry import Models
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
-from tasks.footage import video
+from tasks.footage.reading import frames
 from tasks.footage.segment import SegmentInput
+from tasks.footage.video import probe, write_clip
 from tasks.observe.follow import follow_segment
 from tasks.observe.match import SubjectSearch
 from tasks.observe.template import build_template
@@ -42,6 +43,7 @@ from tasks.people.subject import sight
 from tasks.redaction.hidden_people import SitePeople, with_unseen
 from tasks.redaction.plan import surely
 from tasks.redaction.redact import Detectors, Found, RedactSettings
+from tasks.redaction.render import Segment
 
 _DAY = timedelta(days=1)
 _NONE: Found = (np.zeros((0, 4)), np.zeros(0))
@@ -52,20 +54,20 @@ class Footage:
     """A site's cameras and the (start, bytes) of each camera's segments."""
 
     site: Site
-    segments: dict[str, list[tuple[datetime, bytes]]]
+    segments: dict[str, list[Segment]]
 
     @property
     def cameras(self) -> list[str]:
         """Cameras that have footage, in order."""
         return sorted(self.segments)
 
-    def near(self, camera: str, start: datetime, end: datetime) -> list[tuple[datetime, bytes]]:
+    def near(self, camera: str, start: datetime, end: datetime) -> list[Segment]:
         """The segments of a camera that may hold frames of [start, end]: the last one begun before
         it, and those in it.
         """
-        begun = [s for s, _ in self.segments[camera] if s <= start]
+        begun = [s.start_utc for s in self.segments[camera] if s.start_utc <= start]
         first = max(begun) if begun else start
-        return [(s, data) for s, data in self.segments[camera] if first <= s <= end]
+        return [s for s in self.segments[camera] if first <= s.start_utc <= end]
 
 
 def as_seen(image: np.ndarray, light: float, noise: float, seed: int) -> np.ndarray:
@@ -90,19 +92,19 @@ class Degraded(NamedTuple):
         are.
         """
         segments = {
-            camera: [(start, self._segment(start, data)) for start, data in parts]
+            camera: [s._replace(data=self._segment(s.start_utc, s.data)) for s in parts]
             for camera, parts in footage.segments.items()
         }
         return Footage(footage.site, segments)
 
     def _segment(self, start: datetime, data: bytes) -> bytes:
         try:
-            rate = video.probe(data).rate
+            rate = probe(data).rate
             images = (
                 as_seen(frame.image, self.light, self.noise, seed)
-                for seed, frame in enumerate(video.frames(data, start))
+                for seed, frame in enumerate(frames(data, start))
             )
-            return video.write_clip(images, rate)
+            return write_clip(images, rate)
         except EncounterError:
             return data
 
@@ -165,7 +167,7 @@ def read_footage(folder: Path) -> Footage:
     for path in sorted(root.rglob("*.mp4")):
         name = object_key.read_segment(path.relative_to(root).as_posix())
         if name is not None and name.camera_id in site.by_id:
-            out.setdefault(name.camera_id, []).append((name.start_utc, path.read_bytes()))
+            out.setdefault(name.camera_id, []).append(Segment(name.start_utc, path.read_bytes()))
     if not out:
         raise BadInput(
             f"{root}: expected segments <camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4 of its cameras, "
@@ -228,7 +230,7 @@ def look(
     tables = []
     for camera in footage.cameras:
         say(f"looking at {camera}")
-        for start, data in footage.segments[camera]:
+        for start, data, _ in footage.segments[camera]:
             at = footage.site.by_id[camera]
             segment = SegmentInput(at, f"{camera}/{start:%H%M%S}", start, data)
             tables.append(follow_segment(segment, search).detections)

@@ -42,21 +42,28 @@ SEGMENTS = TableContract(
     (unique("key"), between("size_bytes", 0, None)),
 )
 
-# What became of each segment that was opened.
+# What became of each segment that was opened: its time cut into what was seen and what was not.
 SEGMENT_REPORTS = TableContract(
     "segment_reports",
-    1,
+    2,
     (
         Column("key", "text", "object key"),
+        Column("etag", "text", "the object's ETag"),
         Column("camera_id", "text", "camera"),
-        Column("start_utc", "time", "first frame"),
+        Column("start_utc", "time", "start of the stretch"),
         Column(
-            "end_utc", "time", "last frame plus one frame time; equals start where nothing decoded"
+            "end_utc", "time", "its end; equals start where the file's length could not be known"
         ),
         Column("n_frames", "int", "frames looked at"),
-        Column("fault", "text", "empty, or why it could not be (fully) decoded"),
+        Column("kind", "text", "empty where it was seen, else the kind of gap"),
+        Column("fault", "text", "why it was not seen, or not all of it"),
+        Column("advice", "text", "what can be done about it"),
     ),
-    (unique("key"), ordered("end_utc", "start_utc"), between("n_frames", 0, None)),
+    (
+        ordered("end_utc", "start_utc"),
+        between("n_frames", 0, None),
+        one_of("kind", "", *GAP_KINDS),
+    ),
 )
 
 CANDIDATES = TableContract(

@@ -28,8 +28,8 @@ from tasks.calibration.camera_file import camera_of, with_camera, without_fitted
 from tasks.calibration.clicks import Clicks, read_clicks
 from tasks.calibration.picture import coverage, draw
 from tasks.footage.picture import decode_picture
+from tasks.footage.reading import frames
 from tasks.footage.segment import fitted
-from tasks.footage.video import frames
 
 POINTS = Listing(
     "camera calibrate",

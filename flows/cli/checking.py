@@ -17,8 +17,8 @@ from infra.settings import load_settings
 from models.interface import PersonDetector
 from models.registry import detector_scores, load_person
 from tasks.calibration.check import HeightCheck, check_heights, walkers
+from tasks.footage.reading import frames
 from tasks.footage.segment import fitted
-from tasks.footage.video import frames, probe, sampling_interval
 from tasks.observe.follow import detect_people
 from tasks.people.track import TrackSettings
 
@@ -57,8 +57,7 @@ def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetim
     """DETECTIONS of a recording, without faces and positions."""
     data = read_file(path)
     rows: list[dict[str, Any]] = []
-    interval = sampling_interval(probe(data).rate, _CHECK_FPS)
-    for frame in counted(frames(data, start, interval), path.name):
-        image = fitted(frame.image, camera)
+    for frame in counted(frames(data, start, _CHECK_FPS), path.name):
+        image = fitted(frame.image, camera, frame.pixel_aspect)
         rows += detect_people(camera, frame.t_utc, image, detector, None)
     return DETECTIONS.shape(rows)

@@ -13,7 +13,13 @@ from typing import Any
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import FootageGone, NotFound, VideoUnreadable
+from data_contracts.errors import (
+    FootageChanged,
+    FootageGone,
+    NotFound,
+    ObjectChanged,
+    VideoUnreadable,
+)
 from data_contracts.run import ObservationKind, SegmentJob, StageResult
 from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, LOOKS, SEGMENT_REPORTS
 from flows.runtime.environment import Environment
@@ -105,18 +111,21 @@ def run_unit(job: SegmentJob) -> StageResult:
 
 
 def followed_segment(
-    work: Work, camera_id: str, key: str, start_utc: datetime, **job: Any
+    work: Work, camera_id: str, key: str, etag: str, start_utc: datetime, **job: Any
 ) -> Footage:
     """A segment with the boxes that following it found; what is stored of that is read."""
-    result = follow_unit(work.run, camera_id=camera_id, key=key, start_utc=start_utc, **job)
+    result = follow_unit(
+        work.run, camera_id=camera_id, key=key, etag=etag, start_utc=start_utc, **job
+    )
     camera = work.case.site.by_id[camera_id]
     boxes = load(work.vault, result["detections"])
-    return Footage(camera, start_utc, read_footage(work.env, key), boxes)
+    return Footage(camera, start_utc, read_footage(work.env, key, etag), boxes)
 
 
-def read_footage(env: Environment, key: str) -> bytes:
-    """A segment that was listed before. Raises FootageGone where it was deleted since, and
-    VideoUnreadable, with nothing read, where it is larger than a worker can hold.
+def read_footage(env: Environment, key: str, etag: str) -> bytes:
+    """A segment that was listed before, with this ETag. Raises FootageGone where it was deleted
+    since, FootageChanged where another lies there, and VideoUnreadable, with nothing read, where it
+    is larger than a worker can hold.
     """
     try:
         size = env.store.stat(object_key.FOOTAGE, key).size
@@ -125,7 +134,12 @@ def read_footage(env: Environment, key: str) -> bytes:
                 f"expected a segment of at most {SEGMENT_BYTES >> 20} MiB, {key} has "
                 f"{size >> 20}: let the recorder cut shorter segments"
             )
-        return env.store.get(object_key.FOOTAGE, key, at_most=SEGMENT_BYTES)
+        return env.store.get(object_key.FOOTAGE, key, at_most=SEGMENT_BYTES, etag=etag)
+    except ObjectChanged:
+        raise FootageChanged(
+            f"{key} was replaced after it was listed: run the case again, which then looks at the "
+            "file that is there now"
+        ) from None
     except NotFound:
         raise FootageGone(
             f"{key} was listed and is not in the store any more: ask the recorder to keep footage "
@@ -134,11 +148,11 @@ def read_footage(env: Environment, key: str) -> bytes:
 
 
 def _segment_of(
-    work: Work, camera_id: str, key: str, start_utc: datetime, **_decides: str
+    work: Work, camera_id: str, key: str, etag: str, start_utc: datetime, **_decides: str
 ) -> SegmentInput:
     """The recording that a unit looks at. What else a job names decides its digest alone."""
     camera = work.case.site.by_id[camera_id]
-    return SegmentInput(camera, key, start_utc, read_footage(work.env, key))
+    return SegmentInput(camera, key, start_utc, read_footage(work.env, key, etag), etag)
 
 
 def _search_of(work: Work) -> SubjectSearch:

@@ -188,7 +188,7 @@ class Stage:
             round_no=int(parameters.get("round_no", 0)),
             wall_s=time.perf_counter() - began[0],
             cpu_s=time.process_time() - began[1],
-            **_seen(shaped, self.makes),
+            **(_seen(shaped, self.makes) if self.unit else {}),
         )
         for name, ref in result.tables.items():
             work.vault.put(table_key(work.run.case_id, ref), data[name])
@@ -248,10 +248,10 @@ def _shaped(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
 
 
 def _seen(shaped: Mapping[str, pd.DataFrame], makes: Tables) -> dict[str, Any]:
-    """Of a stage that reports on one segment: seconds of video looked at, and its fault."""
+    """Of a unit that reports on a segment: seconds of video seen, and the first fault."""
     for name, frame in shaped.items():
-        if makes[name] is SEGMENT_REPORTS and len(frame) == 1:
-            row = frame.iloc[0]
-            seconds = (row["end_utc"] - row["start_utc"]).total_seconds()
-            return {"video_s": max(0.0, seconds), "fault": str(row["fault"])}
+        if makes[name] is SEGMENT_REPORTS:
+            seen = frame[frame["kind"] == ""]
+            seconds = (seen["end_utc"] - seen["start_utc"]).dt.total_seconds().sum()
+            return {"video_s": float(seconds), "fault": next(filter(None, frame["fault"]), "")}
     return {}

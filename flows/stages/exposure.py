@@ -20,7 +20,7 @@ from flows.runtime.stage import Work, stage
 from tasks.exposure.assess import assess
 from tasks.exposure.meet import meet
 from tasks.people.trajectory import subject_ids
-from tasks.search.find_segments import coverage_gaps, uncalibrated_gaps
+from tasks.search.coverage_gaps import coverage_gaps, not_told_yet, uncalibrated_gaps
 
 # What each earlier stage could not do: the stages' own tables of gaps.
 _GAPS_OF = ("planned", "scanned", "followed", "trace", "pictures")
@@ -53,16 +53,29 @@ def assess_contacts(work: Work, points: pd.DataFrame, encounters: pd.DataFrame) 
 
 @stage(
     "collect gaps",
-    takes={"windows": WINDOWS, "reports": SEGMENT_REPORTS, **dict.fromkeys(_GAPS_OF, GAPS)},
+    takes={
+        "windows": WINDOWS,
+        "reports": SEGMENT_REPORTS,
+        "dense": WINDOWS,
+        "followed_reports": SEGMENT_REPORTS,
+        **dict.fromkeys(_GAPS_OF, GAPS),
+    },
     makes={"gaps": GAPS},
 )
 def collect_gaps(
-    work: Work, windows: pd.DataFrame, reports: pd.DataFrame, **gaps_of: pd.DataFrame
+    work: Work,
+    windows: pd.DataFrame,
+    reports: pd.DataFrame,
+    dense: pd.DataFrame,
+    followed_reports: pd.DataFrame,
+    **gaps_of: pd.DataFrame,
 ) -> pd.DataFrame:
     """Everything that could not be looked at, one row a stretch."""
+    scanned = coverage_gaps(windows, reports)
     frames = [
         gaps_of["planned"],
-        coverage_gaps(windows, reports),
+        scanned,
+        not_told_yet(coverage_gaps(dense, followed_reports), scanned),
         uncalibrated_gaps(windows, work.case.site),
         *(gaps_of[name] for name in _GAPS_OF[1:]),
     ]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError, FootageGone, VideoUnreadable
+from data_contracts.errors import EncounterError, FootageChanged, FootageGone, VideoUnreadable
 from data_contracts.run import SegmentJob
 from data_contracts.tables.contracts import LOOKS, SEGMENTS, SIGHTINGS, TRACKS
 from flows.runtime.fan_out import in_order
@@ -113,7 +113,7 @@ def _footage(
     for row in segments.to_dict("records"):
         try:
             yield _own(work, row, own, template)
-        except (FootageGone, VideoUnreadable):
+        except (FootageChanged, FootageGone, VideoUnreadable):
             continue
 
 

@@ -5,14 +5,18 @@ found.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError, FootageGone, VideoUnreadable
-from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
+from data_contracts.errors import (
+    EncounterError,
+    FootageChanged,
+    FootageGone,
+    VideoUnreadable,
+)
+from data_contracts.gap import FAILED_ADVICE, UNREADABLE_ADVICE, GapKind
 from data_contracts.run import ObservationKind, SegmentJob
 from data_contracts.tables.contracts import (
     CANDIDATES,
@@ -23,19 +27,16 @@ from data_contracts.tables.contracts import (
     WINDOWS,
 )
 from data_contracts.tables.table import TableContract
-from data_contracts.time import Interval
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
 from flows.runtime.segment_job import UNITS, run_unit
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.stats import write_unit_stat
-from tasks.search.find_segments import (
-    LONGEST_SEGMENT_S,
-    NO_FOOTAGE_ADVICE,
-    UNREADABLE_ADVICE,
-    segments_for,
-)
+from tasks.search.coverage_gaps import NO_FOOTAGE_ADVICE
+from tasks.search.find_segments import segments_for
+from tasks.search.time_line import one_source, taken_from
 
+CHANGED_ADVICE = "run the case again: it looks at the file that is there now"
 Progress = Callable[[int, int], None]
 # What was found by looking is handed on from round to round: each round adds to it.
 _SO_FAR = {"reports": SEGMENT_REPORTS, "segments": SEGMENTS, "gaps": GAPS}
@@ -69,12 +70,14 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
         )
         fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
         jobs = [_job(kind, work, template, row) for row in fresh.to_dict("records")]
-        found, reports, failed = _gather(work, kind, output, jobs, segments, progress or _untold)
+        found, reports = _gather(work, kind, output, jobs, progress or _untold)
+        line = one_source(so_far["reports"], _with(SEGMENT_REPORTS.empty(), reports))
+        taken = [taken_from(rows, key, line.dropped) for key, rows in found.items()]
         return (
-            _with(so_far[output], found),
-            _with(so_far["reports"], reports),
+            _with(so_far[output], taken),
+            _with(so_far["reports"], [line.reports]),
             _with(so_far["segments"], [fresh]),
-            _with(so_far["gaps"], [gaps, GAPS.shape(failed)]).drop_duplicates(),
+            _with(so_far["gaps"], [gaps]).drop_duplicates(),
         )
 
     return observe
@@ -99,48 +102,48 @@ def _job(
 
 
 def _gather(
-    work: Work,
-    kind: ObservationKind,
-    output: str,
-    jobs: list[SegmentJob],
-    segments: pd.DataFrame,
-    progress: Progress,
-) -> tuple[list[pd.DataFrame], list[pd.DataFrame], list[GapRow]]:
-    found: list[pd.DataFrame] = []
+    work: Work, kind: ObservationKind, output: str, jobs: list[SegmentJob], progress: Progress
+) -> tuple[dict[str, pd.DataFrame], list[pd.DataFrame]]:
+    """What was found by key, and the reports: also of segments that could not be looked at."""
+    found: dict[str, pd.DataFrame] = {}
     reports: list[pd.DataFrame] = []
-    failed: list[GapRow] = []
     for job, result in in_order(run_unit, jobs, progress, work.allowed):
         if isinstance(result, EncounterError):
-            failed.append(_failed_gap(job, result, _until(job, segments)))
+            reports.append(_not_looked_at(job, result))
             continue
-        found.append(load(work.vault, result[output]))
+        found[job.key] = load(work.vault, result[output])
         reports.append(load(work.vault, result["reports"]))
         write_unit_stat(work.vault, work.run, kind, result)
-    return found, reports, failed
+    return found, reports
 
 
-def _until(job: SegmentJob, segments: pd.DataFrame) -> datetime:
-    """When the camera's next listed segment starts; the segment's own start where none follows:
-    how long it was cannot be known.
-    """
-    starts = segments.loc[segments["camera_id"] == job.camera_id, "start_utc"]
-    longest = job.start_utc + timedelta(seconds=LONGEST_SEGMENT_S)
-    later = starts[(starts > job.start_utc) & (starts <= longest)]
-    return later.min().to_pydatetime() if len(later) else job.start_utc
+def _not_looked_at(job: SegmentJob, error: EncounterError) -> pd.DataFrame:
+    """The report on a segment that ended in an error; how long it was cannot be known."""
+    gap, fault, advice = _cause(error)
+    row = {
+        "key": job.key,
+        "etag": job.etag,
+        "camera_id": job.camera_id,
+        "start_utc": job.start_utc,
+        "end_utc": job.start_utc,
+        "n_frames": 0,
+        "kind": gap,
+        "fault": fault,
+        "advice": advice,
+    }
+    return SEGMENT_REPORTS.shape([row])
 
 
-def _failed_gap(job: SegmentJob, error: EncounterError, until: datetime) -> GapRow:
-    span = Interval(job.start_utc, until)
+def _cause(error: EncounterError) -> tuple[GapKind, str, str]:
     if isinstance(error, FootageGone):
-        detail = (
-            f"the segment of {job.start_utc:%H:%M:%S} UTC was deleted in the store after it was "
-            "listed and before it was read"
-        )
-        return gap_row("no_footage", job.camera_id, span, detail, NO_FOOTAGE_ADVICE)
+        fault = "it was deleted in the store after it was listed and before it was read"
+        return "no_footage", fault, NO_FOOTAGE_ADVICE
+    if isinstance(error, FootageChanged):
+        fault = "it was replaced by another file after it was listed and before it was read"
+        return "unreadable", fault, CHANGED_ADVICE
     if isinstance(error, VideoUnreadable):
-        return gap_row("unreadable", job.camera_id, span, str(error), UNREADABLE_ADVICE)
-    detail = f"the segment could not be processed ({type(error).__name__})"
-    return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
+        return "unreadable", str(error), UNREADABLE_ADVICE
+    return "failed", f"it could not be processed ({type(error).__name__})", FAILED_ADVICE
 
 
 def _with(so_far: pd.DataFrame, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -25,7 +25,15 @@ from tasks.artefacts.exports import REPORT
 from tasks.artefacts.operator_summary import summary_markdown
 
 # Gaps that come from a camera or its footage, not from the case.
-_MENDABLE = ("no_footage", "unreadable", "no_calibration", "failed")
+_MENDABLE = (
+    "no_footage",
+    "unreadable",
+    "no_pictures",
+    "few_pictures",
+    "doubtful_time",
+    "no_calibration",
+    "failed",
+)
 # Artifact updates cost a request each: at most this many a stage.
 _UPDATES = 20
 

@@ -10,7 +10,12 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import object_key
-from data_contracts.errors import EncounterError, FootageGone, VideoUnreadable
+from data_contracts.errors import (
+    EncounterError,
+    FootageChanged,
+    FootageGone,
+    VideoUnreadable,
+)
 from data_contracts.gap import FAILED_ADVICE, GapRow, gap_row
 from data_contracts.record import Record
 from data_contracts.run import Run, StageResult, TableRef
@@ -25,7 +30,7 @@ from data_contracts.tables.contracts import (
     SIGHTINGS,
     TRACKS,
 )
-from data_contracts.time import Interval, Utc
+from data_contracts.time import Interval, Utc, intervals_of, utc_of
 from flows.runtime.environment import detector_scores, environment
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
@@ -47,8 +52,16 @@ BACKGROUND_SEGMENTS = 8
 _PEOPLE = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
 
 
-# Keys and starts of footage.
-Segments = tuple[tuple[str, Utc], ...]
+class FootagePart(Record):
+    """A segment that pictures are made from, as it was followed: see `Segment`."""
+
+    key: str
+    etag: str
+    start_utc: Utc
+    shares: tuple[tuple[Utc, Utc], ...]
+
+
+Segments = tuple[FootagePart, ...]
 
 
 class PictureUnit(Record):
@@ -175,10 +188,11 @@ def _stored(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, obj
 
 
 def _footage(work: Work, segments: Segments) -> Iterator[Segment]:
-    """Starts and bytes of the segments that are still in the store."""
-    for key, start in segments:
-        with contextlib.suppress(FootageGone, VideoUnreadable):
-            yield start, read_footage(work.env, key)
+    """The segments that are still in the store as they were followed."""
+    for part in segments:
+        with contextlib.suppress(FootageGone, FootageChanged, VideoUnreadable):
+            data = read_footage(work.env, part.key, part.etag)
+            yield Segment(part.start_utc, data, tuple(Interval(*span) for span in part.shares))
 
 
 def _not_made(job: PictureJob, why: str) -> GapRow:
@@ -188,20 +202,24 @@ def _not_made(job: PictureJob, why: str) -> GapRow:
 
 
 def segments_for(reports: pd.DataFrame, camera: str, jobs: list[PictureJob]) -> Segments:
-    """Keys and starts of a camera's segments in which its jobs lie, and of some spread over all for
-    the empty scene.
-    """
+    """A camera's segments in which its jobs lie, and some spread over all for the empty scene."""
     own = reports[(reports["camera_id"] == camera) & (reports["n_frames"] > 0)]
     own = own.sort_values("start_utc")
     wanted = [job for job in jobs if job.camera_id == camera]
     spans = zip(own["start_utc"], own["end_utc"], strict=True)
     needed = own[[any(s < j.end_utc and e > j.start_utc for j in wanted) for s, e in spans]]
     at = np.unique(np.linspace(0, len(own) - 1, BACKGROUND_SEGMENTS).astype(int))
-    rows = pd.concat([needed, own.iloc[at]]).drop_duplicates("key").sort_values("start_utc")
-    return tuple(
-        (str(key), pd.Timestamp(start).to_pydatetime())
-        for key, start in zip(rows["key"], rows["start_utc"], strict=True)
-    )
+    keys = {*needed["key"], *own.iloc[at]["key"]}
+    parts = [_part(str(key), rows) for key, rows in own.groupby("key") if key in keys]
+    return tuple(sorted(parts, key=lambda part: part.start_utc))
+
+
+def _part(key: str, rows: pd.DataFrame) -> FootagePart:
+    """A segment by its rows of SEGMENT_REPORTS, which say what is taken from it."""
+    name = object_key.read_segment(key)
+    start = name.start_utc if name else utc_of(rows["start_utc"].min())
+    shares = tuple(tuple(span) for span in intervals_of(rows))
+    return FootagePart(key=key, etag=rows["etag"].iloc[0], start_utc=start, shares=shares)
 
 
 def detectors(loaded: Models, settings: RedactSettings) -> Detectors:

@@ -1,9 +1,9 @@
-"""Reading and writing video: the only module that knows the codec library.
+"""Decoding and encoding video: the only module that knows the codec library.
 
-Frame time is the segment's start plus the frame's presentation time, never an index divided by a
-nominal rate. Segments come from outside and are not trusted: the container is fixed to MP4 (no
-playlists, so no file or network access from inside a file), the picture size and the duration are
-bounded, and every fault is VideoUnreadable.
+What a file's pictures are and which can be believed is `tasks.footage.reading`'s to say. Segments
+come from outside and are not trusted: the container is fixed to MP4 (no playlists, so no file or
+network access from inside a file), the picture size is bounded, and what cannot be opened is
+VideoUnreadable.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.sidedata import sidedata
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -26,17 +29,11 @@ from data_contracts.errors import BadInput, VideoUnreadable
 # H.264 level 6.2 allows 139,264 macroblocks of 16 x 16 a frame (ITU-T H.264 table A-1); larger is
 # no camera's file.
 MAX_PIXELS = 139_264 * 256
-# A segment's key fixes its hour, so no segment is longer than a day.
-MAX_SECONDS = 86_400.0
+# A day at 60 pictures a second; a segment is no longer than a day.
+_MAX_PACKETS = 86_400 * 60
 _FAULTS = (av.error.FFmpegError, ValueError, OverflowError, MemoryError)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One decoded picture. `image` is (height, width, 3), BGR, 8 bits."""
-
-    t_utc: datetime
-    image: np.ndarray
+# Streams that are no recording: cover pictures and the small pictures under a player's bar.
+_ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
 @dataclass(frozen=True)
@@ -49,80 +46,114 @@ class VideoInfo:
     height: int
 
 
+@dataclass
+class Contents:
+    """What a file's packets say, without decoding one. Stamps count in `unit_s`.
+
+    `start`: the stated first stamp; `stated_s`: how long the header says that the file is;
+    `pixel_aspect`: how many times as wide as high its pixels are; `stamps`: of each picture in the
+    file's order; `keys`: those of key frames; `hidden_s`: what the file's edit list leaves out
+    after the start.
+    """
+
+    unit_s: Fraction
+    start: int
+    stated_s: float
+    pixel_aspect: float
+    stamps: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    hidden_s: float = 0.0
+
+
+class Decoded(NamedTuple):
+    """What became of a packet or picture: `picture` where it gave one. Without one and not
+    `damaged` its packet is whole and was not decoded, or, of a key frame, cannot be decoded alone.
+    """
+
+    stamp: int | None
+    picture: VideoFrame | None = None
+    damaged: bool = False
+    is_key: bool = False
+
+
 def probe(data: bytes) -> VideoInfo:
     """Read a segment's header. Raises VideoUnreadable."""
     with _opened(data) as (container, stream):
-        duration = (
-            float((stream.duration or 0) * (stream.time_base or 0))
-            or (container.duration or 0) / 1e6
-        )
-        return VideoInfo(
-            _rate(stream), duration, stream.codec_context.width, stream.codec_context.height
-        )
+        duration = _stated_s(stream) or (container.duration or 0) / 1e6
+        size = stream.codec_context
+        return VideoInfo(_rate(stream), duration, size.width, size.height)
 
 
-def sampling_interval(rate: Fraction, target_fps: float) -> float:
-    """Seconds between sampled frames: every n-th frame with the largest n that keeps at least
-    `target_fps`.
-
-    The whole rate where it is below the target. A tenth of a frame of slack absorbs rounded
-    presentation times.
-    """
-    stride = max(1, int(float(rate) / target_fps + 1e-6))
-    return (stride - 0.1) / float(rate)
-
-
-def frames(data: bytes, start_utc: datetime, min_interval_s: float = 0.0) -> Iterator[Frame]:
-    """All frames in time order, no closer than `min_interval_s`.
-
-    Raises VideoUnreadable after yielding what did decode, when the file is truncated, damaged or no
-    MP4 video.
-    """
-    yield from _decode(data, start_utc, min_interval_s, key_only=False)
-
-
-def key_frames(data: bytes, start_utc: datetime) -> Iterator[Frame]:
-    """Key frames only, without decoding the others. Raises VideoUnreadable like `frames`."""
-    yield from _decode(data, start_utc, 0.0, key_only=True)
-
-
-def _decode(
-    data: bytes, start_utc: datetime, min_interval_s: float, *, key_only: bool
-) -> Iterator[Frame]:
+def contents(data: bytes) -> Contents:
+    """Read a segment's packets without decoding them. Raises VideoUnreadable."""
     with _opened(data) as (container, stream):
-        if key_only:
-            stream.codec_context.skip_frame = "NONKEY"
-        origin = stream.start_time or 0
-        base = stream.time_base or Fraction(1, 90_000)
-        damaged = 0
-        last_s = -1.0
-        given_s = -1e9
-        hidden: list[float] = []
-        for picture in _pictures(container, stream, hidden):
-            if picture is None or picture.is_corrupt or picture.pts is None:
-                damaged += 1
+        unit_s = stream.time_base or Fraction(1, 90_000)
+        aspect = float(stream.sample_aspect_ratio or 1)
+        found = Contents(unit_s, stream.start_time or 0, _stated_s(stream), aspect)
+        for packet in _packets(container, stream):
+            if packet is None or packet.pts is None:
                 continue
-            at_s = float((picture.pts - origin) * base)
-            if not last_s < at_s <= MAX_SECONDS:  # out of order or absurd: a damaged index
-                damaged += 1
-                continue
-            last_s = at_s
-            if at_s - given_s < min_interval_s:
-                continue
-            given_s = at_s
-            yield Frame(start_utc + timedelta(seconds=at_s), _image(picture))
-        _check_whole(stream, last_s, damaged, key_only, sum(hidden))
+            if packet.is_discard:
+                if packet.pts > found.start:
+                    found.hidden_s += float((packet.duration or 0) * unit_s)
+            else:
+                found.stamps.append(packet.pts)
+                if packet.is_keyframe:
+                    found.keys.append(packet.pts)
+        return found
 
 
-def _pictures(
-    container: InputContainer, stream: VideoStream, hidden: list[float]
-) -> Iterator[VideoFrame | None]:
-    """Decoded pictures; None for each packet that would not decode.
+def all_pictures(data: bytes) -> Iterator[Decoded]:
+    """Every picture of a segment in time order, and each packet that would not decode."""
+    with _opened(data) as (container, stream):
+        for packet in _packets(container, stream):
+            yield from _decoded(packet)
 
-    `hidden` gets the seconds of each packet after the start that the file's edit list leaves out.
+
+def key_pictures(data: bytes) -> Iterator[Decoded]:
+    """Every packet of a segment; key frames decoded, each by itself: what comes before it in an
+    open group is not needed. The others are refused by the decoder, undecoded, where they are
+    damaged.
     """
+    with _opened(data) as (container, stream):
+        decoder = stream.codec_context
+        decoder.skip_frame = "NONKEY"
+        for packet in _packets(container, stream):
+            found = list(_decoded(packet))
+            if packet is None or not packet.is_keyframe:
+                yield from found
+                if packet is not None and packet.size and not found:
+                    yield Decoded(packet.pts)
+                continue
+            if not found:
+                with contextlib.suppress(*_FAULTS):
+                    found = [_judged(picture) for picture in decoder.decode(None)]
+            decoder.flush_buffers()
+            yield from found or [Decoded(packet.pts, is_key=True)]
+
+
+def _decoded(packet: Packet | None) -> Iterator[Decoded]:
+    if packet is None:
+        yield Decoded(None, damaged=True)
+        return
+    try:
+        pictures = packet.decode()
+    except _FAULTS:
+        yield Decoded(packet.pts, damaged=True)
+        return
+    yield from (_judged(picture) for picture in pictures)
+
+
+def _judged(picture: VideoFrame) -> Decoded:
+    if picture.is_corrupt or picture.pts is None:
+        return Decoded(picture.pts, damaged=True)
+    return Decoded(picture.pts, picture)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet | None]:
+    """The stream's packets; None at the end where the file cannot be read on."""
     packets = container.demux(stream)
-    while True:
+    for _ in range(_MAX_PACKETS):
         try:
             packet = next(packets)
         except StopIteration:
@@ -130,39 +161,12 @@ def _pictures(
         except _FAULTS:
             yield None
             return
-        if packet.is_discard and (packet.pts or 0) > (stream.start_time or 0):
-            hidden.append(float((packet.duration or 0) * (stream.time_base or 0)))
-        try:
-            decoded = packet.decode()
-        except _FAULTS:
-            yield None
-            continue
-        yield from decoded
+        yield packet
+    yield None
 
 
-def _check_whole(
-    stream: VideoStream, last_s: float, damaged: int, key_only: bool, hidden_s: float
-) -> None:
-    """Raise when pictures were damaged or left out, or the file ends before its header says."""
-    if last_s < 0:
-        raise VideoUnreadable(
-            "expected a video with pictures, but none could be decoded: check the recorder's upload"
-        )
-    if damaged:
-        raise VideoUnreadable(
-            f"{damaged} damaged pictures were left out: check the recorder's upload"
-        )
-    if hidden_s > 1.0:  # less is a cut between pictures
-        raise VideoUnreadable(
-            f"the file's edit list leaves out {hidden_s:.0f} s of pictures: ask for the file uncut"
-        )
-    stated_s = float((stream.duration or 0) * (stream.time_base or 0))
-    missing_s = stated_s - last_s - 1.0 / float(_rate(stream))
-    if not key_only and stated_s and missing_s > max(1.0, 2.0 / float(_rate(stream))):
-        raise VideoUnreadable(
-            f"expected {stated_s:.1f} s, the pictures end {missing_s:.1f} s early: the file is "
-            "cut, upload it again"
-        )
+def _stated_s(stream: VideoStream) -> float:
+    return float((stream.duration or 0) * (stream.time_base or 0))
 
 
 def _rate(stream: VideoStream) -> Fraction:
@@ -170,19 +174,40 @@ def _rate(stream: VideoStream) -> Fraction:
     return Fraction(rate) if rate else Fraction(25)
 
 
-def _image(picture: VideoFrame) -> np.ndarray:
+def upright(picture: VideoFrame) -> tuple[np.ndarray, bool]:
+    """The picture (height, width, 3) BGR, turned as the file says; and whether it lay on its side.
+    Raises VideoUnreadable.
+    """
     try:
-        return picture.to_ndarray(format="bgr24")
+        image = picture.to_ndarray(format="bgr24")
     except _FAULTS as error:
         raise VideoUnreadable(
             f"a decoded picture cannot be converted ({type(error).__name__})"
         ) from error
+    (a, b), (c, d) = _display_matrix(picture)
+    lay = abs(b) > abs(a)
+    if lay:
+        image = image.swapaxes(0, 1)
+    right, down = (c, b) if lay else (a, d)
+    return np.ascontiguousarray(image[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]), lay
+
+
+def _display_matrix(picture: VideoFrame) -> np.ndarray:
+    """((a, b), (c, d)): a point (x, y) is shown at (a x + c y, b x + d y), as ISO 14496-12 has it
+    (8.3.2); to the nearest quarter turn.
+    """
+    notes: Any = picture.side_data
+    try:
+        data = bytes(notes[sidedata.Type.DISPLAYMATRIX])
+    except KeyError:
+        return np.eye(2)
+    return np.frombuffer(data, "<i4").reshape(3, 3)[:2, :2].astype(float)
 
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first video stream. Raises VideoUnreadable with the codec library's
-    reason.
+    """The container and the stream of its recording. Raises VideoUnreadable with the codec
+    library's reason.
     """
     try:
         container = av.open(
@@ -193,13 +218,7 @@ def _opened(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]]:
             f"expected an MP4 video, but it cannot be opened ({type(error).__name__})"
         ) from error
     with contextlib.closing(container):
-        if not container.streams.video:
-            raise VideoUnreadable("expected an MP4 video, but the file has no video stream")
-        stream = container.streams.video[0]
-        if stream.codec_context is None:
-            raise VideoUnreadable(
-                "expected an MP4 video in a common codec such as H.264, but its codec is not known"
-            )
+        stream = _recording(container)
         width = stream.codec_context.width
         height = stream.codec_context.height
         if not 0 < width * height <= MAX_PIXELS:
@@ -209,6 +228,25 @@ def _opened(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]]:
             )
         stream.thread_type = "NONE"  # parallelism is the orchestrator's: one process, one core
         yield container, stream
+
+
+def _recording(container: InputContainer) -> VideoStream:
+    """The stream that the camera recorded: the largest picture that is no cover or preview."""
+    if not container.streams.video:
+        raise VideoUnreadable("expected an MP4 video, but the file has no video stream")
+    known = [s for s in container.streams.video if s.codec_context is not None]
+    if not known:
+        raise VideoUnreadable(
+            "expected an MP4 video in a common codec such as H.264, but its codec is not known"
+        )
+    return max(
+        known,
+        key=lambda s: (
+            not s.disposition & _ASIDE,
+            s.codec_context.width * s.codec_context.height,
+            -s.index,
+        ),
+    )
 
 
 def write_clip(images: Iterable[np.ndarray], fps: Fraction | float) -> bytes:

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from data_contracts.camera import Camera
-from data_contracts.errors import VideoUnreadable
 from data_contracts.record import Record
 from data_contracts.tables.contracts import DETECTIONS
 from data_contracts.time import CLOCK_HZ
 from models.geometry import best_of_each
 from tasks.consent.authorise import require
-from tasks.footage.segment import SegmentInput, SegmentReport, fitted
-from tasks.footage.video import frames, probe, sampling_interval
+from tasks.footage.segment import SegmentInput, SegmentReport
 from tasks.ground.position import Ground, Locator, hidden_by_others
 from tasks.observe.face import find_faces
 from tasks.observe.mask_colour import SKIN_MIN_FACE_PX
@@ -45,7 +43,7 @@ class FollowSettings(Record):
 
 
 class FollowResult(NamedTuple):
-    """`detections` (contract DETECTIONS) and `report` (one row of SEGMENT_REPORTS).
+    """`detections` (contract DETECTIONS) and `report` (contract SEGMENT_REPORTS).
 
     In `detections`, `face_px` is present where a face was compared with the subject; `subject_p` is
     null where it is not proposed then. `mask_p` may be present without it: a mask shows on a face
@@ -62,35 +60,26 @@ def follow_segment(
     """Everyone in one segment, frame by frame.
 
     Positions are null where the camera has no calibration. Frames outside the granted time are not
-    looked at. Undecodable video becomes the report's fault. Raises NotAuthorised where consent and
+    looked at; what cannot be seen is told by the report. Raises NotAuthorised where consent and
     approval do not name the face search and this camera.
     """
     camera = segment.camera
-    span = search.case.span
     require(search.case, "face", camera.camera_id)
     settings = settings or FollowSettings()
     locator = None if camera.homography is None else Locator(camera)
     tables = []
-    report = SegmentReport(segment)
+    report = SegmentReport(segment, search.case.span, settings.fps)
     looked: datetime | None = None
-    try:
-        interval = sampling_interval(probe(segment.data).rate, settings.fps)
-        for frame in frames(segment.data, segment.start_utc, interval):
-            if not span.start_utc <= frame.t_utc < span.end_utc:
-                continue
-            image = fitted(frame.image, camera)
-            found = detect_people(camera, frame.t_utc, image, search.models.person, locator)
-            # 1 ms absorbs rounded presentation times.
-            if (
-                looked is None
-                or (frame.t_utc - looked).total_seconds() >= settings.face_interval_s - 1e-3
-            ):
-                looked = frame.t_utc
-                _add_faces(found, image, search)
-            tables += found
-            report.saw(frame.t_utc)
-    except VideoUnreadable as error:
-        report.fault = str(error)
+    for frame in report.pictures():
+        found = detect_people(camera, frame.t_utc, frame.image, search.models.person, locator)
+        # 1 ms absorbs rounded presentation times.
+        if (
+            looked is None
+            or (frame.t_utc - looked).total_seconds() >= settings.face_interval_s - 1e-3
+        ):
+            looked = frame.t_utc
+            _add_faces(found, frame.image, search)
+        tables += found
     return FollowResult(DETECTIONS.shape(tables), report.table())
 
 

@@ -31,8 +31,8 @@ from data_contracts.errors import NotAuthorised, VideoUnreadable
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.time import CLOCK_S, seconds_of
 from tasks.consent.authorise import require
+from tasks.footage.reading import key_frames
 from tasks.footage.segment import fitted
-from tasks.footage.video import key_frames
 from tasks.observe.no_traceback import forgetful
 from tasks.observe.rotation import Rotation
 from tasks.observe.template import Derive, SubjectTemplate
@@ -177,7 +177,7 @@ def _crops(case: AuthorisedCase, footage: Footage) -> _Crops:
         for frame in key_frames(footage.data, footage.start_utc):
             if not case.span.start_utc <= frame.t_utc < case.span.end_utc:
                 continue
-            image = fitted(frame.image, footage.camera)
+            image = fitted(frame.image, footage.camera, frame.pixel_aspect)
             views.append(cv2.resize(image, _LIGHT_SIZE, interpolation=cv2.INTER_AREA))
             now = (frame.t_utc - footage.start_utc).total_seconds()
             near = np.flatnonzero((np.abs(at - now) < CLOCK_S / 4) & usable)

@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.camera import Camera
-from data_contracts.errors import VideoUnreadable
 from data_contracts.tables.contracts import CANDIDATES
 from models.geometry import best_of_each
 from tasks.consent.authorise import require
-from tasks.footage.segment import SegmentInput, SegmentReport, fitted
-from tasks.footage.video import Frame, key_frames
+from tasks.footage.reading import Frame
+from tasks.footage.segment import SegmentInput, SegmentReport
 from tasks.observe.face import Face, expected_face_px, find_faces
 from tasks.observe.match import SubjectSearch, match
 from tasks.observe.motion import MotionGate, MotionSettings
 
 
 class ScanResult(NamedTuple):
-    """`candidates` (contract CANDIDATES) and `report` (one row of SEGMENT_REPORTS)."""
+    """`candidates` (contract CANDIDATES) and `report` (contract SEGMENT_REPORTS)."""
 
     candidates: pd.DataFrame
     report: pd.DataFrame
@@ -33,25 +32,17 @@ def scan_segment(
 ) -> ScanResult:
     """Faces in one segment that are proposed as the subject's.
 
-    Frames outside the granted time are not looked at. Undecodable video becomes the report's fault.
+    Frames outside the granted time are not looked at; what cannot be seen is told by the report.
     Raises NotAuthorised where consent and approval do not name the face search and this camera.
     """
     camera = segment.camera
-    span = search.case.span
     require(search.case, "face", camera.camera_id)
     gate = MotionGate(settings or MotionSettings())
     rows = []
-    report = SegmentReport(segment)
-    try:
-        for frame in key_frames(segment.data, segment.start_utc):
-            if not span.start_utc <= frame.t_utc < span.end_utc:
-                continue
-            image = fitted(frame.image, camera)
-            if gate.moved(image):
-                rows += _found_faces(camera, Frame(frame.t_utc, image), search)
-            report.saw(frame.t_utc)
-    except VideoUnreadable as error:
-        report.fault = str(error)
+    report = SegmentReport(segment, search.case.span)
+    for frame in report.pictures():
+        if gate.moved(frame.image):
+            rows += _found_faces(camera, frame, search)
     return ScanResult(CANDIDATES.shape(rows), report.table())
 
 

@@ -17,15 +17,32 @@ from numpy.typing import NDArray
 
 from data_contracts.camera import Camera
 from data_contracts.errors import VideoUnreadable
-from tasks.footage import video
+from data_contracts.time import Interval
+from tasks.footage import reading
+from tasks.footage.reading import Frame
 from tasks.footage.segment import fitted
+from tasks.footage.video import write_clip
 from tasks.redaction.background import Background, Image, box_mask, build_background, without
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import Boxes, Detectors, RedactSettings, grown, levels_to_hide
 from tasks.redaction.silhouette import Levels, silhouette
 from tasks.redaction.who_is_where import FramePeople, box_at, everybody, locate
 
-Segment = tuple[datetime, bytes]
+
+class Segment(NamedTuple):
+    """A recording that pictures are taken from: its start, its bytes, and the times that are taken
+    from it where other files of the camera overlap it; all, where none are named.
+    """
+
+    start_utc: datetime
+    data: bytes
+    shares: tuple[Interval, ...] = ()
+
+    def has(self, t_utc: datetime) -> bool:
+        """Whether the camera's picture of a time is taken from here."""
+        return not self.shares or any(s.start_utc <= t_utc < s.end_utc for s in self.shares)
+
+
 T = TypeVar("T")
 
 
@@ -44,7 +61,7 @@ class Judged(NamedTuple):
     (0: shown).
     """
 
-    frame: video.Frame
+    frame: Frame
     place: FramePeople
     levels: Levels
 
@@ -87,7 +104,7 @@ def written(
     faces_shown = [_face_shown(f.levels, f.place.subject) for f in frames]
     still = _best_frame([f.frame.t_utc for f in frames], faces_shown, job.still_utc)
     return {
-        f"{job.name}.mp4": video.write_clip(hidden, settings.clip_fps),
+        f"{job.name}.mp4": write_clip(hidden, settings.clip_fps),
         f"{job.name}.jpg": _jpeg(hidden[still]),
     }
 
@@ -121,47 +138,48 @@ def background_of(
 
 def _frames_between(
     view: CameraView, start_utc: datetime, end_utc: datetime, fps: float
-) -> list[video.Frame]:
+) -> list[Frame]:
     """Decoded frames of [start, end] as the tracks' boxes see them, about `fps` a second; what a
     damaged segment has.
     """
-    out: list[video.Frame] = []
-    for begin, data in sorted(view.segments, key=lambda s: s[0]):
-        try:
-            interval_s = video.sampling_interval(video.probe(data).rate, fps)
-            for frame in video.frames(data, begin, interval_s):
+    out: list[Frame] = []
+    for segment in sorted(view.segments):
+        with contextlib.suppress(VideoUnreadable):  # its gap was reported when it was scanned
+            for frame in reading.frames(segment.data, segment.start_utc, fps):
                 if frame.t_utc > end_utc:
                     break
-                if frame.t_utc >= start_utc:
-                    out.append(replace(frame, image=fitted(frame.image, view.camera)))
-        except VideoUnreadable:
-            continue  # its gap was reported when it was scanned
+                if frame.t_utc >= start_utc and segment.has(frame.t_utc):
+                    out.append(_at_size(frame, view.camera))
     return out
 
 
-def _spread_frames(view: CameraView, count: int) -> list[video.Frame]:
+def _at_size(frame: Frame, camera: Camera) -> Frame:
+    """The frame at the size that the camera's boxes are in. Raises VideoUnreadable."""
+    image = fitted(frame.image, camera, frame.pixel_aspect)
+    return replace(frame, image=image, pixel_aspect=1.0)
+
+
+def _spread_frames(view: CameraView, count: int) -> list[Frame]:
     """About `count` key frames at the camera's size, spread evenly over the segments."""
     each = max(1, -(-count // max(1, len(view.segments))))
-    out: list[video.Frame] = []
-    for begin, data in _evenly_spaced(view.segments, count):
+    out: list[Frame] = []
+    for segment in _evenly_spaced(view.segments, count):
         with contextlib.suppress(VideoUnreadable):
             # Shrunk before they are kept: a frame may have 35 million pixels.
-            small = (
-                replace(f, image=fitted(f.image, view.camera))
-                for f in video.key_frames(data, begin)
-            )
+            found = reading.key_frames(segment.data, segment.start_utc)
+            small = (_at_size(frame, view.camera) for frame in found)
             out.extend(_evenly_spaced(_thinned_frames(small, each), each))
     return _evenly_spaced(out, count)
 
 
-def _thinned_frames(frames: Iterator[video.Frame], count: int) -> list[video.Frame]:
+def _thinned_frames(frames: Iterator[Frame], count: int) -> list[Frame]:
     """At least `count` (where there are as many) and fewer than twice as many frames, evenly
     spaced, never all at once.
 
     Of a segment that ends in damage what did decode is kept; its gap was reported when it was
     scanned.
     """
-    kept: list[video.Frame] = []
+    kept: list[Frame] = []
     stride = 1
     with contextlib.suppress(VideoUnreadable):
         for i, frame in enumerate(frames):

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from supervision import box_iou_batch
 
-from tasks.footage import video
+from tasks.footage.reading import Frame
 from tasks.redaction.background import Image
 from tasks.redaction.redact import Boxes, Detectors, Found, RedactSettings
 from tasks.redaction.still_subject import Instant, certain
@@ -53,7 +53,7 @@ class FramePeople(NamedTuple):
 
 
 def locate(
-    taken: Sequence[video.Frame],
+    taken: Sequence[Frame],
     tracks: pd.DataFrame,
     subject_tracks: Iterable[int],
     detectors: Detectors,

@@ -11,7 +11,7 @@ from benchmarks.truth import read_truth
 from benchmarks.variant import Variant, make_variant
 from data_contracts import object_key
 from data_contracts.camera import read_site_file
-from tasks.footage import video
+from tasks.footage import reading
 from tasks.ground.projection import Projection
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -64,7 +64,7 @@ def test_segments_are_cut_and_begin_when_their_names_say(small: Path) -> None:
     )
     starts = [object_key.read_segment(key).start_utc for key in keys]
     assert starts == [datetime(2026, 11, 16, 1, 0, s, tzinfo=UTC) for s in (0, 15, 30, 45)]
-    taken = list(video.frames((small / "footage" / keys[1]).read_bytes(), starts[1]))
+    taken = list(reading.frames((small / "footage" / keys[1]).read_bytes(), starts[1]))
     assert len(taken) == 75
     assert taken[-1].image.shape == (360, 640, 3)
     assert (taken[-1].t_utc - starts[1]).total_seconds() == pytest.approx(14.8, abs=0.01)

@@ -26,7 +26,8 @@ import psutil
 from hypothesis import strategies as st
 
 from data_contracts.errors import VideoUnreadable
-from tasks.footage.video import MAX_PIXELS, MAX_SECONDS, frames, key_frames, probe, write_clip
+from tasks.footage.reading import MAX_SECONDS, frames, key_frames
+from tasks.footage.video import MAX_PIXELS, probe, write_clip
 
 DEMO = Path(__file__).parents[2] / "demo" / "footage"
 SEGMENT = DEMO / "entrance" / "2026-11-16" / "00" / "00.00.mp4"

@@ -39,8 +39,9 @@ from flows.stages.template import make_template
 from infra.settings import Settings
 from models.registry import load
 from models.settings import ModelSettings
+from tasks.footage.reading import frames
 from tasks.footage.segment import SegmentInput
-from tasks.footage.video import frames, write_clip
+from tasks.footage.video import write_clip
 from tasks.observe.follow import follow_segment
 from tasks.observe.match import SubjectSearch
 from tasks.observe.scan import scan_segment

@@ -42,7 +42,7 @@ from flows.stages import publish
 from flows.stages.published import put_published
 from infra.audit_log import AuditLog
 from infra.store import ObjectStore
-from tasks.footage import video
+from tasks.footage import reading
 from tasks.redaction.plan import plan_pictures, question_job
 from tasks.redaction.redact import RedactSettings, levels_to_hide
 from tasks.redaction.who_is_where import locate
@@ -100,7 +100,7 @@ def test_a_question_s_own_picture_shows_nobody() -> None:
     assert (asked.subject_tracks, confirmed.subject_tracks) == ((), (1,))
     data = (DEMO / "footage" / SEGMENT).read_bytes()
     start = START
-    taken = [f for f in video.frames(data, start) if asked.start_utc <= f.t_utc <= asked.end_utc]
+    taken = [f for f in reading.frames(data, start) if asked.start_utc <= f.t_utc <= asked.end_utc]
     shown = []
     for job in (asked, confirmed):
         places = locate(taken, tracks(), job.subject_tracks, BLIND, SETTINGS)
@@ -202,7 +202,7 @@ def test_a_reviewer_sees_one_question_and_nothing_is_kept(
     assert job is not None
     clean = [
         f
-        for f in video.frames((DEMO / "footage" / SEGMENT).read_bytes(), start)
+        for f in reading.frames((DEMO / "footage" / SEGMENT).read_bytes(), start)
         if job.start_utc <= f.t_utc <= job.end_utc
     ]
     found = []

@@ -18,12 +18,13 @@ from benchmarks.redaction.footage import as_seen
 from benchmarks.redaction.heads import head_mask
 from data_contracts import object_key
 from data_contracts.camera import read_site
+from data_contracts.errors import VideoUnreadable
 from data_contracts.tables.contracts import TRACKS
-from tasks.footage import video
+from tasks.footage import reading
 from tasks.redaction.background import build_background
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import RedactSettings, levels_to_hide
-from tasks.redaction.render import CameraView, background_of, render_picture
+from tasks.redaction.render import CameraView, Segment, background_of, render_picture
 from tasks.redaction.silhouette import silhouette
 from tasks.redaction.who_is_where import locate
 
@@ -35,14 +36,14 @@ CAMERAS = read_site((DEMO / "cameras.geojson").read_bytes()).by_id
 
 
 @lru_cache
-def segments(camera: str) -> list[tuple]:
+def segments(camera: str) -> list[Segment]:
     """Starts and bytes of one camera's segments."""
     root = DEMO / "footage"
     names = [
         (p, object_key.read_segment(str(p.relative_to(root))))
         for p in sorted((root / camera).rglob("*.mp4"))
     ]
-    return [(name.start_utc, path.read_bytes()) for path, name in names if name]
+    return [Segment(name.start_utc, path.read_bytes()) for path, name in names if name]
 
 
 def tracks(camera: str, keep: float) -> pd.DataFrame:
@@ -84,14 +85,14 @@ def leaked(camera: str, time, levels: np.ndarray) -> list[str]:
 
 
 @lru_cache
-def sampled(camera: str, step_s: float) -> list[video.Frame]:
+def sampled(camera: str, step_s: float) -> list[reading.Frame]:
     """Frames in which the subject is there, a few seconds apart."""
     own = boxes(camera)[boxes(camera)["person"] == "S"]["t_utc"]
     out = []
-    for start, data in segments(camera):
+    for start, data, _ in segments(camera):
         try:
-            out += list(video.frames(data, start, step_s))
-        except video.VideoUnreadable:
+            out += list(reading.frames(data, start, 1 / step_s))
+        except VideoUnreadable:
             continue
     return [f for f in out if own.min() <= pd.Timestamp(f.t_utc) <= own.max()]
 
@@ -128,7 +129,7 @@ def test_no_head_is_shown_in_noise_or_dim_light(light: float, noise: float) -> N
     """
     camera = "lobby-a"
     taken = [
-        video.Frame(f.t_utc, as_seen(f.image, light, noise, seed))
+        reading.Frame(f.t_utc, as_seen(f.image, light, noise, seed))
         for seed, f in enumerate(sampled(camera, 3.8))
     ]
     around = np.array([-15, -15, 15, 15])
@@ -275,9 +276,12 @@ def test_the_written_files_hold_no_bystander_s_face() -> None:
     )
     made = render_picture(job, view(camera), scene(camera), BLIND, SETTINGS)
     source = [
-        f for s, d in segments(camera)[:2] for f in video.frames(d, s) if begin <= f.t_utc <= end
+        f
+        for s, d, _ in segments(camera)[:2]
+        for f in reading.frames(d, s)
+        if begin <= f.t_utc <= end
     ]
-    written = list(video.frames(made["S-01.mp4"], source[0].t_utc))
+    written = list(reading.frames(made["S-01.mp4"], source[0].t_utc))
     assert len(source) == len(written) == 11
     heads = own = 0
     for before, after in zip(source, written, strict=True):

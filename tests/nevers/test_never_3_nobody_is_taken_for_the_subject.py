@@ -14,7 +14,7 @@ from data_contracts.camera import read_site
 from data_contracts.tables.contracts import MEMBERS, PERSONS, TRACKS
 from flows.stages.redact import detectors
 from models.interface import Boxes, Faces
-from tasks.footage import video
+from tasks.footage import reading
 from tasks.ground.projection import Projection
 from tasks.redaction.background import build_background
 from tasks.redaction.hidden_people import SitePeople, boxes_at, with_unseen
@@ -52,12 +52,12 @@ def walking(
     )
 
 
-def frames(*boxes: np.ndarray) -> list[video.Frame]:
+def frames(*boxes: np.ndarray) -> list[reading.Frame]:
     """Six seconds of the room with people."""
     image = empty_room()
     for i, box in enumerate(boxes):
         image = with_person(image, box, i)
-    return [video.Frame(at(t), image) for t in TIMES]
+    return [reading.Frame(at(t), image) for t in TIMES]
 
 
 def shown_at(places) -> list[bool]:
@@ -206,7 +206,7 @@ def test_somebody_in_line_whom_only_another_camera_tells_apart() -> None:
     subject = pd.DataFrame({"camera_id": ["corridor"], "track_id": [1]})
     people = SitePeople(own, PERSONS.shape(rows), MEMBERS.shape(members), subject)
     known = with_unseen(people, camera, SETTINGS)
-    taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES[:5]]
+    taken = [reading.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES[:5]]
     head = (round(box[1] + 0.08 * (box[3] - box[1])), round((box[0] + box[2]) / 2))
     for frame, place in zip(taken, locate(taken, known, [1], seeing(), SETTINGS), strict=True):
         assert levels_to_hide(frame.image, place.subject, place.others, None, SETTINGS)[head] > 0
@@ -236,7 +236,7 @@ def test_two_people_who_exchange_their_tracks_when_they_part() -> None:
     side = rows("a", 3, leaves)
     own.loc[:2, "subject_p"] = 0.95
     subject = pd.DataFrame({"camera_id": ["corridor", "a"], "track_id": [1, 3]})
-    taken = [video.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES]
+    taken = [reading.Frame(at(t), np.zeros((720, 1280, 3), np.uint8)) for t in TIMES]
     tracks = pd.concat([own, side], ignore_index=True)
     people = SitePeople(tracks, PERSONS.empty(), MEMBERS.empty(), subject)
     known = with_unseen(people, camera, SETTINGS)

@@ -29,7 +29,7 @@ from flows.runtime.environment import environment
 from infra.settings import HOME_VARIABLE, Settings
 from tasks.footage.picture import decode_picture, header_size
 from tasks.redaction.redact import Detectors, RedactSettings
-from tasks.redaction.render import CameraView, background_of
+from tasks.redaction.render import CameraView, Segment, background_of
 
 T0 = datetime(2026, 11, 16, tzinfo=UTC)
 SIDE = 32_000
@@ -129,7 +129,7 @@ def test_frames_are_shrunk_before_they_are_kept() -> None:
     data = key_frame_video(50, 1920, 1440)
     camera = Camera(camera_id="a", image_width=320, image_height=240)
     blind = Detectors(people=lambda images: [(np.zeros((0, 4)), np.zeros(0)) for _ in images])
-    view = CameraView(camera, [(T0, data)], TRACKS.empty())
+    view = CameraView(camera, [Segment(T0, data)], TRACKS.empty())
     tracemalloc.start()
     try:
         made = background_of(view, blind, RedactSettings())

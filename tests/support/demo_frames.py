@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.footage.video import frames
+from tasks.footage.reading import frames
 
 DEMO = Path(__file__).parents[2] / "demo"
 START = datetime(2026, 11, 16, tzinfo=UTC)

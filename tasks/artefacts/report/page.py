@@ -110,7 +110,7 @@ def _left_out(gaps: pd.DataFrame) -> list[str]:
     """Sentences on the gaps: what could not be looked at is not the same as what was looked at in
     vain.
     """
-    searched = gaps["kind"].isin(["not_seen", "not_infectious"])
+    searched = gaps["kind"].isin(["not_seen", "not_infectious", "doubtful_time"])
     unseen = int((gaps["kind"] == "not_seen").sum())
     missed = int((~searched).sum())
     left = number_of(missed, "stretch", "stretches").capitalize()

@@ -15,7 +15,7 @@ from benchmarks.redaction.heads import Figures, compare
 from benchmarks.redaction.measure import count, jobs
 from data_contracts.tables.contracts import TRACKS
 from models.registry import load
-from tasks.footage.video import Frame
+from tasks.footage.reading import Frame
 from tasks.redaction.render import Judged
 from tasks.redaction.silhouette import level_of, silhouette
 from tasks.redaction.who_is_where import NONE, FramePeople

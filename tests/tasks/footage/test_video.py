@@ -1,14 +1,14 @@
 """Video: exact times, honest faults, clips without metadata."""
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_contracts.errors import BadInput, VideoUnreadable
-from tasks.footage.video import frames, key_frames, probe, sampling_interval, write_clip
+from tasks.footage.reading import frames, key_frames
+from tasks.footage.video import probe, write_clip
 
 DEMO = Path(__file__).parents[3] / "demo" / "footage"
 SEGMENT = DEMO / "entrance" / "2026-11-16" / "00" / "00.00.mp4"
@@ -43,7 +43,7 @@ def test_sampling_keeps_at_least_the_target(rate, stride):
     whole.
     """
     clip = write_clip([picture(i % 20) for i in range(3 * stride + 1)], rate)
-    found = list(frames(clip, START, sampling_interval(Fraction(rate), 5.0)))
+    found = list(frames(clip, START, 5.0))
     assert [round((f.t_utc - START).total_seconds() * rate) for f in found] == [
         0,
         stride,

@@ -14,11 +14,11 @@ from scene import CAMERA, STRANGER, SUBJECT, at, empty_room, head_of, seeing, tr
 from supervision import box_iou_batch
 
 from data_contracts.tables.contracts import TRACKS
-from tasks.footage import video
+from tasks.footage import reading, video
 from tasks.redaction.background import build_background
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import RedactSettings
-from tasks.redaction.render import CameraView, background_of, judged, render_picture
+from tasks.redaction.render import CameraView, Segment, background_of, judged, render_picture
 from tasks.redaction.who_is_where import locate
 
 SETTINGS = RedactSettings()
@@ -26,10 +26,10 @@ TIMES = [i / 5 for i in range(10)]
 NOBODY = seeing()
 
 
-def frames(n: int = 10) -> list[video.Frame]:
+def frames(n: int = 10) -> list[reading.Frame]:
     """Two seconds of the subject and a stranger at 5 Hz."""
     return [
-        video.Frame(at(i / 5), with_person(with_person(empty_room(i), SUBJECT, 1), STRANGER, 2))
+        reading.Frame(at(i / 5), with_person(with_person(empty_room(i), SUBJECT, 1), STRANGER, 2))
         for i in range(n)
     ]
 
@@ -147,14 +147,14 @@ def test_writes_a_clip_and_a_still_with_nobody_else() -> None:
     data = video.write_clip([f.image for f in taken], Fraction(5))
     made = render_picture(
         job(),
-        CameraView(CAMERA, [(at(0), data)], track(1, SUBJECT, TIMES)),
+        CameraView(CAMERA, [Segment(at(0), data)], track(1, SUBJECT, TIMES)),
         background,
         NOBODY,
         SETTINGS,
     )
     assert sorted(made) == ["S-01.jpg", "S-01.mp4"]
     still = cv2.imdecode(np.frombuffer(made["S-01.jpg"], np.uint8), cv2.IMREAD_COLOR)
-    written = [still, *(f.image for f in video.frames(made["S-01.mp4"], at(0)))]
+    written = [still, *(f.image for f in reading.frames(made["S-01.mp4"], at(0)))]
     assert len(written) == 1 + len(taken)
     for image in written:
         assert _alike(taken[5].image, image, head_of(SUBJECT)) > 0.7
@@ -182,14 +182,14 @@ def test_no_frames_no_picture() -> None:
     late = job(start_utc=at(100), end_utc=at(102))
     assert (
         render_picture(
-            late, CameraView(CAMERA, [(at(0), clip)], TRACKS.empty()), None, NOBODY, SETTINGS
+            late, CameraView(CAMERA, [Segment(at(0), clip)], TRACKS.empty()), None, NOBODY, SETTINGS
         )
         == {}
     )
     assert (
         render_picture(
             job(),
-            CameraView(CAMERA, [(at(0), b"no video")], TRACKS.empty()),
+            CameraView(CAMERA, [Segment(at(0), b"no video")], TRACKS.empty()),
             None,
             NOBODY,
             SETTINGS,
@@ -204,8 +204,8 @@ def test_the_empty_scene_comes_from_segments() -> None:
     """
     away = [video.write_clip([empty_room(i + k) for i in range(3)], Fraction(5)) for k in range(6)]
     with_stranger = [f.image for f in frames(2)]
-    segments = [(at(100 * k), data) for k, data in enumerate(away)]
-    segments += [(at(-100), video.write_clip(with_stranger, Fraction(5)))]
+    segments = [Segment(at(100 * k), data) for k, data in enumerate(away)]
+    segments += [Segment(at(-100), video.write_clip(with_stranger, Fraction(5)))]
     tracks = track(2, STRANGER, [-100 + t for t in TIMES])
     background = background_of(CameraView(CAMERA, segments, tracks), NOBODY, SETTINGS)
     assert background is not None
@@ -235,7 +235,7 @@ def test_sound_and_metadata_of_the_source_are_not_carried_over() -> None:
     background = build_background([empty_room(i) for i in range(20, 29)], [np.zeros((0, 4))] * 9)
     made = render_picture(
         job(),
-        CameraView(CAMERA, [(at(0), source)], track(1, SUBJECT, TIMES)),
+        CameraView(CAMERA, [Segment(at(0), source)], track(1, SUBJECT, TIMES)),
         background,
         NOBODY,
         SETTINGS,
@@ -283,12 +283,12 @@ def test_a_recording_of_another_size_is_brought_to_the_boxes() -> None:
         np.asarray(cv2.resize(f.image, (320, 180), interpolation=cv2.INTER_AREA), np.uint8)
         for f in frames()
     ]
-    segments = [(at(0), video.write_clip(small, Fraction(5)))]
+    segments = [Segment(at(0), video.write_clip(small, Fraction(5)))]
     both = pd.concat([track(1, SUBJECT, TIMES), track(2, STRANGER, TIMES)])
     (first, *_) = judged(job(), CameraView(CAMERA, segments, both), None, NOBODY, SETTINGS)
     assert first.levels.shape == (360, 640)
     assert (first.levels[head_of(SUBJECT)] == 0).all()
-    square = [(at(0), video.write_clip([im[:, :180] for im in small], Fraction(5)))]
+    square = [Segment(at(0), video.write_clip([im[:, :180] for im in small], Fraction(5)))]
     assert render_picture(job(), CameraView(CAMERA, square, both), None, NOBODY, SETTINGS) == {}
 
 
@@ -306,7 +306,11 @@ def test_a_scene_that_changed_is_hidden_whole(change: str) -> None:
             taken[i] = np.clip(image.astype(int) + 45, 0, 255).astype(np.uint8)
     data = video.write_clip(taken, Fraction(5))
     found = judged(
-        job(), CameraView(CAMERA, [(at(0), data)], TRACKS.empty()), background, NOBODY, SETTINGS
+        job(),
+        CameraView(CAMERA, [Segment(at(0), data)], TRACKS.empty()),
+        background,
+        NOBODY,
+        SETTINGS,
     )
     changed = [f for i, f in enumerate(found) if change != "flicker" or i % 2]
     assert all((f.levels > 0).mean() > 0.97 for f in changed)
@@ -318,8 +322,10 @@ def test_somebody_who_never_moves_is_hidden() -> None:
     the empty scene does.
     """
     still = [with_person(empty_room(i), STRANGER, 2) for i in range(20, 30)]
-    segments = [(at(100 * k), video.write_clip(still[k : k + 3], Fraction(5))) for k in range(7)]
-    clip = [(at(0), video.write_clip([f.image for f in frames()], Fraction(5)))]
+    segments = [
+        Segment(at(100 * k), video.write_clip(still[k : k + 3], Fraction(5))) for k in range(7)
+    ]
+    clip = [Segment(at(0), video.write_clip([f.image for f in frames()], Fraction(5)))]
     subject = track(1, SUBJECT, TIMES)
     for eyes, tracks in (
         (seeing(STRANGER), subject),

@@ -1,4 +1,4 @@
-"""Footage: which segments windows need, and exactly one clear row for each hole."""
+"""Footage: which segments windows need."""
 
 from collections import namedtuple
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from data_contracts.camera import Camera, Origin, Site
 from data_contracts.object_key import segment
-from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS, SEGMENTS, WINDOWS
-from tasks.search.find_segments import coverage_gaps, segments_for, uncalibrated_gaps
+from data_contracts.tables.contracts import SEGMENTS, WINDOWS
+from tasks.search.find_segments import segments_for
 
 Info = namedtuple("Info", "key etag size")
 T0 = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
@@ -34,23 +33,6 @@ def windows(*spans, camera="a"):
                 "round": 0,
             }
             for i, (s, e) in enumerate(spans)
-        ]
-    )
-
-
-def reports(*rows, camera="a"):
-    """Reports from (segment's start, decoded until, fault) in seconds."""
-    return SEGMENT_REPORTS.shape(
-        [
-            {
-                "key": segment(camera, at(s)),
-                "camera_id": camera,
-                "start_utc": at(s),
-                "end_utc": at(e),
-                "n_frames": 1,
-                "fault": fault,
-            }
-            for s, e, fault in rows
         ]
     )
 
@@ -159,101 +141,3 @@ def test_no_windows():
     store = Store(segment("a", at(0)))
     segments, gaps = segments_for(WINDOWS.empty(), store)
     assert len(segments) == len(gaps) == len(store.asked) == 0
-    assert len(coverage_gaps(WINDOWS.empty(), SEGMENT_REPORTS.empty())) == 0
-
-
-def test_missing_segment_is_one_row():
-    """A segment missing under two overlapping windows is one row of its 30 s."""
-    seen = reports((0, 30, ""), (60, 90, ""))
-    assert rows(coverage_gaps(windows((0, 50), (40, 90)), seen)) == [("no_footage", 30, 60)]
-
-
-def test_truncated_file_is_one_row_naming_its_segment():
-    """A file that would not decode is one row of the time it should have filled, with its start in
-    words.
-    """
-    gaps = coverage_gaps(
-        windows((0, 50), (40, 90)), reports((0, 30, ""), (30, 30, "no moov atom"), (60, 90, ""))
-    )
-    assert rows(gaps) == [("unreadable", 30, 60)]
-    assert "the segment of 10:00:30 UTC" in gaps["detail"][0]
-    assert list(gaps.columns) == GAPS.names
-
-
-def test_partly_decoded():
-    """Only what was not decoded is a gap."""
-    assert rows(
-        coverage_gaps(windows((0, 90)), reports((0, 30, ""), (30, 41, "cut"), (60, 90, "")))
-    ) == [("unreadable", 41, 60)]
-
-
-def test_truncated_before_missing():
-    """A missing segment behind an unreadable one is not put down to it."""
-    seen = reports((0, 30, ""), (30, 60, ""), (60, 60, "cut"), (120, 150, ""))
-    assert rows(coverage_gaps(windows((0, 150)), seen)) == [
-        ("unreadable", 60, 90),
-        ("no_footage", 90, 120),
-    ]
-
-
-def test_two_truncated_in_a_row():
-    """Two unreadable segments side by side are one row naming both."""
-    seen = reports((0, 30, ""), (30, 30, "cut"), (60, 60, "cut"), (90, 120, ""))
-    gaps = coverage_gaps(windows((0, 120)), seen)
-    assert rows(gaps) == [("unreadable", 30, 90)]
-    assert "10:00:30, 10:01:00" in gaps["detail"][0]
-
-
-def test_only_segment_truncated():
-    """A camera whose only segment is unreadable: as long as the other cameras' segments."""
-    seen = pd.concat([reports((0, 30, ""), (30, 60, "")), reports((0, 0, "cut"), camera="b")])
-    assert rows(coverage_gaps(windows((0, 60), camera="b"), seen)) == [
-        ("unreadable", 0, 30),
-        ("no_footage", 30, 60),
-    ]
-
-
-def test_no_footage_at_all():
-    """A camera without any report is one row of its whole window, clipped to the window."""
-    assert rows(coverage_gaps(windows((5, 65)), SEGMENT_REPORTS.empty())) == [("no_footage", 5, 65)]
-
-
-def test_small_holes_are_none():
-    """1.5 s of switching files is not a gap; 2 s is; the limit is the caller's."""
-    assert rows(coverage_gaps(windows((0, 60)), reports((0, 29, ""), (30, 58.6, "")))) == []
-    assert rows(coverage_gaps(windows((0, 60)), reports((0, 28, ""), (30, 60, "")))) == [
-        ("no_footage", 28, 30)
-    ]
-    assert (
-        rows(coverage_gaps(windows((0, 60)), reports((0, 28, ""), (30, 60, "")), shortest_s=5))
-        == []
-    )
-
-
-def test_separate_windows_are_separate_rows():
-    """Time between windows is nobody's gap."""
-    assert rows(coverage_gaps(windows((0, 10), (20, 30)), SEGMENT_REPORTS.empty())) == [
-        ("no_footage", 0, 10),
-        ("no_footage", 20, 30),
-    ]
-
-
-def test_cameras_that_place_no_one_are_gaps():
-    """A window on a camera without a usable homography is a gap with the reason; a calibrated one
-    is none.
-    """
-    flat = Camera(
-        camera_id="a", image_width=10, image_height=10, calibration_fault="it maps to a line"
-    )
-    good = Camera(
-        camera_id="b",
-        image_width=10,
-        image_height=10,
-        homography_px_to_local=((1, 0, 0), (0, 1, 0), (0, 0.1, 1)),
-    )
-    site = Site(cameras=(flat, good), origin=Origin(lon=0, lat=0))
-    seen = pd.concat([windows((0, 60), camera=c) for c in "ab"], ignore_index=True)
-    gaps = uncalibrated_gaps(seen, site)
-    assert gaps[["kind", "camera_id"]].to_numpy().tolist() == [["no_calibration", "a"]]
-    assert "it maps to a line" in gaps["detail"][0]
-    assert gaps["end_utc"][0] == at(60)

@@ -1,0 +1,210 @@
+"""Reading a segment: its pictures in time order, and what of its time was seen.
+
+Frame time is the segment's start plus the frame's presentation time, never an index divided by a
+nominal rate; which of a file's stamps are believed is said by `tasks.footage.stamps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from data_contracts.errors import VideoUnreadable
+from tasks.footage import video
+from tasks.footage.coverage import LONGEST_STEP_S, Stretch, damaged_pictures, stretches
+from tasks.footage.stamps import Stamps, believed
+
+# A segment's key fixes its hour, so no segment is longer than a day.
+MAX_SECONDS = 86_400.0
+# A scan looks at one picture in 2 s: who walks through a view of 4 m is in one.
+_SCAN_HZ = 0.5
+# Where key frames are farther apart than this, a scan decodes all pictures.
+_SPARSE_S = 6.0
+# Stamps are rounded, in some files to 1 ms.
+_ROUNDED_S = 0.001
+_EVERY_HZ = 1e6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded picture, turned upright. `image` is (height, width, 3), BGR, 8 bits; its pixels
+    are `pixel_aspect` times as wide as high.
+    """
+
+    t_utc: datetime
+    image: np.ndarray
+    pixel_aspect: float = 1.0
+
+
+class Timed(NamedTuple):
+    """A decoded picture and its time in seconds from the file's first picture."""
+
+    at_s: float
+    picture: video.VideoFrame
+
+
+class _NotAloneError(Exception):
+    """A sound key frame gives no picture by itself, as with intra refresh."""
+
+
+def frames(data: bytes, start_utc: datetime, at_least_hz: float | None = None) -> Iterator[Frame]:
+    """All frames in time order; with `at_least_hz` so many a second wherever the file has them.
+
+    Raises VideoUnreadable after yielding what did decode, when the file is truncated, damaged or no
+    MP4 video.
+    """
+    yield from _whole(Reading(data, start_utc, at_least_hz or _EVERY_HZ))
+
+
+def key_frames(data: bytes, start_utc: datetime) -> Iterator[Frame]:
+    """What a scan looks at: see `Reading`. Raises VideoUnreadable like `frames`."""
+    yield from _whole(Reading(data, start_utc))
+
+
+def _whole(reading: Reading) -> Iterator[Frame]:
+    yield from reading
+    if reading.fault:
+        raise VideoUnreadable(reading.fault)
+
+
+@dataclass
+class Reading:
+    """One pass over a segment: iterate for its pictures, then ask what was seen.
+
+    Without `at_least_hz` it is a scan: key frames are looked at, at most one in 2 s, without
+    decoding what lies between them; where they are far apart, or cannot be decoded by themselves,
+    all is decoded and one picture in 2 s looked at. Iterating raises VideoUnreadable where nothing
+    can be decoded.
+    """
+
+    data: bytes
+    start_utc: datetime
+    at_least_hz: float | None = None
+    contents: video.Contents | None = None
+    stamps: Stamps = field(default_factory=lambda: Stamps({}, 0.0))
+    seen: set[float] = field(default_factory=set)
+    damaged: set[float] = field(default_factory=set)
+    unplaced: int = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.contents = found = video.contents(self.data)
+        self.stamps = believed(found.stamps, found.unit_s, found.start, MAX_SECONDS)
+        last_s = -1.0
+        for at_s, picture in _thinned(self._pictures(), self.at_least_hz or _SCAN_HZ):
+            if at_s > last_s:  # given before: a scan that began with key frames alone
+                last_s = at_s
+                yield self._frame(at_s, picture)
+        if not self.seen:
+            raise VideoUnreadable(
+                "expected a video with pictures, but none could be decoded: check the recorder's "
+                "upload"
+            )
+
+    def stretches(self) -> list[Stretch]:
+        """The file from start to end as what was seen and what was not, in order, in seconds from
+        its first picture.
+        """
+        stated_s = self.contents.stated_s if self.contents else 0.0
+        return stretches(self.stamps, self.seen - self.damaged, self.damaged, stated_s)
+
+    @property
+    def fault(self) -> str:
+        """What went wrong in the file, in words; empty where every picture came."""
+        told = [left.fault for left in self.stamps.left]
+        if broken := len(self.damaged) + self.unplaced:
+            told.insert(0, f"{damaged_pictures(broken)}: check the recorder's upload")
+        hidden_s = self.contents.hidden_s if self.contents else 0.0
+        if hidden_s > 1.0:  # less is a cut between pictures
+            told.append(
+                f"the file's edit list leaves out {hidden_s:.0f} s of pictures: ask for the file "
+                "uncut"
+            )
+        told += [part.fault for part in self.stretches() if part.kind]
+        return told[0] if told else ""
+
+    def _frame(self, at_s: float, picture: video.VideoFrame) -> Frame:
+        image, lay = video.upright(picture)
+        aspect = self.contents.pixel_aspect if self.contents else 1.0
+        at_utc = self.start_utc + timedelta(seconds=at_s)
+        return Frame(at_utc, image, 1 / aspect if lay else aspect)
+
+    def _pictures(self) -> Iterator[Timed]:
+        if self.at_least_hz is None and self._keys_apart_s() <= _SPARSE_S:
+            try:
+                yield from self._keys()
+                return
+            except _NotAloneError:
+                self.seen.clear()
+                self.damaged.clear()
+                self.unplaced = 0
+        yield from self._taken(video.all_pictures(self.data))
+
+    def _keys(self) -> Iterator[Timed]:
+        """Key frames. What lies between them is seen too where its packets are whole."""
+        first_s = self._key_times()[0]
+
+        def checked() -> Iterator[video.Decoded]:
+            for found in video.key_pictures(self.data):
+                if found.picture is None and not found.damaged:
+                    at_s = self.stamps.seconds.get(found.stamp if found.stamp is not None else -1)
+                    if found.is_key and at_s is not None:
+                        raise _NotAloneError
+                    if at_s is not None and at_s > first_s:
+                        self.seen.add(at_s)
+                else:
+                    yield found
+
+        yield from self._taken(checked())
+
+    def _key_times(self) -> list[float]:
+        seconds = self.stamps.seconds
+        keys = self.contents.keys if self.contents else []
+        return sorted(seconds[key] for key in keys if key in seconds)
+
+    def _keys_apart_s(self) -> float:
+        """The longest time from one key frame to the next, or to the end; holes do not count."""
+        keys = self._key_times()
+        times = np.array(sorted(self.stamps.seconds.values()), float)
+        if not keys:
+            return MAX_SECONDS
+        shown_s = np.concatenate([[0.0], np.cumsum(np.minimum(np.diff(times), LONGEST_STEP_S))])
+        at = shown_s[np.searchsorted(times, [*keys, times[-1]])]
+        return float(np.diff(at).max())
+
+    def _taken(self, decoded: Iterator[video.Decoded]) -> Iterator[Timed]:
+        """Pictures whose stamps are believed, each later than the one before."""
+        last_s = -1.0
+        for found in decoded:
+            at_s = None if found.stamp is None else self.stamps.seconds.get(found.stamp)
+            if found.picture is None:
+                if at_s is not None:
+                    self.damaged.add(at_s)
+                elif found.stamp is None:
+                    self.unplaced += 1
+            elif at_s is not None and at_s > last_s:
+                last_s = at_s
+                self.seen.add(at_s)
+                yield Timed(at_s, found.picture)
+
+
+def _thinned(pictures: Iterator[Timed], hz: float) -> Iterator[Timed]:
+    """Of pictures in time order the fewest that leave no more than 1 / hz between them, where the
+    file has such.
+    """
+    given_s = -1e9
+    step_s = 1 / hz
+    held: Timed | None = None
+    for timed in pictures:
+        if held is not None:
+            step_s = timed.at_s - held.at_s
+        if held is not None and timed.at_s - given_s > 1 / hz + _ROUNDED_S:
+            given_s = held.at_s
+            yield held
+        held = timed
+    # The next file goes on from here.
+    if held is not None and held.at_s - given_s + step_s > 1 / hz + _ROUNDED_S:
+        yield held
