@@ -324,6 +324,14 @@ class ObjectStore:
             return False
         return True
 
+    def holds(self, bucket: str, key: str, path: Path) -> bool:
+        """Whether the object has the bytes of a file, by its ETag; False where it is not there."""
+        try:
+            there = self.stat(bucket, key)
+        except NotFound:
+            return False
+        return there.size == path.stat().st_size and there.etag == _etag_of(path)
+
     def list(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
         """The objects below a prefix in key order. The footage bucket is never listed whole (a city
         has billions).
@@ -473,6 +481,20 @@ def _lock(data: bytes, until: datetime | None) -> dict[str, str]:
         "x-amz-object-lock-retain-until-date": f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "Content-MD5": base64.b64encode(digest).decode(),
     }
+
+
+def _etag_of(path: Path) -> str:
+    """The ETag that a store gives a file put by `put_file`: the MD5 of its bytes or, of several
+    parts, of the parts' MD5s with their number.
+    """
+    digests = []
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            digests.append(hashlib.md5(part, usedforsecurity=False).digest())
+    if len(digests) <= 1:
+        return (digests or [hashlib.md5(usedforsecurity=False).digest()])[0].hex()
+    whole = hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+    return f"{whole}-{len(digests)}"
 
 
 def _need_prefix(bucket: str, prefix: str) -> None:

@@ -84,7 +84,7 @@ def check(
     No faces are looked at, and nothing about a person is kept. Exit status 1 where there is a
     warning.
     """
-    from tasks.calibration.record_check import check_record
+    from tasks.calibration.record_check import check_record, check_units
 
     site = read_site(read_file(cameras), cameras.name)
     chosen = [site.by_id[camera]] if camera in site.by_id else list(site.cameras)
@@ -92,7 +92,9 @@ def check(
         raise BadInput(f"{cameras}: no camera {camera}; it has {', '.join(sorted(site.by_id))}")
     if footage and camera is None:
         raise BadInput("give --camera: whose footage this is")
-    warnings = [f"{c.camera_id}: {text}" for c in chosen for text in check_record(c)]
+    warnings = [
+        f"{c.camera_id}: {text}" for c in chosen for text in (*check_units(c), *check_record(c))
+    ]
     warnings += [
         f"{c.camera_id}: places no one, {c.calibration_fault or 'not calibrated'}"
         for c in chosen

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,13 +97,18 @@ def read_file(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """A text file. Raises BadInput when it cannot be read or is no UTF-8."""
+    """A text file in UTF-8, or in UTF-16 where it says so at its start. Raises BadInput when it
+    cannot be read or is in another encoding.
+    """
+    data = read_file(path)
+    encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        return read_file(path).decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path}: expected text in UTF-8, got byte {error.start} as "
-            f"{error.object[error.start]:#x}"
+            f"{error.object[error.start]:#x}: it is in another encoding (such as CP949 or another "
+            "of a spreadsheet's); save it as UTF-8, in a spreadsheet as CSV UTF-8"
         ) from None
 
 

@@ -28,10 +28,7 @@ def load_folder(folder: Path) -> tuple[int, int]:
     store = environment().store
     new = 0
     for path, key in counted(planned.files, "loading footage"):
-        if (
-            store.exists(object_key.FOOTAGE, key)
-            and store.stat(object_key.FOOTAGE, key).size == path.stat().st_size
-        ):
+        if store.holds(object_key.FOOTAGE, key, path):
             continue
         store.put_file(object_key.FOOTAGE, key, path, "video/mp4")
         new += 1
@@ -47,6 +44,8 @@ def ingest(
         Path, typer.Argument(help="Folder laid out <camera>/<day>/<hour>/<MM.SS>.mp4.")
     ],
 ) -> None:
-    """Load footage into the object store. Files that are there already are left alone."""
+    """Load footage into the object store. Files that are there already, byte for byte, are left
+    alone; one with other bytes, such as a repaired one, replaces what was there.
+    """
     new, old = load_folder(folder)
     say(f"{new} segments loaded, {old} were there")

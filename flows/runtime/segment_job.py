@@ -27,12 +27,15 @@ from flows.runtime.open_case import OpenCase
 from flows.runtime.results import load
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.subject_template import load_looks, load_template
+from infra.object_reader import ObjectReader
 from tasks.footage.segment import SegmentInput
+from tasks.footage.video import probe
 from tasks.observe.follow import FollowSettings, follow_segment
 from tasks.observe.looks import Footage, compare_looks
 from tasks.observe.match import SubjectSearch
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
+from tasks.search.find_segments import LengthOf, ListObjects, ObjectInfo
 
 # A segment is held in memory whole while it is decoded, one in each worker. Ten minutes at 8 Mbit/s
 # (4K in H.264) are 572 MiB.
@@ -145,6 +148,25 @@ def read_footage(env: Environment, key: str, etag: str) -> bytes:
             f"{key} was listed and is not in the store any more: ask the recorder to keep footage "
             "longer"
         ) from None
+
+
+def listed(env: Environment) -> ListObjects:
+    """Lists what lies below a prefix of the footage bucket."""
+    return lambda prefix: env.store.list(object_key.FOOTAGE, prefix)
+
+
+def lengths(env: Environment) -> LengthOf:
+    """How many seconds a file lasts by its header; None where it cannot be read, which is told when
+    its pictures are looked at.
+    """
+
+    def length_of(item: ObjectInfo) -> float | None:
+        try:
+            return probe(ObjectReader(env.store, object_key.FOOTAGE, item)).duration_s or None
+        except (VideoUnreadable, ObjectChanged, NotFound):
+            return None
+
+    return length_of
 
 
 def _segment_of(

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from data_contracts import object_key
 from data_contracts.errors import (
     EncounterError,
     FootageChanged,
@@ -29,7 +28,7 @@ from data_contracts.tables.contracts import (
 from data_contracts.tables.table import TableContract
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
-from flows.runtime.segment_job import UNITS, run_unit
+from flows.runtime.segment_job import UNITS, lengths, listed, run_unit
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.stats import write_unit_stat
 from tasks.search.coverage_gaps import NO_FOOTAGE_ADVICE
@@ -65,9 +64,7 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
         progress: Progress | None = None,
         **so_far: pd.DataFrame,
     ) -> tuple[pd.DataFrame, ...]:
-        segments, gaps = segments_for(
-            windows, lambda at: work.env.store.list(object_key.FOOTAGE, at)
-        )
+        segments, gaps = segments_for(windows, listed(work.env), lengths(work.env))
         fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
         jobs = [_job(kind, work, template, row) for row in fresh.to_dict("records")]
         found, reports = _gather(work, kind, output, jobs, progress or _untold)

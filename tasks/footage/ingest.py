@@ -5,6 +5,7 @@ why.
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,15 +35,18 @@ def plan_ingest(folder: Path) -> IngestPlan:
     Times are UTC. Every other file is named in `problems`, as are two files of the same camera and
     time. Uploads nothing. Raises BadInput when the folder does not exist or holds no file.
     """
+    if not folder.exists():
+        raise BadInput(f"{folder}: expected a folder of recordings, it does not exist")
     if not folder.is_dir():
-        raise BadInput(f"{folder}: expected a folder of recordings")
+        raise BadInput(f"{folder}: expected a folder of recordings, it is a file")
     files: dict[str, Path] = {}
     problems = []
     paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
     if not paths:
-        raise BadInput(f"{folder}: expected recordings below it, found no file")
+        raise BadInput(f"{folder}: expected recordings below it, the folder is empty")
     for path in paths:
-        name = path.relative_to(folder).as_posix()
+        # Some systems (macOS) write the letters of a name apart from their accents.
+        name = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
         key = _key(name)
         fault = _fault(path, key)
         if key is None or fault:

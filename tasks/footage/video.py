@@ -76,8 +76,8 @@ class Decoded(NamedTuple):
     is_key: bool = False
 
 
-def probe(data: bytes) -> VideoInfo:
-    """Read a segment's header. Raises VideoUnreadable."""
+def probe(data: bytes | io.RawIOBase) -> VideoInfo:
+    """Read a segment's header, and no more of a file than that. Raises VideoUnreadable."""
     with _opened(data) as (container, stream):
         duration = _stated_s(stream) or (container.duration or 0) / 1e6
         size = stream.codec_context
@@ -205,14 +205,13 @@ def _display_matrix(picture: VideoFrame) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(data: bytes | io.RawIOBase) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and the stream of its recording. Raises VideoUnreadable with the codec
     library's reason.
     """
     try:
-        container = av.open(
-            io.BytesIO(data), mode="r", format="mp4", options={"max_pixels": str(MAX_PIXELS)}
-        )
+        file = io.BytesIO(data) if isinstance(data, bytes) else data
+        container = av.open(file, mode="r", format="mp4", options={"max_pixels": str(MAX_PIXELS)})
     except _FAULTS as error:
         raise VideoUnreadable(
             f"expected an MP4 video, but it cannot be opened ({type(error).__name__})"

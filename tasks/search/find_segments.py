@@ -15,9 +15,11 @@ from data_contracts.object_key import hour_prefixes, read_segment
 from data_contracts.tables.contracts import GAPS, SEGMENTS
 from data_contracts.time import Interval, intervals_of, merge
 
-# Keys are `<hour>/<minute>.<second>`: a recorder of that layout starts a new file at least every
-# hour.
-LONGEST_SEGMENT_S = 3600.0
+# How far back a file is looked for that may last until a window: the longest that recorders write
+# are of an hour or two.
+LONGEST_SEGMENT_S = 3 * 3600.0
+# Names are whole seconds, so that a file may end this much before the next one's name.
+_ROUNDED_S = 1.5
 
 
 class ObjectInfo(Protocol):
@@ -37,6 +39,13 @@ class ObjectInfo(Protocol):
 
 
 ListObjects = Callable[[str], Iterable[ObjectInfo]]
+# How many seconds a file lasts by its header; None where that cannot be known.
+LengthOf = Callable[[ObjectInfo], float | None]
+Found = tuple[datetime, ObjectInfo]
+
+
+def _unknown(_item: ObjectInfo) -> None:
+    """Nothing is known of any length."""
 
 
 class _Found:
@@ -45,10 +54,10 @@ class _Found:
     def __init__(self, camera_id: str, list_objects: ListObjects) -> None:
         self.camera_id = camera_id
         self.list_objects = list_objects
-        self.hours: dict[str, list[tuple[datetime, ObjectInfo]]] = {}
+        self.hours: dict[str, list[Found]] = {}
         self.strange: dict[str, list[str]] = {}
 
-    def within(self, start_utc: datetime, end_utc: datetime) -> list[tuple[datetime, ObjectInfo]]:
+    def within(self, start_utc: datetime, end_utc: datetime) -> list[Found]:
         out = []
         for prefix in hour_prefixes(self.camera_id, start_utc, end_utc):
             if prefix not in self.hours:
@@ -56,7 +65,7 @@ class _Found:
             out += self.hours[prefix]
         return sorted(out, key=lambda item: item[0])
 
-    def _list_hour(self, prefix: str) -> list[tuple[datetime, ObjectInfo]]:
+    def _list_hour(self, prefix: str) -> list[Found]:
         segments = []
         for item in self.list_objects(prefix):
             name = read_segment(item.key)
@@ -68,22 +77,27 @@ class _Found:
 
 
 def segments_for(
-    windows: pd.DataFrame, list_objects: ListObjects, longest_s: float = LONGEST_SEGMENT_S
+    windows: pd.DataFrame,
+    list_objects: ListObjects,
+    length_of: LengthOf = _unknown,
+    longest_s: float = LONGEST_SEGMENT_S,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Segments (contract SEGMENTS) that can hold footage of the windows, and GAPS rows for objects
     of unknown name.
 
-    `list_objects` lists what lies below a prefix of the footage bucket; only the hours of the
-    windows are listed, and the hour before where a window starts before its hour's first segment. A
-    segment is taken to last until the next one starts, at most `longest_s`. What is missing is not
-    told here but by `coverage_gaps`, from what was decoded.
+    `list_objects` lists what lies below a prefix of the footage bucket: the hours of the windows
+    and, where a window begins before the first file of its hour or after the end of the file before
+    it, up to `longest_s` back. Files that begin in a window are taken, and the one before it unless
+    `length_of` says that it ends before; where that one ends too soon, a longer file that began
+    earlier is looked for, beside which it was written. What is missing is not told here but by
+    `coverage_gaps`, from what was decoded.
     """
     rows: dict[str, dict[str, Any]] = {}
     gaps = []
     for camera_id, stretches in stretches_of(windows).items():
         found = _Found(camera_id, list_objects)
         for stretch in stretches:
-            for start, item in _overlapping(found, stretch, longest_s):
+            for start, item in _overlapping(found, stretch, length_of, longest_s):
                 rows[item.key] = {
                     "camera_id": camera_id,
                     "key": item.key,
@@ -108,19 +122,34 @@ def stretches_of(windows: pd.DataFrame) -> dict[str, list[Interval]]:
 
 
 def _overlapping(
-    found: _Found, stretch: Interval, longest_s: float
-) -> list[tuple[datetime, ObjectInfo]]:
+    found: _Found, stretch: Interval, length_of: LengthOf, longest_s: float
+) -> list[Found]:
+    """The files that begin in a stretch, and those before it that reach into it."""
+    first = stretch.start_utc - timedelta(seconds=longest_s)
     listed = found.within(stretch.start_utc, stretch.end_utc)
-    if not listed or listed[0][0] > stretch.start_utc:
-        listed = found.within(stretch.start_utc - timedelta(seconds=longest_s), stretch.end_utc)
-    starts = [start for start, _ in listed]
-    out = []
-    for i, (start, item) in enumerate(listed):
-        last = start + timedelta(seconds=longest_s)
-        end = min(last, starts[i + 1]) if i + 1 < len(starts) else last
-        if start < stretch.end_utc and end > stretch.start_utc:
-            out.append((start, item))
-    return out
+    inside = [f for f in listed if stretch.start_utc < f[0] < stretch.end_utc]
+    before = [f for f in listed if f[0] <= stretch.start_utc]
+    at = stretch.start_utc.replace(minute=0, second=0, microsecond=0)
+    out: list[Found] = []
+    # The file before must last until the next one begins, or to the end of the stretch.
+    wanted = min([stretch.end_utc, *(start for start, _ in inside)])
+    largest = -1
+    while True:
+        for start, item in reversed(before):
+            # A file that lasts longer than those written beside it is larger than they are.
+            if start < first or item.size <= largest:
+                continue
+            largest = item.size
+            length_s = length_of(item)
+            ends = start + timedelta(seconds=longest_s if length_s is None else length_s)
+            if ends > stretch.start_utc:
+                out.append((start, item))
+            if ends >= wanted - timedelta(seconds=_ROUNDED_S):
+                return [*out, *inside]
+        if at <= first:
+            return [*out, *inside]
+        at -= timedelta(hours=1)
+        before = found.within(at, at + timedelta(hours=1))
 
 
 def _strange_names(camera_id: str, prefix: str, keys: list[str]) -> GapRow:

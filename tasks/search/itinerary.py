@@ -25,12 +25,17 @@ def read_itinerary(
     """Read visits from a CSV with the columns place, from, to, tolerance_min; optional: source,
     cameras, subject.
 
-    Times are ISO 8601 with an offset; `cameras` is separated by semicolons; a `subject` (or
+    Cells are separated by commas or, as spreadsheets of some languages write them, by semicolons or
+    tabs. Times are ISO 8601 with an offset; `cameras` is separated by semicolons; a `subject` (or
     `person`) column selects the rows of `subject`. Row numbers in messages count the header as row
     1, as a spreadsheet shows them. Raises BadInput with the row and the column that is wrong.
     """
+    text = text.lstrip("\ufeff")
     reader = csv.reader(
-        io.StringIO(text.lstrip("\ufeff"), newline=""), skipinitialspace=True, strict=True
+        io.StringIO(text, newline=""),
+        delimiter=_separator(text),
+        skipinitialspace=True,
+        strict=True,
     )
     try:
         header = [column.strip() for column in next(reader, [])]
@@ -47,6 +52,12 @@ def read_itinerary(
     if not rows:
         raise BadInput(f"{name}: expected at least one visit, got none")
     return tuple(_visit(row, f"{name}: row {number}") for number, row in rows)
+
+
+def _separator(text: str) -> str:
+    """What separates the columns of the first line."""
+    header = text.partition("\n")[0]
+    return max(",;\t", key=header.count)
 
 
 def _check_header(header: list[str], name: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from data_contracts.errors import NotFound, StoreError
+from data_contracts.errors import NotFound, ObjectChanged, StoreError
 from data_contracts.object_key import AUDIT, CASES, FOOTAGE, SITE
 from infra.local.stack import StackInfo
 from infra.settings import S3Settings, Settings
@@ -40,6 +40,40 @@ def test_put_get_stat(store: ObjectStore) -> None:
     info = store.stat(SITE, "t/a.bin")
     assert (info.size, info.etag) == (len(data), put.etag)
     assert info.last_modified.tzinfo is not None
+
+
+def test_only_the_object_asked_for_is_read(store: ObjectStore) -> None:
+    """With the ETag that was listed an object that was replaced since is not read; the one that is
+    there now is, and one that is gone is missing.
+    """
+    planned = store.put(FOOTAGE, "cam/2026-01-01/12/00.00.mp4", b"planned")
+    assert store.get(FOOTAGE, planned.key, etag=planned.etag) == b"planned"
+    other = store.put(FOOTAGE, planned.key, b"another")
+    with pytest.raises(ObjectChanged, match=planned.etag):
+        store.get(FOOTAGE, planned.key, etag=planned.etag)
+    assert store.get(FOOTAGE, planned.key, etag=other.etag) == b"another"
+    store.remove_all_versions(FOOTAGE, planned.key)
+    with pytest.raises(NotFound):
+        store.get(FOOTAGE, planned.key, etag=planned.etag)
+
+
+@pytest.mark.parametrize("size", [0, 1000, 7 * 2**20])
+def test_a_file_is_there_byte_for_byte(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A file is there once it was put, in one part or several; a repaired one of equal size is
+    another.
+    """
+    monkeypatch.setattr("infra.store._PART_BYTES", 5 * 2**20)
+    path = tmp_path / "00.00.mp4"
+    path.write_bytes(bytes(size))
+    key = f"cam/2026-01-01/13/{size % 60:02d}.00.mp4"
+    assert not store.holds(FOOTAGE, key, path)
+    store.put_file(FOOTAGE, key, path)
+    assert store.holds(FOOTAGE, key, path)
+    path.write_bytes(bytes(size - 1) + b"x" if size else b"")
+    assert store.holds(FOOTAGE, key, path) == (size == 0)
+    store.remove_all_versions(FOOTAGE, key)
 
 
 def test_empty_object(store: ObjectStore) -> None:

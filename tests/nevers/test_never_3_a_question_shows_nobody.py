@@ -140,11 +140,14 @@ def case_id(env: Environment) -> str:
     start = START
     report = {
         "key": SEGMENT,
+        "etag": env.store.stat(object_key.FOOTAGE, SEGMENT).etag,
         "camera_id": CAMERA,
         "start_utc": start,
         "end_utc": start + timedelta(seconds=30),
         "n_frames": 150,
+        "kind": "",
         "fault": "",
+        "advice": "",
     }
     people = {
         "tracks": store_table(vault, TRACKS, tracks()),

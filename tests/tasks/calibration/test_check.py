@@ -15,7 +15,7 @@ from data_contracts.camera import Camera, read_site_file
 from data_contracts.errors import BadInput
 from data_contracts.tables.contracts import DETECTIONS
 from tasks.calibration.check import check_heights, walkers
-from tasks.calibration.record_check import check_record
+from tasks.calibration.record_check import check_record, check_units
 
 DEMO = Path(__file__).parents[3] / "demo"
 SITE = read_site_file(DEMO / "cameras.geojson")
@@ -205,3 +205,21 @@ def test_a_measured_position_is_allowed_to_be_off_as_tapes_are():
     """Ten centimetres are not a contradiction, half a metre is."""
     assert check_record(camera("a", *POSE, position_local_m=(0.36, 0.3, 2.78))) == ()
     assert kinds(check_record(camera("a", *POSE, position_local_m=(0.3, 0.3, 3.3)))) == {"position"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("placed", [True, False])
+def test_a_file_in_centimetres_or_with_pixels_of_0_to_1_is_told(name, placed):
+    """Whether the file states the camera's position, in the same unit, or not; the demo's own file
+    is in metres and pixels.
+    """
+    right = SITE.by_id[name]
+    assert check_units(right) == ()
+    place = tuple(100 * v for v in right.position_local_m) if placed else None
+    centimetres = changed(right, np.diag([100, 100, 1]) @ right.homography)
+    centimetres = centimetres.model_copy(update={"position_local_m": place})
+    assert kinds(check_units(centimetres)) == {"metres"}
+    shares = changed(right, right.homography @ np.diag([right.image_width, right.image_height, 1]))
+    if not placed:
+        shares = shares.model_copy(update={"position_local_m": None})
+    assert kinds(check_units(shares)) == {"pixels"}

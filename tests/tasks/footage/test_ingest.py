@@ -1,5 +1,6 @@
 """Ingest: each recording to its key, each other file named."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,18 @@ def test_nothing_there(tmp_path):
     for folder in (tmp_path / "gone", tmp_path):
         with pytest.raises(BadInput, match="expected"):
             plan_ingest(folder)
+
+
+def test_names_with_accents_apart(tmp_path):
+    """A camera's folder whose letters and accents are apart (NFD) is the camera of one letter."""
+    put(tmp_path, unicodedata.normalize("NFD", "약국-1/2026-11-16/09/05.10.mp4"))
+    (_, key) = plan_ingest(tmp_path).files[0]
+    assert key == unicodedata.normalize("NFC", "약국-1/2026-11-16/09/05.10.mp4")
+
+
+def test_a_folder_without_recordings_says_why(tmp_path):
+    """One that does not exist is not an empty one."""
+    with pytest.raises(BadInput, match="does not exist"):
+        plan_ingest(tmp_path / "missing")
+    with pytest.raises(BadInput, match="is empty"):
+        plan_ingest(tmp_path)

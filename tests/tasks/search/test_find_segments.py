@@ -112,9 +112,11 @@ def test_previous_day():
 
 
 def test_longest():
-    """A segment is not taken to run on for ever: by default an hour, less where said."""
+    """A segment is not taken to run on for ever: by default three hours, less where said."""
     store = Store(segment("a", at(0)))
     assert found(segments_for(windows((599, 600)), store)[0]) == [0]
+    assert found(segments_for(windows((7100, 7200)), store)[0]) == [0]
+    assert found(segments_for(windows((10_801, 10_802)), store)[0]) == []
     assert found(segments_for(windows((601, 602)), store, longest_s=600)[0]) == []
 
 
@@ -141,3 +143,50 @@ def test_no_windows():
     store = Store(segment("a", at(0)))
     segments, gaps = segments_for(WINDOWS.empty(), store)
     assert len(segments) == len(gaps) == len(store.asked) == 0
+
+
+class Sized(Store):
+    """Files by start: (length in seconds, bytes), and which headers were read."""
+
+    def __init__(self, files):
+        super().__init__(*(segment("a", at(s)) for s in files))
+        self.files = {segment("a", at(s)): about for s, about in files.items()}
+        self.headers = []
+
+    def __call__(self, prefix):
+        """Keys below the prefix with their sizes."""
+        return [Info(i.key, i.etag, self.files[i.key][1]) for i in super().__call__(prefix)]
+
+    def length(self, item):
+        """What the header says."""
+        self.headers.append(item.key)
+        return self.files[item.key][0]
+
+
+def taken(files, window):
+    """Starts of the files taken for a window, and how many headers were read."""
+    store = Sized(files)
+    segments, _ = segments_for(windows(window), store, store.length)
+    return found(segments), len(store.headers)
+
+
+EVENTS = {600: (30, 9), 1200: (30, 9), 1380: (30, 9)}
+
+
+@pytest.mark.parametrize(
+    ("files", "window", "wanted"),
+    [
+        ({0: (7200, 900)}, (6000, 6100), [0]),  # a file of two hours
+        ({0: (3600, 500), **EVENTS}, (1390, 1500), [0, 1380]),  # events beside an hour
+        ({0: (3600, 500), **EVENTS}, (1500, 1600), [0]),
+        ({0: (3660, 500), 3600: (3660, 500)}, (3610, 3700), [3600]),  # hours that overlap
+        ({0: (7200, 900), 6900: (30, 9)}, (7000, 7100), [0]),
+        ({0: (30, 9), 30: (30, 9)}, (100, 200), []),  # nothing lasts until then
+        ({t: (30, 9) for t in range(0, 3600, 30)}, (1810, 1820), [1800]),
+    ],
+)
+def test_a_file_that_began_long_before_is_found(files, window, wanted):
+    """By its header, among files that were written beside it; few headers are read."""
+    starts, headers = taken(files, window)
+    assert starts == wanted
+    assert headers <= 4
