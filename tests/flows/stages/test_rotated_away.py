@@ -5,6 +5,7 @@ the case.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from stored_run import store_table
@@ -19,6 +20,7 @@ from flows.runtime.results import load
 from flows.stages import observe, redact
 from infra.store import ObjectInfo, ObjectStore
 from tasks.redaction.plan import PictureJob
+from tasks.search.coverage_gaps import coverage_gaps
 
 pytestmark = pytest.mark.stack
 START = datetime(2026, 11, 15, 0, 0, tzinfo=UTC)
@@ -36,9 +38,34 @@ def _rotated(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("workers", "_rotated")
 @pytest.mark.parametrize("kind", ["scan", "follow"])
 def test_a_segment_that_is_gone_is_a_gap(env: Environment, run: Run, kind: str) -> None:
-    """Both segments were listed and are deleted: the look ends, with one row for each that says
-    so, and the first is as long as the time to the next.
+    """Both segments were listed and are deleted: the look ends, and the whole time is one gap that
+    says so.
     """
+    gap = only_gap(run, kind)
+    assert gap["kind"] == "no_footage"
+    assert "deleted in the store after it was listed" in gap["detail"]
+    assert (gap["start_utc"], gap["end_utc"]) == (START, END)
+
+
+@pytest.mark.usefixtures("workers", "_rotated")
+def test_a_segment_that_was_replaced_is_a_gap(env: Environment, run: Run) -> None:
+    """Another file lies under the key than the one that was listed: it is not read for it, and the
+    gap says to run the case again.
+    """
+    for key in GONE:
+        env.store.put(object_key.FOOTAGE, key, b"another")
+    try:
+        gap = only_gap(run, "scan")
+    finally:
+        for key in GONE:
+            env.store.remove_all_versions(object_key.FOOTAGE, key)
+    assert gap["kind"] == "unreadable"
+    assert "replaced by another file" in gap["detail"]
+    assert "run the case again" in gap["advice"]
+
+
+def only_gap(run: Run, kind: str) -> dict[str, Any]:
+    """The gap of a look at the minute of both segments, at which nothing is found."""
     window = {
         "window_id": "W-1",
         "camera_id": "entrance",
@@ -51,11 +78,10 @@ def test_a_segment_that_is_gone_is_a_gap(env: Environment, run: Run, kind: str) 
     vault = open_case(run.case_id).vault
     look = observe.scan_footage if kind == "scan" else observe.follow_sightings
     looked = look(run, windows=store_table(vault, WINDOWS, [window]), template="is not read")
-    gaps = load(vault, looked["gaps"]).sort_values("start_utc")
-    assert list(gaps["kind"]) == ["no_footage"] * 2
-    assert gaps["detail"].str.contains("deleted in the store after it was listed").all()
-    assert list((gaps["end_utc"] - gaps["start_utc"]).dt.total_seconds()) == [30, 0]
-    assert looked.counts() | {"segments": 0, "gaps": 0} == dict.fromkeys(looked.counts(), 0)
+    assert looked.counts() | {"segments": 0, "reports": 0} == dict.fromkeys(looked.counts(), 0)
+    gaps = coverage_gaps(WINDOWS.shape([window]), load(vault, looked["reports"]))
+    (gap,) = gaps.to_dict("records")
+    return {str(name): value for name, value in gap.items()}
 
 
 def cannot(*_: object) -> None:
@@ -86,7 +112,10 @@ def test_pictures_that_cannot_be_made_are_gaps(
     vault = open_case(run.case_id).vault
     names = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
     people = {name: store_table(vault, contract) for name, contract in names.items()}
-    segments = tuple((key, at) for key, at in zip(GONE, (START, END), strict=True))
+    segments = tuple(
+        redact.FootagePart(key=key, etag="etag", start_utc=at, shares=())
+        for key, at in zip(GONE, (START, END), strict=True)
+    )
     monkeypatch.setattr(redact, "plan_pictures", lambda *_: [job])
     monkeypatch.setattr(redact, "segments_for", lambda *_: segments)
     made = redact.make_pictures(run, **people)
