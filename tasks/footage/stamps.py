@@ -25,6 +25,8 @@ _WEIGHED_RUNS = 200
 _TOLD = 10
 # So many pictures before a far jump are the file's beginning, to which its name gives the time.
 _BEGINNING = 3
+# Fewer pictures than that at a file's end that are ahead by more than this are odd ones.
+_ODD_JUMP_S = 60.0
 
 
 class Left(NamedTuple):
@@ -69,7 +71,8 @@ def believed(pts: Sequence[int], unit_s: Fraction, start: int, longest_s: float)
     step = _step(pts)
     runs = _runs(pts, max(_REORDERED * step, 1))
     chosen, left = _running_on(runs)
-    chosen, beyond = _without_far_jump(chosen, float(LONGEST_HOLE_S / unit_s))
+    odd_jump = max(_REORDERED * step, float(_ODD_JUMP_S / unit_s))
+    chosen, beyond = _without_far_jump(chosen, float(LONGEST_HOLE_S / unit_s), odd_jump)
     first = chosen[0].low
     origin = start if first - _REORDERED * step <= start <= first else first
     seconds = {
@@ -146,9 +149,12 @@ def _running_on(runs: list[_Run]) -> tuple[list[_Run], list[_After]]:
     return chosen, left
 
 
-def _without_far_jump(chosen: list[_Run], farthest: float) -> tuple[list[_Run], list[_After]]:
+def _without_far_jump(
+    chosen: list[_Run], farthest: float, odd_jump: float
+) -> tuple[list[_Run], list[_After]]:
     """Of stamps that are apart by more than `farthest` the first part, to which the file's name
-    gives the time; the largest where the first is but an odd picture.
+    gives the time; the largest where the first is but an odd picture. An odd picture at the end is
+    left out where it is `odd_jump` ahead.
     """
     parts: list[list[int]] = [[]]
     for p in (p for run in chosen for p in run.stamps):
@@ -159,12 +165,21 @@ def _without_far_jump(chosen: list[_Run], farthest: float) -> tuple[list[_Run], 
     if len(parts[0]) >= _BEGINNING:
         best = 0
     kept = parts[best]
+    odd = next((n for n in range(1, _BEGINNING) if _stands_apart(kept, n, odd_jump)), 0)
+    if odd:
+        parts[best : best + 1] = [kept[:-odd], kept[-odd:]]
+        kept = parts[best]
     others = [
         (_Run(p, p[0], p[-1]), kept[-1] if i > best else None)
         for i, p in enumerate(parts)
         if i != best
     ]
     return [_Run(kept, kept[0], kept[-1])], others
+
+
+def _stands_apart(stamps: list[int], n: int, jump: float) -> bool:
+    """Whether the last `n` of stamps are ahead of those before by more than a jump."""
+    return len(stamps) > 2 * _BEGINNING and stamps[-n] - stamps[-n - 1] > jump
 
 
 def _left(run: _Run, after: int | None, step: int, unit_s: Fraction, origin: int) -> Left:
