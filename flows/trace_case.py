@@ -119,7 +119,7 @@ def _conclude(run: Run, seen: _Seen) -> str:
     people = found.tables
     trace = trace_subject(run, **only(people, "persons", "members", "sightings"))
     way = trace["trajectory"]
-    meetings = find_encounters(run, **only(people, "persons", "members"), trajectory=way)
+    meetings = find_encounters(run, **only(people, "tracks", "persons", "members"), trajectory=way)
     contacts = assess_contacts(run, **meetings.tables)
     pictures = redact_pictures(
         run,

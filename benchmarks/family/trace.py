@@ -21,6 +21,7 @@ from data_contracts.policies import load_policy
 from data_contracts.tables.contracts import DETECTIONS, GAPS
 from models.registry import load
 from tasks.exposure.assess import assess
+from tasks.exposure.double import People, with_doubts
 from tasks.exposure.meet import meet
 from tasks.people.join import join
 from tasks.people.site_tracks import track_site
@@ -59,7 +60,9 @@ def conclude(case: AuthorisedCase, site: Site, found: pd.DataFrame, policy: str)
     persons, members = join(tracks, site, np.random.default_rng(0))
     sightings, members = sight(case, tracks, members, rule.search)
     way = trajectory(persons, members, sightings)
-    points, encounters = meet(way, persons, subject_ids(members, rule.search))
+    subject = subject_ids(members, rule.search)
+    points, encounters = meet(way, persons, subject)
+    encounters = with_doubts(encounters, points, People(tracks, members, subject, site))
     contacts = assess(points, encounters, rule, np.random.default_rng(0))
     run = RunTables(way, sightings, encounters, points, contacts, GAPS.empty(), rule.label)
     return Traced(run, tracks)

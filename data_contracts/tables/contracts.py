@@ -298,7 +298,7 @@ ENCOUNTER_POINTS = TableContract(
 
 ENCOUNTERS = TableContract(
     "encounters",
-    1,
+    2,
     (
         Column("encounter_id", "text", "E-001, ..."),
         Column("person_id", "text", "anonymous number within the run"),
@@ -320,6 +320,7 @@ ENCOUNTERS = TableContract(
         Column("person_mask", "text", "masked, bare, mixed or unknown"),
         Column("cameras", "text", "cameras, comma separated"),
         Column("confidence", "float", "probability that the one is the subject, mean"),
+        Column("doubt", "text", "empty, or why this person may be the subject seen twice"),
     ),
     (
         unique("encounter_id"),
@@ -334,7 +335,7 @@ ENCOUNTERS = TableContract(
 
 CONTACTS = TableContract(
     "contacts",
-    1,
+    2,
     (
         Column("contact_id", "text", "C-01, ... random order per run"),
         Column("person_id", "text", "anonymous number within the run"),
@@ -354,6 +355,11 @@ CONTACTS = TableContract(
         Column("cameras", "text", "cameras, comma separated"),
         Column("probability", "float", "that the rule was met"),
         Column("band", "text", "high or question"),
+        Column(
+            "doubt",
+            "text",
+            "empty, or why this person may be the subject seen twice; then a question",
+        ),
         Column("review", "text", "unreviewed, confirmed or rejected"),
     ),
     (

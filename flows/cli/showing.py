@@ -56,7 +56,8 @@ def print_contacts(vault: CaseVault, run: Run) -> None:
         return
     print_table(_HEADINGS, [_cells(row) for row in rows])
     for row in rows:
-        say(f"{row['contact_id']}: {row['rule']}; seen by {row['cameras']}")
+        doubt = f"; in doubt: {row['doubt']}" if row["doubt"] else ""
+        say(f"{row['contact_id']}: {row['rule']}; seen by {row['cameras']}{doubt}")
 
 
 def _contacts(vault: CaseVault, run: Run) -> list[dict[str, Any]]:

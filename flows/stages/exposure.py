@@ -13,11 +13,13 @@ from data_contracts.tables.contracts import (
     MEMBERS,
     PERSONS,
     SEGMENT_REPORTS,
+    TRACKS,
     TRAJECTORY,
     WINDOWS,
 )
 from flows.runtime.stage import Work, stage
 from tasks.exposure.assess import assess
+from tasks.exposure.double import DoubleSettings, People, with_doubts
 from tasks.exposure.meet import meet
 from tasks.people.trajectory import subject_ids
 from tasks.search.coverage_gaps import coverage_gaps, not_told_yet, uncalibrated_gaps
@@ -28,16 +30,24 @@ _GAPS_OF = ("planned", "scanned", "followed", "trace", "pictures")
 
 @stage(
     "encounters",
-    takes={"persons": PERSONS, "members": MEMBERS, "trajectory": TRAJECTORY},
+    takes={"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "trajectory": TRAJECTORY},
     makes={"points": ENCOUNTER_POINTS, "encounters": ENCOUNTERS},
-    settings=lambda case: (MeetSettings(), case.policy.search),
+    settings=lambda case: (MeetSettings(), DoubleSettings(), case.policy.search),
 )
 def find_encounters(
-    work: Work, persons: pd.DataFrame, members: pd.DataFrame, trajectory: pd.DataFrame
+    work: Work,
+    tracks: pd.DataFrame,
+    persons: pd.DataFrame,
+    members: pd.DataFrame,
+    trajectory: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Encounters on the ground plane, each distance a distribution."""
+    """Encounters on the ground plane, each distance a distribution, and whether it may be with the
+    subject's own double.
+    """
     subject = subject_ids(members, work.case.policy.search)
-    return meet(trajectory, persons, subject, settings=work[MeetSettings])
+    points, encounters = meet(trajectory, persons, subject, settings=work[MeetSettings])
+    people = People(tracks, members, subject, work.case.site)
+    return points, with_doubts(encounters, points, people, work[DoubleSettings])
 
 
 @stage(

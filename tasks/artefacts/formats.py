@@ -62,7 +62,7 @@ def godata_csv(contacts: pd.DataFrame, case_id: str, site: Site) -> bytes:
             "contact_status": "UNDER_FOLLOW_UP",
             "date_of_last_contact": row["end_utc"].astimezone(site.zone).date().isoformat(),
             "risk_level": "HIGH" if row["band"] == "high" else "UNKNOWN",
-            "risk_reason": row["rule"],
+            "risk_reason": row["rule"] + (f"; in doubt: {row['doubt']}" if row["doubt"] else ""),
             "source_uuid": case_id,
             "target_uuid": f"{case_id}/{row['contact_id']}",
             "exposure_type": "DIRECT_PHYSICAL_PROXIMITY",

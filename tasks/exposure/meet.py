@@ -125,6 +125,7 @@ def _encounter_row(points: pd.DataFrame, settings: MeetSettings) -> dict[str, An
         "subject_mask": mask_state(inside["subject_mask_p"].to_numpy(float), dt, settings),
         "person_mask": mask_state(inside["person_mask_p"].to_numpy(float), dt, settings),
         "cameras": ",".join(cameras),
+        "doubt": "",
         "confidence": float(np.average(inside["subject_p"], weights=np.maximum(dt, 1e-9))),
         **expected_seconds(points, settings),
     }

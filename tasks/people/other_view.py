@@ -66,10 +66,15 @@ class _View:
     implied_m: Array
 
 
-class _Fit(NamedTuple):
+class Fit(NamedTuple):
+    """One body height for two tracks: mean squared Mahalanobis distance of the places, the height
+    with its deviation, and the time in common.
+    """
+
     misfit: float
     height_m: float
     height_sd_m: float
+    common_s: float
 
 
 def settle_heights(
@@ -83,11 +88,7 @@ def settle_heights(
     settings = settings or OtherViewSettings()
     if tracks["x_m"].notna().sum() == 0 or tracks["camera_id"].nunique() < 2:
         return tracks
-    locators = {
-        c.camera_id: Locator(c)
-        for c in site.cameras
-        if c.homography is not None and c.camera_id in set(tracks["camera_id"])
-    }
+    locators = _locators(tracks, site)
     views = _views(tracks, locators)
     found = {v.key: _height_of(v, views, site, settings) for v in views}
     heights = {key: fit for key, fit in found.items() if fit is not None}
@@ -105,6 +106,46 @@ def settle_heights(
     return TRACKS.shape(pd.concat(parts).sort_index())
 
 
+def one_height(
+    one: pd.DataFrame, other: pd.DataFrame, site: Site, settings: OtherViewSettings
+) -> Fit | None:
+    """The body height at which two people's tracks, on overlapping cameras, are at one place for
+    the longest time; None where there is none.
+
+    `one`, `other`: rows of TRACKS with a score. Either's feet may be the hidden ones, or both.
+    """
+    rows = pd.concat([one, other])
+    located = rows[rows["x_m"].notna()]
+    if located.empty:
+        return None
+    views = _views(rows, _locators(rows, site))
+    theirs = set(zip(other["camera_id"], other["track_id"], strict=True))
+    fits = [
+        fit
+        for a in views
+        for b in views
+        if a.key not in theirs and b.key in theirs and _overlap(a, b, site)
+        for view, seen, both in ((a, b, False), (b, a, False), (a, b, True))
+        if (fit := _fit(view, seen, settings, both)) is not None and fit.misfit <= settings.misfit
+    ]
+    return max(fits, key=lambda fit: fit.common_s, default=None)
+
+
+def _locators(tracks: pd.DataFrame, site: Site) -> dict[str, Locator]:
+    """The calibrated cameras that tracks were seen by."""
+    seen = set(tracks["camera_id"])
+    return {
+        c.camera_id: Locator(c)
+        for c in site.cameras
+        if c.homography is not None and c.camera_id in seen
+    }
+
+
+def _overlap(a: _View, b: _View, site: Site) -> bool:
+    """Whether the views are of two cameras that look at one place."""
+    return a.key[0] != b.key[0] and site.overlapping(*sorted((a.key[0], b.key[0])))
+
+
 def _key(rows: pd.DataFrame) -> tuple[str, int]:
     """Camera and number of one track's rows."""
     return str(rows["camera_id"].iloc[0]), int(rows["track_id"].iloc[0])
@@ -113,7 +154,7 @@ def _key(rows: pd.DataFrame) -> tuple[str, int]:
 def _placed_anew(
     rows: pd.DataFrame,
     hidden_share: Array,
-    fit: _Fit,
+    fit: Fit,
     locator: Locator,
     settings: OtherViewSettings,
 ) -> pd.DataFrame:
@@ -161,16 +202,14 @@ def _view(
 
 def _height_of(
     view: _View, views: list[_View], site: Site, settings: OtherViewSettings
-) -> _Fit | None:
+) -> Fit | None:
     """The height that another camera's track gives to this one; None where it is not needed or not
     clear.
     """
     others = [
         v
         for v in views
-        if v.key[0] != view.key[0]
-        and site.overlapping(*sorted((v.key[0], view.key[0])))
-        and v.path.common(view.path) * CLOCK_S >= settings.min_common_s
+        if _overlap(v, view, site) and v.path.common(view.path) * CLOCK_S >= settings.min_common_s
     ]
     agreeing = [other for other in others if _agree(view, other)]
     open_to = [
@@ -183,7 +222,7 @@ def _height_of(
     return _clear(view, open_to, settings)
 
 
-def _clear(view: _View, open_to: list[_View], settings: OtherViewSettings) -> _Fit | None:
+def _clear(view: _View, open_to: list[_View], settings: OtherViewSettings) -> Fit | None:
     """The best fit among the tracks, if none that was seen beside it fits nearly as well."""
     fits = [
         (fit, other)
@@ -219,7 +258,7 @@ def _together(a: _View, b: _View) -> bool:
     return a.key[0] == b.key[0] and a.key != b.key and a.path.common(b.path) > limit
 
 
-def _fit(view: _View, other: _View, settings: OtherViewSettings, both: bool = False) -> _Fit | None:
+def _fit(view: _View, other: _View, settings: OtherViewSettings, both: bool = False) -> Fit | None:
     """The height that brings this track's head to the other's place (least squares with the
     population as prior), and how well it does; None where no standing body with hidden feet does.
 
@@ -251,7 +290,7 @@ def _fit(view: _View, other: _View, settings: OtherViewSettings, both: bool = Fa
     if not plausible or np.mean(short) < 0.5:
         return None
     misfit += settings.both_feet if both else 0.0
-    return _Fit(misfit, height, float((known + prior) ** -0.5))
+    return Fit(misfit, height, float((known + prior) ** -0.5), len(mine) * CLOCK_S)
 
 
 def _hidden_share(tracks: pd.DataFrame) -> Array:

@@ -68,7 +68,7 @@ def contact(**columns) -> dict:
         "median_m": 0.9,
     }
     row |= {"subject_mask": "bare", "person_mask": "masked", "cameras": "a,b", "probability": 0.97}
-    return row | {"review": "unreviewed"} | columns
+    return row | {"doubt": "", "review": "unreviewed"} | columns
 
 
 def test_contacts_csv_has_the_contract_s_columns_and_utc_times() -> None:

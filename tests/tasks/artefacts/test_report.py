@@ -217,3 +217,13 @@ def test_nothing_is_certain() -> None:
         "1 contact",
         "2 contacts",
     ]
+
+
+def test_a_contact_in_doubt_says_why(data: RunTables) -> None:
+    """Shows that a contact who may be the subject is a question with its reason, beside the rule
+    and at the picture.
+    """
+    contacts = data.contacts.assign(band="question", doubt="may be the subject: <within 0.4 m>")
+    text = " ".join(Page(render_report(replace(data, contacts=contacts))).text.split())
+    assert "In doubt: may be the subject: <within 0.4 m>" in text
+    assert "Is this somebody else than the subject?" in text

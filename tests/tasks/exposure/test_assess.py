@@ -56,9 +56,14 @@ def stand(person: str, start_s: float, length_s: float, x_m: float, **columns) -
     return ENCOUNTER_POINTS.shape(frame.assign(**(base | {"seen": True} | columns)))
 
 
-def run(points: pd.DataFrame, rule: Policy, seed: int = 0) -> pd.DataFrame:
-    """Contacts of points whose encounters all exist."""
-    encounters = pd.DataFrame({"encounter_id": sorted(set(points["encounter_id"]))})
+def run(
+    points: pd.DataFrame, rule: Policy, seed: int = 0, doubts: dict[str, str] | None = None
+) -> pd.DataFrame:
+    """Contacts of points whose encounters all exist; `doubts` by encounter."""
+    names = sorted(set(points["encounter_id"]))
+    encounters = pd.DataFrame(
+        {"encounter_id": names, "doubt": [(doubts or {}).get(n, "") for n in names]}
+    )
     return assess(points, encounters, rule, np.random.default_rng(seed))
 
 
@@ -222,3 +227,17 @@ def test_rules_in_words():
     )
     assert "unless both wore masks" in rule_in_words(hku.tiers[0], hku)
     assert "masks" not in rule_in_words(hku.tiers[1], hku)
+
+
+def test_who_may_be_the_subject_is_a_question_with_the_reason():
+    """Shows that a certain exposure is a question while its every encounter is in doubt, and none
+    once one of them is not.
+    """
+    points = pd.concat([stand("A", 0, 40, 0.3), stand("A", 100, 40, 0.3, encounter_id="E-A2")])
+    rule = policy((1.5, 60), accumulate_over_s=3600)
+    (row,) = run(points, rule, doubts={"E-A": "may be ...", "E-A2": "may be ..."}).to_dict(
+        "records"
+    )
+    assert (row["band"], row["doubt"], row["probability"]) == ("question", "may be ...", 1.0)
+    (row,) = run(points, rule, doubts={"E-A": "may be ..."}).to_dict("records")
+    assert (row["band"], row["doubt"]) == ("high", "")

@@ -89,6 +89,19 @@ def test_feet_below_the_picture_are_hidden():
     assert found.xy_m == pytest.approx(near, abs=0.1)
 
 
+def test_a_cut_body_whose_box_ends_above_the_edge_has_hidden_feet():
+    """A body that the edge cuts at the ankles, in a box that ends 10 px above the edge, as a
+    detector gives it: the feet count as hidden, and the head says where.
+    """
+    at = np.array([[2.1, 1.8]])
+    whole = box_of(FULL, at[0], 1.7)
+    assert HEIGHT < whole[3] < HEIGHT + 30
+    cut = np.array([[*whole[:3], HEIGHT - 10.0]])
+    found = Locator(camera("a", *POSE)).locate(cut, 1.7, 0.09)
+    assert found.foot_hidden.all()
+    assert found.xy_m == pytest.approx(at, abs=0.1)
+
+
 def test_feet_behind_furniture_are_hidden():
     """With the person's height known, a box that is a third too short is located from the head."""
     cut = boxes()
