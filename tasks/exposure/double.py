@@ -91,7 +91,7 @@ def _doubt(
     if _apart_s(subject, person, settings) >= settings.apart_s:
         return ""
     dt = points["dt_s"].to_numpy(float)
-    near = np.hypot(points["dx_m"], points["dy_m"]).to_numpy(float) < settings.near_m
+    near = np.hypot(*points[["dx_m", "dy_m"]].to_numpy(float).T) < settings.near_m
     if dt[near].sum() >= settings.share * dt.sum():
         return (
             f"may be the subject: within {settings.near_m:g} m for {dt[near].sum():.0f} s of "
