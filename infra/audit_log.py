@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from data_contracts import object_key
 from data_contracts.audit import (
@@ -40,6 +40,7 @@ from infra.checkpoint_file import keep_checkpoint, read_checkpoints, signed_entr
 from infra.settings import Settings
 from infra.signing import InstallationKey, find_signing_key
 from infra.store import ObjectInfo, ObjectStore
+from infra.store_errors import Unreadable
 
 # After so many numbers taken by others in a row, the end is looked up anew instead of walked to.
 _WALK = 16
@@ -82,6 +83,7 @@ class AuditLog:
         self._witness = settings.paths.checkpoints_file
         self._lock = threading.Lock()
         self._head: _Head | None = None
+        self._lost: set[int] = set()
         self._locks: bool | None = None
 
     def append(self, event: AuditEvent, checkpoint: bool = False) -> Link:
@@ -91,6 +93,7 @@ class AuditLog:
         Raises StoreError when it could not be written: what the event records must then not go on.
         """
         with self._lock:
+            self._note_what_is_lost()
             written = self._append(event)
             if checkpoint or written.entry.sequence % self._settings.checkpoint_every == 0:
                 self._checkpoint()
@@ -181,15 +184,31 @@ class AuditLog:
             checkpoint=signed,
         )
 
-    def _checkpoint(self) -> Link | None:
+    def _checkpoint(self, **told: Any) -> Link | None:
         if self.key is None or (self._head or self._find_head()).sequence == 0:
             return None
         actor = f"key:{self.key.public.key_id}"
-        made = self._append(
-            AuditEvent(action="checkpoint", actor=actor, role="service"), checkpoints=True
-        )
+        event = AuditEvent(action="checkpoint", actor=actor, role="service", **told)
+        made = self._append(event, checkpoints=True)
         keep_checkpoint(self._witness, made.entry.checkpoint)
         return made
+
+    def _note_what_is_lost(self) -> None:
+        """Where the last entry cannot be read any more (a disk lost it), the log goes on behind it
+        with an entry that says so, signed where this process has the key.
+        """
+        last = (self._head or self._find_head()).sequence
+        if last not in self._lost:
+            return
+        self._lost.clear()
+        told = f"the store cannot read entry {last} any more: the log goes on behind it"
+        if self._checkpoint(outcome="failed", reason=told) is None:
+            actor = "service:encounter"
+            self._append(
+                AuditEvent(
+                    action="checkpoint", actor=actor, role="service", outcome="failed", reason=told
+                )
+            )
 
     def _find_head(self) -> _Head:
         """The last entry that is reached without a hole. Folders are listed, then the last ones:
@@ -227,6 +246,8 @@ class AuditLog:
         hashes = []
         for info in sorted(versions, key=lambda i: i.last_modified):
             data = self._bytes(info)
+            if data == _lost(info):
+                self._lost.add(sequence)
             try:
                 found = read_link(data)
             except BadInput:
@@ -250,11 +271,21 @@ class AuditLog:
             return StoredEntry(sequence, None)
 
     def _bytes(self, info: ObjectInfo) -> bytes:
-        """A version's bytes; of one that is too long to be an entry the beginning."""
+        """A version's bytes; of one that is too long to be an entry the beginning; of one that the
+        store lists and cannot read, after the client's tries, what stands for it in the chain.
+        """
         length = _BEGINNING if info.size > MAX_ENTRY_BYTES else 0
-        return self.store.get(
-            AUDIT, info.key, length=length, version_id=info.version_id, at_most=MAX_ENTRY_BYTES
-        )
+        try:
+            return self.store.get(
+                AUDIT, info.key, length=length, version_id=info.version_id, at_most=MAX_ENTRY_BYTES
+            )
+        except Unreadable:
+            return _lost(info)
+
+
+def _lost(info: ObjectInfo) -> bytes:
+    """The same for everybody who meets it, and no entry: the check reports it."""
+    return f"cannot be read: {info.etag}, {info.size} bytes".encode()
 
 
 def open_audit_log(store: ObjectStore, settings: Settings) -> AuditLog:

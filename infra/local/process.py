@@ -176,18 +176,18 @@ def stop(record: ProcessRecord, timeout_s: float) -> bool:
     """Stop a process and everything it started: SIGTERM, wait, SIGKILL last. Returns whether
     anything was running.
     """
-    tree = _process_tree(record)
+    tree = process_tree(record)
     for process in tree:
         _signal_if_there(process.terminate)
     _, alive = psutil.wait_procs(tree, timeout=timeout_s)
-    for process in {*alive, *_process_tree(record)}:
+    for process in {*alive, *process_tree(record)}:
         _signal_if_there(process.kill)
     psutil.wait_procs(alive, timeout=timeout_s)
     find(record)  # reaps it where it was our own child
     return bool(tree)
 
 
-def _process_tree(record: ProcessRecord) -> list[psutil.Process]:
+def process_tree(record: ProcessRecord) -> list[psutil.Process]:
     """The process, its descendants, and what is left of its session when it died before them."""
     parent = find(record)
     if parent is None and psutil.pid_exists(record.pid):

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from flaky_proxy import flaky_proxy
 
 from data_contracts import object_key
-from data_contracts.audit import AuditEvent, canonical
+from data_contracts.audit import AuditEvent, canonical, read_link
 from data_contracts.errors import BadInput, KeyMissing, StoreError
 from data_contracts.object_key import AUDIT
 from infra.audit_log import AuditLog, open_audit_log
@@ -232,3 +233,41 @@ def test_pseudonyms_are_keyed(log: AuditLog, tmp_path: Path) -> None:
     assert key.pseudonym("user kim") == key.pseudonym("user kim") != key.pseudonym("account kim")
     assert other.pseudonym("user kim") != key.pseudonym("user kim")
     assert "kim" not in key.pseudonym("user kim")
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_the_log_goes_on_past_an_entry_that_a_disk_lost(log: AuditLog, with_key: bool) -> None:
+    """The store lists the last entry and cannot read it, as after a power cut: the next event is
+    written all the same, behind an entry that tells of it; the check names the lost one alone.
+    """
+    for _ in range(3):
+        log.append(EVENT)
+    key = object_key.audit_entry(3)
+    with flaky_proxy(log.store.endpoint) as proxy:
+        proxy.fault = lambda r: "broken" if r.method == "GET" and key in r.path else None
+        settings = log.store.settings.model_copy(update={"endpoint": proxy.endpoint, "retries": 1})
+        store = ObjectStore(settings)
+        first = AuditLog(store, _settings(log), log.key if with_key else None)
+        assert first.append(EVENT).entry.sequence == 5
+        assert first.append(EVENT).entry.sequence == 6
+        other = AuditLog(store, _settings(log), log.key)
+        assert other.append(EVENT).entry.sequence == 7
+        assert log.key is not None
+        stored = ((e.sequence, e.data) for e in other.read())
+        verdict = verify(stored, [log.key.public], other.witnessed())
+        note = read_link(store.get(AUDIT, object_key.audit_entry(4))).entry
+    assert [(f.sequence, f.kind) for f in verdict.findings] == [(3, "unreadable")]
+    assert "cannot read entry 3" in note.reason
+    assert bool(note.checkpoint) is with_key
+
+
+def test_a_store_that_is_down_is_not_a_lost_entry(log: AuditLog) -> None:
+    """Nothing is written then, and afterwards the chain is whole."""
+    log.append(EVENT)
+    with flaky_proxy(log.store.endpoint) as proxy:
+        proxy.fault = lambda r: "busy" if r.method == "GET" and "versions" not in r.path else None
+        settings = log.store.settings.model_copy(update={"endpoint": proxy.endpoint, "retries": 1})
+        with pytest.raises(StoreError):
+            AuditLog(ObjectStore(settings), _settings(log), log.key).append(EVENT)
+    log.append(EVENT)
+    assert not checked(log).findings

@@ -562,6 +562,13 @@ GUARDS = (
         tests=(f"{DAMAGED}::test_no_reason_keeps_a_case",),
     ),
     Guard(
+        "4 a deletion that a power cut caught is finished",
+        "infra/local/stack.py",
+        "            weed.drop_nameless(self.settings, self.record)",
+        "            pass",
+        tests=("tests/infra/local/test_power_cut.py::test_what_was_deleted_stays_deleted",),
+    ),
+    Guard(
         "4 one case that fails keeps no other",
         "flows/cases/expiry.py",
         """            failed.append(f"case {case_id}: {told(error)}")""",

@@ -12,9 +12,12 @@ from typing import Literal, NamedTuple
 
 # cut: the connection breaks in the middle of the body; lose: the request is carried out and its
 # answer is lost; refuse: the store denies it; busy: 503; silent: no answer, ever; slow: one second.
-Fault = Literal["cut", "lose", "refuse", "busy", "silent", "slow"]
+# broken: the store lists the object and cannot read it.
+Fault = Literal["cut", "lose", "refuse", "busy", "silent", "slow", "broken"]
+_BROKEN = b"<Error><Code>InternalError</Code><Message>no chunk</Message></Error>"
 _DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 _BUSY = b"<Error><Code>SlowDown</Code><Message>later</Message></Error>"
+_XML = [("Content-Type", "application/xml")]
 _CHANGED = ("connection", "transfer-encoding", "content-length")
 
 
@@ -78,9 +81,11 @@ def flaky_proxy(upstream: str) -> Iterator[FlakyProxy]:
             if fault == "silent":
                 time.sleep(60)
             elif fault == "refuse":
-                self._answer(403, [], _DENIED)
+                self._answer(403, _XML, _DENIED)
+            elif fault == "broken":
+                self._answer(500, _XML, _BROKEN)
             elif fault == "busy":
-                self._answer(503, [], _BUSY)
+                self._answer(503, _XML, _BUSY)
             else:
                 if fault == "slow":
                     time.sleep(1)

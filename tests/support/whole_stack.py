@@ -74,7 +74,7 @@ class WholeStack:
         """
         record = read_record(self.settings.paths)
         entries = record.processes if record else ()
-        found = [p for e in entries if part in ("", e.name) for p in process._process_tree(e)]
+        found = [p for e in entries if part in ("", e.name) for p in process.process_tree(e)]
         return list(dict.fromkeys(found))
 
     def cut(self, part: str = "") -> int:
