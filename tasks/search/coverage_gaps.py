@@ -73,10 +73,14 @@ def coverage_gaps(
 
 
 def not_told_yet(gaps: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
-    """The parts of `gaps` that no row of `told` covers on the same camera (both contract GAPS)."""
+    """The parts of `gaps` that no row of `told` covers on the same camera (both contract GAPS). A
+    doubtful time was seen, so that it covers another doubtful time alone.
+    """
     out = []
     for row in gaps.to_dict("records"):
-        known = intervals_of(told[told["camera_id"] == row["camera_id"]])
+        doubtful = row["kind"] == "doubtful_time"
+        alike = (told["kind"] == "doubtful_time") == doubtful
+        known = intervals_of(told[alike & (told["camera_id"] == row["camera_id"])])
         whole = Interval(utc_of(row["start_utc"]), utc_of(row["end_utc"]))
         for part in subtract(whole, merge(known)):
             if part.seconds > SHORTEST_GAP_S:

@@ -68,6 +68,18 @@ def blanked(data: bytes, share: tuple[float, float]) -> bytes:
     return data[:start] + bytes(end - start) + data[end:]
 
 
+def beheaded(data: bytes, pictures: int) -> bytes:
+    """The file without its first pictures, its stamps and packets as they are."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data)) as source, av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        for packet in packets[pictures:]:
+            packet.stream = stream
+            container.mux(packet)
+    return out.getvalue()
+
+
 def _ticks(seconds: float) -> int:
     return round(seconds * _UNIT)
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from recordings import blanked, even, recording
+from recordings import beheaded, blanked, even, recording
 
 from data_contracts.camera import Camera
 from data_contracts.time import Interval
@@ -183,17 +183,15 @@ def test_too_few_pictures_are_told(hz):
     assert "followed" in fault
 
 
-def test_a_file_that_begins_in_a_group():
-    """The first 4 s refer to pictures of the file before: told as that, the rest is seen."""
-    data = recording(even(20), key_s=8.0)
-    reading = Reading(data, START)
-    list(reading)
-    # The same packets as if the first key frame were not there.
-    first = min(t for t in reading.seen if t >= 8)
-    reading.seen = {t for t in reading.seen if t >= first}
-    start, *_ = reading.stretches()
-    assert (start.start_s, start.end_s, start.kind) == (0, 8, "unreadable")
-    assert "middle of a group" in start.fault
+@WAYS
+def test_a_file_that_begins_in_a_group(hz):
+    """The first 6 s refer to a key frame that is not in the file: told as that, the rest is seen,
+    from the next key frame on.
+    """
+    times, parts, fault = read(beheaded(recording(T30, key_s=8.0), 10), hz)
+    assert parts == [(0, 6, "unreadable"), (6, 28, None)]
+    assert times[0] == 6
+    assert "middle of a group" in fault
 
 
 def report(data, camera=CAMERA, hz=None):

@@ -14,6 +14,7 @@ from scene import CAMERA, STRANGER, SUBJECT, at, empty_room, head_of, seeing, tr
 from supervision import box_iou_batch
 
 from data_contracts.tables.contracts import TRACKS
+from data_contracts.time import Interval
 from tasks.footage import reading, video
 from tasks.redaction.background import build_background
 from tasks.redaction.plan import PictureJob
@@ -337,3 +338,22 @@ def test_somebody_who_never_moves_is_hidden() -> None:
         )
         found = judged(job(), CameraView(CAMERA, clip, tracks), background, eyes, SETTINGS)
         assert all((f.levels[head_of(STRANGER)] > 0).all() for f in found)
+
+
+def test_pictures_are_taken_from_the_file_that_was_followed() -> None:
+    """Two files of one camera that overlap: each instant is drawn from the file whose share it is,
+    once.
+    """
+    taken = frames()
+    bright = [np.full_like(f.image, 255) for f in taken[5:]]
+    times = [f.t_utc for f in taken]
+    own = Interval(times[0], times[5])
+    other = Interval(times[5], at(2))
+    segments = [
+        Segment(at(0), video.write_clip([f.image for f in taken], Fraction(5)), (own,)),
+        Segment(at(1), video.write_clip(bright, Fraction(5)), (other,)),
+    ]
+    view = CameraView(CAMERA, segments, track(1, SUBJECT, TIMES))
+    found = judged(job(), view, None, NOBODY, SETTINGS)
+    assert [f.frame.t_utc for f in found] == times
+    assert [f.frame.image.mean() > 250 for f in found] == [False] * 5 + [True] * 5

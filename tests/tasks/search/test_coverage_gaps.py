@@ -216,6 +216,9 @@ def test_told_once():
     again = coverage_gaps(windows((10, 90)), reports((0, 20, "")))
     assert rows(told) == [("no_footage", 20, 60)]
     assert rows(not_told_yet(again, told)) == [("no_footage", 60, 90)]
+    doubtful = told.assign(kind="doubtful_time")
+    assert rows(not_told_yet(again, doubtful)) == [("no_footage", 20, 90)]
+    assert rows(not_told_yet(doubtful, doubtful)) == []
 
 
 def shares(line):
