@@ -141,24 +141,32 @@ class Reading:
                 self.seen.clear()
                 self.damaged.clear()
                 self.unplaced = 0
-        yield from self._taken(video.all_pictures(self.data))
+        yield from self._taken(video.all_pictures(self.data, edited=self._edited))
 
     def _keys(self) -> Iterator[Timed]:
-        """Key frames. What lies between them is seen too where its packets are whole."""
-        first_s = self._key_times()[0]
+        """Key frames. What lies between them is seen too where its packets are whole, from the
+        first key frame on.
+        """
+        seconds = self.stamps.seconds
 
         def checked() -> Iterator[video.Decoded]:
-            for found in video.key_pictures(self.data):
-                if found.picture is None and not found.damaged:
-                    at_s = self.stamps.seconds.get(found.stamp if found.stamp is not None else -1)
-                    if found.is_key and at_s is not None:
-                        raise _NotAloneError
-                    if at_s is not None and at_s > first_s:
-                        self.seen.add(at_s)
-                else:
+            from_s: float | None = None
+            for found in video.key_pictures(self.data, edited=self._edited):
+                at_s = None if found.stamp is None else seconds.get(found.stamp)
+                if found.picture is not None or found.damaged:
+                    if found.picture is not None and from_s is None:
+                        from_s = -1.0 if at_s is None else at_s
                     yield found
+                elif found.is_key and at_s is not None:
+                    raise _NotAloneError
+                elif at_s is not None and from_s is not None and at_s > from_s:
+                    self.seen.add(at_s)
 
         yield from self._taken(checked())
+
+    @property
+    def _edited(self) -> bool:
+        return self.contents is None or self.contents.edited
 
     def _key_times(self) -> list[float]:
         seconds = self.stamps.seconds

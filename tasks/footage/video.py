@@ -31,6 +31,7 @@ from data_contracts.errors import BadInput, VideoUnreadable
 MAX_PIXELS = 139_264 * 256
 # A day at 60 pictures a second; a segment is no longer than a day.
 _MAX_PACKETS = 86_400 * 60
+_NEXT_TO_NOTHING = 3
 _FAULTS = (av.error.FFmpegError, ValueError, OverflowError, MemoryError)
 # Streams that are no recording: cover pictures and the small pictures under a player's bar.
 _ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -53,7 +54,7 @@ class Contents:
     `start`: the stated first stamp; `stated_s`: how long the header says that the file is;
     `pixel_aspect`: how many times as wide as high its pixels are; `stamps`: of each picture in the
     file's order; `keys`: those of key frames; `hidden_s`: what the file's edit list leaves out
-    after the start.
+    after the start; `edited`: whether that list is heeded.
     """
 
     unit_s: Fraction
@@ -63,6 +64,7 @@ class Contents:
     stamps: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     hidden_s: float = 0.0
+    edited: bool = True
 
 
 class Decoded(NamedTuple):
@@ -85,11 +87,22 @@ def probe(data: bytes | io.RawIOBase) -> VideoInfo:
 
 
 def contents(data: bytes) -> Contents:
-    """Read a segment's packets without decoding them. Raises VideoUnreadable."""
-    with _opened(data) as (container, stream):
+    """Read a segment's packets without decoding them. Raises VideoUnreadable.
+
+    An edit list that leaves next to nothing is not heeded: one odd stamp at the beginning makes
+    such a list, not a person who cut the file.
+    """
+    found = _contents(data, edited=True)
+    if found.hidden_s and len(found.stamps) < _NEXT_TO_NOTHING:
+        return _contents(data, edited=False)
+    return found
+
+
+def _contents(data: bytes, *, edited: bool) -> Contents:
+    with _opened(data, edited=edited) as (container, stream):
         unit_s = stream.time_base or Fraction(1, 90_000)
         aspect = float(stream.sample_aspect_ratio or 1)
-        found = Contents(unit_s, stream.start_time or 0, _stated_s(stream), aspect)
+        found = Contents(unit_s, stream.start_time or 0, _stated_s(stream), aspect, edited=edited)
         for packet in _packets(container, stream):
             if packet is None or packet.pts is None:
                 continue
@@ -103,19 +116,19 @@ def contents(data: bytes) -> Contents:
         return found
 
 
-def all_pictures(data: bytes) -> Iterator[Decoded]:
+def all_pictures(data: bytes, *, edited: bool = True) -> Iterator[Decoded]:
     """Every picture of a segment in time order, and each packet that would not decode."""
-    with _opened(data) as (container, stream):
+    with _opened(data, edited=edited) as (container, stream):
         for packet in _packets(container, stream):
             yield from _decoded(packet)
 
 
-def key_pictures(data: bytes) -> Iterator[Decoded]:
+def key_pictures(data: bytes, *, edited: bool = True) -> Iterator[Decoded]:
     """Every packet of a segment; key frames decoded, each by itself: what comes before it in an
     open group is not needed. The others are refused by the decoder, undecoded, where they are
     damaged.
     """
-    with _opened(data) as (container, stream):
+    with _opened(data, edited=edited) as (container, stream):
         decoder = stream.codec_context
         decoder.skip_frame = "NONKEY"
         for packet in _packets(container, stream):
@@ -205,13 +218,16 @@ def _display_matrix(picture: VideoFrame) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(data: bytes | io.RawIOBase) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and the stream of its recording. Raises VideoUnreadable with the codec
-    library's reason.
+def _opened(
+    data: bytes | io.RawIOBase, *, edited: bool = True
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and the stream of its recording, its edit list heeded or not. Raises
+    VideoUnreadable with the codec library's reason.
     """
+    options = {"max_pixels": str(MAX_PIXELS), "ignore_editlist": str(int(not edited))}
     try:
         file = io.BytesIO(data) if isinstance(data, bytes) else data
-        container = av.open(file, mode="r", format="mp4", options={"max_pixels": str(MAX_PIXELS)})
+        container = av.open(file, mode="r", format="mp4", options=options)
     except _FAULTS as error:
         raise VideoUnreadable(
             f"expected an MP4 video, but it cannot be opened ({type(error).__name__})"
