@@ -43,7 +43,7 @@ LARGEST_BYTES = 1024 * 1024 * 1024
 _BACKOFF_S = 0.2
 # Which call wrote an object on a condition: a random word, of that one write.
 _WRITTEN_BY = "x-amz-meta-written-by"
-_BYTES = "application/octet-stream"
+_BYTES_TYPE = "application/octet-stream"
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ class ObjectStore:
         """The bucket's name at the server."""
         return self.settings.bucket_prefix + name
 
-    def _do(self, bucket: str, key: str, call: Callable[[str], T]) -> T:
+    def _call_client(self, bucket: str, key: str, call: Callable[[str], T]) -> T:
         """Call the client with the bucket's real name, its errors mapped."""
         name = self.bucket(bucket)
         return mapped(lambda: call(name), self.endpoint, name, key)
@@ -123,10 +123,10 @@ class ObjectStore:
         """
         for attempt in range(self.settings.retries):
             try:
-                return self._do(bucket, key, call)
+                return self._call_client(bucket, key, call)
             except BrokenOff:
                 time.sleep(_BACKOFF_S * 2**attempt)
-        return self._do(bucket, key, call)
+        return self._call_client(bucket, key, call)
 
     def time(self) -> datetime | None:
         """The store's own clock, by the Date of an answer (to the second); None where it sends
@@ -146,7 +146,7 @@ class ObjectStore:
         see docs/audit.md.
         """
         for logical in object_key.BUCKETS:
-            self._do(
+            self._call_client(
                 logical,
                 "",
                 self._ensure_audit if logical == object_key.AUDIT else self._ensure_bucket,
@@ -176,24 +176,28 @@ class ObjectStore:
         asked.
         """
         try:
-            self._do(bucket, "", lambda name: self._client.get_object_lock_config(name))
+            self._call_client(bucket, "", lambda name: self._client.get_object_lock_config(name))
         except Unsupported:
             return False
         return True
 
-    def put(self, bucket: str, key: str, data: bytes, content_type: str = _BYTES) -> ObjectInfo:
+    def put(
+        self, bucket: str, key: str, data: bytes, content_type: str = _BYTES_TYPE
+    ) -> ObjectInfo:
         """Write an object, replacing what was there."""
-        return self._put(bucket, key, io.BytesIO(data), len(data), content_type)
+        return self._put_stream(bucket, key, io.BytesIO(data), len(data), content_type)
 
-    def put_file(self, bucket: str, key: str, path: Path, content_type: str = _BYTES) -> ObjectInfo:
+    def put_file(
+        self, bucket: str, key: str, path: Path, content_type: str = _BYTES_TYPE
+    ) -> ObjectInfo:
         """Write a file as an object without reading it into memory at once."""
         with path.open("rb") as file:
-            return self._put(bucket, key, file, path.stat().st_size, content_type)
+            return self._put_stream(bucket, key, file, path.stat().st_size, content_type)
 
-    def _put(
+    def _put_stream(
         self, bucket: str, key: str, data: BinaryIO, size: int, content_type: str
     ) -> ObjectInfo:
-        done = self._do(
+        done = self._call_client(
             bucket,
             key,
             lambda name: self._client.put_object(
@@ -207,7 +211,7 @@ class ObjectStore:
         bucket: str,
         key: str,
         data: bytes,
-        content_type: str = _BYTES,
+        content_type: str = _BYTES_TYPE,
         locked_until: datetime | None = None,
     ) -> bool:
         """Write an object unless one is there (`If-None-Match: *`): of two writers exactly one gets
@@ -234,9 +238,11 @@ class ObjectStore:
         try:
             # put_object renames headers that it does not know; the client's version is pinned for
             # this call.
-            self._do(bucket, key, lambda name: self._client._put_object(name, key, data, given))
+            self._call_client(
+                bucket, key, lambda name: self._client._put_object(name, key, data, given)
+            )
         except Exists:
-            there = self._do(bucket, key, lambda name: self._client.stat_object(name, key))
+            there = self._call_client(bucket, key, lambda name: self._client.stat_object(name, key))
             if (there.metadata or {}).get(_WRITTEN_BY) != word:
                 raise
         return True
@@ -247,7 +253,7 @@ class ObjectStore:
         key: str,
         data: bytes,
         etag: str,
-        content_type: str = _BYTES,
+        content_type: str = _BYTES_TYPE,
         locked_until: datetime | None = None,
     ) -> bool:
         """Write an object in the place of the one with this ETag (`If-Match`); False where another
@@ -314,7 +320,9 @@ class ObjectStore:
 
     def stat(self, bucket: str, key: str) -> ObjectInfo:
         """What the store says about an object."""
-        return _info(self._do(bucket, key, lambda name: self._client.stat_object(name, key)))
+        return _object_info(
+            self._call_client(bucket, key, lambda name: self._client.stat_object(name, key))
+        )
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether an object is there."""
@@ -339,13 +347,15 @@ class ObjectStore:
         _need_prefix(bucket, prefix)
         return [
             info
-            for info in self._walk(bucket, prefix, recursive=True)
+            for info in self._list_all(bucket, prefix, recursive=True)
             if not info.key.endswith("/")
         ]
 
     def folders(self, bucket: str, prefix: str = "") -> builtins.list[str]:
         """The names directly below a prefix that have objects below them, such as the case ids."""
-        names = [i.key for i in self._walk(bucket, prefix, recursive=False) if i.key.endswith("/")]
+        names = [
+            i.key for i in self._list_all(bucket, prefix, recursive=False) if i.key.endswith("/")
+        ]
         return [name[len(prefix) :].strip("/") for name in names]
 
     def list_versions(self, bucket: str, prefix: str) -> builtins.list[ObjectInfo]:
@@ -353,7 +363,7 @@ class ObjectStore:
         _need_prefix(bucket, prefix)
         return [
             i
-            for i in self._walk(bucket, prefix, recursive=True, versions=True)
+            for i in self._list_all(bucket, prefix, recursive=True, versions=True)
             if not i.key.endswith("/")
         ]
 
@@ -398,7 +408,7 @@ class ObjectStore:
     def _uploads_page(
         self, bucket: str, prefix: str, key_marker: str | None, id_marker: str | None
     ) -> Any:
-        return self._do(
+        return self._call_client(
             bucket,
             prefix,
             # The client's own method for this is private; its version is pinned.
@@ -418,7 +428,7 @@ class ObjectStore:
         doomed = self.uploads(bucket, prefix)
         for upload in doomed:
             with suppress(NotFound):
-                self._do(
+                self._call_client(
                     bucket,
                     upload.key,
                     lambda name, u=upload: self._client._abort_multipart_upload(
@@ -441,26 +451,26 @@ class ObjectStore:
             self._remove_folder(bucket, prefix)
 
     def _remove_folder(self, bucket: str, folder: str) -> None:
-        for item in self._walk(bucket, folder, recursive=False):
+        for item in self._list_all(bucket, folder, recursive=False):
             if item.key.endswith("/") and item.key != folder:
                 self._remove_folder(bucket, item.key)
-        self._do(bucket, folder, lambda name: self._client.remove_object(name, folder))
+        self._call_client(bucket, folder, lambda name: self._client.remove_object(name, folder))
 
-    def _walk(
+    def _list_all(
         self, bucket: str, prefix: str, *, recursive: bool, versions: bool = False
     ) -> builtins.list[ObjectInfo]:
         def walk(name: str) -> builtins.list[ObjectInfo]:
             found = self._client.list_objects(
                 name, prefix=prefix, recursive=recursive, include_version=versions
             )
-            return [_info(item) for item in found]
+            return [_object_info(item) for item in found]
 
-        return self._do(bucket, prefix, walk)
+        return self._call_client(bucket, prefix, walk)
 
     def remove_versions(self, bucket: str, doomed: Iterable[ObjectInfo]) -> None:
         """Delete these versions and delete markers; one that is gone already is a success."""
         request = [DeleteObject(i.key, i.version_id) for i in doomed]
-        failed = self._do(
+        failed = self._call_client(
             bucket, "", lambda name: builtins.list(self._client.remove_objects(name, iter(request)))
         )
         errors = [e for e in failed if e.code != "NoSuchKey"]
@@ -505,7 +515,7 @@ def _need_prefix(bucket: str, prefix: str) -> None:
         )
 
 
-def _info(item: object) -> ObjectInfo:
+def _object_info(item: object) -> ObjectInfo:
     return ObjectInfo(
         key=getattr(item, "object_name", None) or "",
         etag=(getattr(item, "etag", None) or "").strip('"'),

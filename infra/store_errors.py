@@ -10,15 +10,15 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 
 from data_contracts.errors import NotFound, StoreError
 
-_MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchObject", "NoSuchUpload", "ResourceNotFound"}
+_MISSING_CODES = {"NoSuchKey", "NoSuchVersion", "NoSuchObject", "NoSuchUpload", "ResourceNotFound"}
 _UNKNOWN_USER = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "AuthorizationHeaderMalformed",
     "InvalidSecurity",
 }
-_DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem"}
-_BUSY = {
+_DENIED_CODES = {"AccessDenied", "AllAccessDisabled", "AccountProblem"}
+_BUSY_CODES = {
     "SlowDown",
     "InternalError",
     "ServiceUnavailable",
@@ -27,7 +27,7 @@ _BUSY = {
 }
 
 
-_UNSUPPORTED = {
+_UNSUPPORTED_CODES = {
     "ObjectLockConfigurationNotFoundError",
     "NotImplemented",
     "MethodNotAllowed",
@@ -70,23 +70,26 @@ def mapped(call: Callable[[], T], endpoint: str, bucket: str, key: str = "") -> 
         failure = _from_s3(error, endpoint, bucket, key)
     except InvalidResponseError as error:
         failure = StoreError(
-            f"{endpoint} answered, but not as an S3 server ({_short(error)}): check s3.endpoint "
-            "and s3.secure"
+            f"{endpoint} answered, but not as an S3 server ({_error_text(error)}): check "
+            "s3.endpoint and s3.secure"
         )
     except ServerError as error:
         failure = StoreError(
-            f"the object store at {endpoint} failed ({_short(error)}): look at its log and retry"
+            f"the object store at {endpoint} failed ({_error_text(error)}): look at its log and "
+            "retry"
         )
     except (net.HTTPError, OSError) as error:
         failure = _from_network(error, endpoint)
     except (MinioException, ValueError) as error:
-        failure = StoreError(f"{bucket}/{key}: the object store client refused: {_short(error)}")
+        failure = StoreError(
+            f"{bucket}/{key}: the object store client refused: {_error_text(error)}"
+        )
     raise failure
 
 
 def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError:
     code = error.code or "unknown"
-    if code in _MISSING:
+    if code in _MISSING_CODES:
         return NotFound(f"{bucket}/{key} does not exist at {endpoint}")
     if code == "NoSuchBucket":
         return StoreError(
@@ -94,7 +97,7 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
         )
     if code in ("PreconditionFailed", "ConditionalRequestConflict"):
         return Exists(f"{bucket}/{key} exists")
-    if code in _UNSUPPORTED:
+    if code in _UNSUPPORTED_CODES:
         return Unsupported(f"bucket {bucket} at {endpoint}: {code}")
     if code in _UNKNOWN_USER:
         return StoreError(
@@ -105,12 +108,12 @@ def _from_s3(error: S3Error, endpoint: str, bucket: str, key: str) -> StoreError
         return StoreError(
             f"{endpoint} refuses: this machine's clock and the store's differ; set the clock"
         )
-    if code in _DENIED:
+    if code in _DENIED_CODES:
         return StoreError(
             f"{endpoint} denies access to {bucket}/{key}: check s3.access_key, s3.secret_key and "
             "that user's rights"
         )
-    if code in _BUSY:
+    if code in _BUSY_CODES:
         kind = Unreadable if code == "InternalError" else StoreError
         return kind(
             f"the object store at {endpoint} failed ({code}) on {bucket}/{key}: look at its log "
@@ -126,8 +129,8 @@ def _from_network(error: BaseException, endpoint: str) -> StoreError:
     kind = BrokenOff if in_the_answer else StoreError
     if isinstance(cause, net.SSLError):
         return StoreError(
-            f"{endpoint} does not speak TLS as expected ({_short(cause)}): check s3.secure and "
-            "certificates"
+            f"{endpoint} does not speak TLS as expected ({_error_text(cause)}): check s3.secure "
+            "and certificates"
         )
     if isinstance(
         cause, net.ConnectTimeoutError | net.NewConnectionError | net.NameResolutionError
@@ -146,8 +149,8 @@ def _from_network(error: BaseException, endpoint: str) -> StoreError:
             f"the connection to {endpoint} broke ({type(cause).__name__}): retry, or look at its "
             "log"
         )
-    return StoreError(f"{endpoint}: {_short(error)}")
+    return StoreError(f"{endpoint}: {_error_text(error)}")
 
 
-def _short(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]

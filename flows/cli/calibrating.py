@@ -66,25 +66,25 @@ class Given(NamedTuple):
 
 def calibrate_camera(given: Given, as_json: bool) -> None:
     """Fit, show, write. Raises BadInput before anything is written."""
-    _free(given.picture, given.out, given.cameras)
+    _check_free(given.picture, given.out, given.cameras)
     text = None if given.cameras is None else read_file(given.cameras)
     site = None if text is None or given.cameras is None else read_site(text, given.cameras.name)
-    seen = _picture(given.image, given.segment, given.at_s)
+    seen = _clicked_picture(given.image, given.segment, given.at_s)
     old = camera_of(site, given.camera, seen.shape[1], seen.shape[0])
     shown = fitted(seen, old)
     known = old if text is None else without_fitted(old, text)
-    stated = _stated(given.position, given.height_m, known)
-    clicks = _scaled(given.points, seen, known, given.click_px, given.measured_m)
+    stated = _stated_position(given.position, given.height_m, known)
+    clicks = _scaled_clicks(given.points, seen, known, given.click_px, given.measured_m)
     found = calibrate(clicks, known, stated)
-    new = _calibrated(known, found, stated)
-    data = with_camera(text, _origin(given.origin, site), new, _record(found))
+    new = _calibrated_camera(known, found, stated)
+    data = with_camera(text, _site_origin(given.origin, site), new, _calibration_record(found))
     _, png = cv2.imencode(".png", draw(shown, found, new))
     if not as_json:
-        _show(found)
+        _show_result(found)
     write_private(given.picture, png.tobytes())
     write_whole(given.out, data)
     if as_json:
-        print_json(_shown(given.camera, found))
+        print_json(_result_object(given.camera, found))
         return
     say(
         f"{given.camera} is written to {given.out}; look at {given.picture}, then: encounter "
@@ -92,7 +92,7 @@ def calibrate_camera(given: Given, as_json: bool) -> None:
     )
 
 
-def _free(picture: Path, out: Path, cameras: Path | None) -> None:
+def _check_free(picture: Path, out: Path, cameras: Path | None) -> None:
     if picture.exists():
         raise BadInput(f"{picture} exists already: name another file, or remove it first")
     if out.exists() and (cameras is None or out.resolve() != cameras.resolve()):
@@ -101,7 +101,7 @@ def _free(picture: Path, out: Path, cameras: Path | None) -> None:
         )
 
 
-def _picture(image: Path | None, segment: Path | None, at_s: float) -> Image:
+def _clicked_picture(image: Path | None, segment: Path | None, at_s: float) -> Image:
     """The clicked picture, (height, width, 3) BGR."""
     if (image is None) == (segment is None):
         raise BadInput(
@@ -116,7 +116,7 @@ def _picture(image: Path | None, segment: Path | None, at_s: float) -> Image:
     raise BadInput(f"{segment}: the recording has no picture at {at_s:g} s")
 
 
-def _numbers(text: str, names: str) -> list[float]:
+def _read_numbers(text: str, names: str) -> list[float]:
     try:
         values = [read_number(v) for v in text.split(",")]
     except ValueError:
@@ -126,12 +126,14 @@ def _numbers(text: str, names: str) -> list[float]:
     return values
 
 
-def _stated(position: str | None, height: float | None, camera: Camera) -> tuple[float | None, ...]:
+def _stated_position(
+    position: str | None, height: float | None, camera: Camera
+) -> tuple[float | None, ...]:
     """What is measured of the position: options first, then the file."""
     if position is not None and height is not None:
         raise BadInput("give one of --position and --height")
     if position is not None:
-        return tuple(_numbers(position, "X,Y,Z in metres"))
+        return tuple(_read_numbers(position, "X,Y,Z in metres"))
     if height is not None:
         if not 0 < height < np.inf:
             raise BadInput(f"--height is above the floor, in metres; got {height:g}")
@@ -139,7 +141,7 @@ def _stated(position: str | None, height: float | None, camera: Camera) -> tuple
     return camera.position_local_m or (None, None, None)
 
 
-def _origin(text: str | None, site: Site | None) -> Origin:
+def _site_origin(text: str | None, site: Site | None) -> Origin:
     if site is not None:
         return site.origin
     if text is None:
@@ -147,11 +149,11 @@ def _origin(text: str | None, site: Site | None) -> Origin:
             "a new camera file needs --origin LON,LAT: where the (0, 0) of your metres lies; 0,0 "
             "where no map matters"
         )
-    lon, lat = _numbers(text, "LON,LAT in degrees")
+    lon, lat = _read_numbers(text, "LON,LAT in degrees")
     return Origin(lon=lon, lat=lat)
 
 
-def _scaled(
+def _scaled_clicks(
     points: Path, seen: Image, camera: Camera, click_px: float, measured_m: float
 ) -> Clicks:
     """The points in the camera's pixels, which the clicked picture may be smaller or larger
@@ -163,7 +165,7 @@ def _scaled(
     return Clicks(clicks.px * scale, clicks.m, click_px * float(scale.mean()), measured_m)
 
 
-def _calibrated(
+def _calibrated_camera(
     camera: Camera, found: CameraCalibration, stated: tuple[float | None, ...]
 ) -> Camera:
     lens = found.fit.lens
@@ -179,7 +181,7 @@ def _calibrated(
     return new
 
 
-def _record(found: CameraCalibration) -> dict[str, Any]:
+def _calibration_record(found: CameraCalibration) -> dict[str, Any]:
     """What the camera file says of its calibration."""
     bent = found.fit.lens is not found.fit.model.lens
     used = np.arange(len(found.clicks)) != (-1 if found.off is None else found.off)
@@ -192,8 +194,8 @@ def _record(found: CameraCalibration) -> dict[str, Any]:
     }
 
 
-def _show(found: CameraCalibration) -> None:
-    rows = _points(found)
+def _show_result(found: CameraCalibration) -> None:
+    rows = _point_rows(found)
     POINTS.table({**row, "point": f"{row['point']}{' off' if row['off'] else ''}"} for row in rows)
     place = found.fit.position()
     if place is not None:
@@ -206,7 +208,7 @@ def _show(found: CameraCalibration) -> None:
         say(note, "note:")
 
 
-def _points(found: CameraCalibration) -> list[dict[str, Any]]:
+def _point_rows(found: CameraCalibration) -> list[dict[str, Any]]:
     doubt = found.fit.ground_sd(found.clicks.px)
     return [
         {
@@ -223,11 +225,11 @@ def _points(found: CameraCalibration) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(camera_id: str, found: CameraCalibration) -> dict[str, Any]:
+def _result_object(camera_id: str, found: CameraCalibration) -> dict[str, Any]:
     place = found.fit.position()
     return {
         "camera": camera_id,
-        "points": POINTS.records(_points(found)),
+        "points": POINTS.records(_point_rows(found)),
         "position_m": None if place is None else place[0].tolist(),
         "position_sd_m": None if place is None else place[1].tolist(),
         "notes": list(found.notes),

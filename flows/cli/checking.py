@@ -25,7 +25,7 @@ from tasks.people.track import TrackSettings
 # Decoded frames need a time; that of a file outside the store does not matter.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # Files apart in time, so that nobody is followed from one to the next.
-_APART = timedelta(days=1)
+_FILES_APART = timedelta(days=1)
 _CHECK_FPS = CLOCK_HZ
 
 
@@ -33,7 +33,10 @@ def check_footage(footage: list[Path], camera: Camera, person_height: float | No
     """Heights of the people who walk in recordings of one camera; says them, returns them."""
     chosen = load_settings().models
     detector = load_person(chosen)
-    tables = [_people(path, camera, detector, EPOCH + i * _APART) for i, path in enumerate(footage)]
+    tables = [
+        _people_in(path, camera, detector, EPOCH + i * _FILES_APART)
+        for i, path in enumerate(footage)
+    ]
     settings = TrackSettings.of(detector_scores(chosen)[0])
     seen = walkers(pd.concat(tables, ignore_index=True), camera, settings)
     found = check_heights(seen, camera, person_height)
@@ -53,7 +56,9 @@ def check_footage(footage: list[Path], camera: Camera, person_height: float | No
     return found
 
 
-def _people(path: Path, camera: Camera, detector: PersonDetector, start: datetime) -> pd.DataFrame:
+def _people_in(
+    path: Path, camera: Camera, detector: PersonDetector, start: datetime
+) -> pd.DataFrame:
     """DETECTIONS of a recording, without faces and positions."""
     data = read_file(path)
     rows: list[dict[str, Any]] = []

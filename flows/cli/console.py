@@ -22,9 +22,9 @@ from rich.text import Text
 from data_contracts.errors import BadInput
 
 _Item = TypeVar("_Item")
-_out = Console(highlight=False, markup=False, emoji=False)
+_stdout = Console(highlight=False, markup=False, emoji=False)
 # Progress, warnings and errors: standard output holds the answer alone.
-_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+_stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def visible(text: str) -> str:
@@ -34,20 +34,20 @@ def visible(text: str) -> str:
 
 def say(text: str, label: str = "") -> None:
     """A line for the user on standard output, after a coloured label such as `note:`."""
-    _out.print(_line(text, label, "yellow"), soft_wrap=True)
+    _stdout.print(_labelled_line(text, label, "yellow"), soft_wrap=True)
 
 
 def warn(label: str, text: str) -> None:
     """A line beside the answer, on standard error."""
-    _err.print(_line(text, label, "yellow"), soft_wrap=True)
+    _stderr.print(_labelled_line(text, label, "yellow"), soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """An error for the user, in one line."""
-    _err.print(_line(text, "error:", "bold red"), soft_wrap=True)
+    _stderr.print(_labelled_line(text, "error:", "bold red"), soft_wrap=True)
 
 
-def _line(text: str, label: str, style: str) -> Text:
+def _labelled_line(text: str, label: str, style: str) -> Text:
     return Text.assemble((visible(label), style), " " if label else "", visible(text))
 
 
@@ -58,7 +58,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(Text(heading), no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    _out.print(table)
+    _stdout.print(table)
 
 
 def print_json(value: Any) -> None:
@@ -68,14 +68,14 @@ def print_json(value: Any) -> None:
 
 def print_as_written(text: str) -> None:
     """A document for a file or another program: no line is broken, nothing is coloured."""
-    _out.out(visible(text.removesuffix("\n")), highlight=False)
+    _stdout.out(visible(text.removesuffix("\n")), highlight=False)
 
 
 @contextmanager
 def working(text: str, kept: bool = False) -> Iterator[Callable[[str], None]]:
     """A spinner with the time gone by; the callback changes its text. `kept`: it stays."""
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    with Progress(*columns, console=_err, transient=not kept, refresh_per_second=4) as progress:
+    with Progress(*columns, console=_stderr, transient=not kept, refresh_per_second=4) as progress:
         shown = progress.add_task(visible(text))
         yield lambda now: progress.update(shown, description=visible(now))
 
@@ -83,8 +83,8 @@ def working(text: str, kept: bool = False) -> Iterator[Callable[[str], None]]:
 def counted(items: Iterable[_Item], text: str) -> Iterator[_Item]:
     """The items, with a bar where a person watches."""
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
-    watched = _err.is_terminal
-    with Progress(*columns, console=_err, transient=True, disable=not watched) as progress:
+    watched = _stderr.is_terminal
+    with Progress(*columns, console=_stderr, transient=True, disable=not watched) as progress:
         yield from progress.track(items, description=visible(text))
 
 

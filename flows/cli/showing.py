@@ -20,7 +20,14 @@ from flows.stages.published import choose_run, published_runs
 from infra.case_store import CaseVault
 from tasks.artefacts.report.words import Clock
 
-_HEADINGS = ("contact", "from (UTC)", "exposure", "closest", "masks: subject / contact", "how sure")
+_CONTACT_HEADINGS = (
+    "contact",
+    "from (UTC)",
+    "exposure",
+    "closest",
+    "masks: subject / contact",
+    "how sure",
+)
 
 
 def show_case(case: OpenCase, run_id: str | None, policy: str | None, as_json: bool) -> None:
@@ -32,7 +39,7 @@ def show_case(case: OpenCase, run_id: str | None, policy: str | None, as_json: b
     claim = read_claim(case.vault)
     begun = claim if claim is not None and claim.state == "running" else None
     if as_json:
-        print_json(_record(case.vault, chosen, runs, begun))
+        print_json(_case_object(case.vault, chosen, runs, begun))
         return
     if chosen is None:
         _tell_unfinished(case, begun)
@@ -50,23 +57,23 @@ def show_case(case: OpenCase, run_id: str | None, policy: str | None, as_json: b
 
 def print_contacts(vault: CaseVault, run: Run) -> None:
     """The contacts of a published run: a table, and the rule that each met."""
-    rows = _contacts(vault, run)
+    rows = _audited_contacts(vault, run)
     if not rows:
         say("no contacts under this policy; see the report for what was not looked at")
         return
-    print_table(_HEADINGS, [_cells(row) for row in rows])
+    print_table(_CONTACT_HEADINGS, [_contact_cells(row) for row in rows])
     for row in rows:
         doubt = f"; in doubt: {row['doubt']}" if row["doubt"] else ""
         say(f"{row['contact_id']}: {row['rule']}; seen by {row['cameras']}{doubt}")
 
 
-def _contacts(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
+def _audited_contacts(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
     audit(environment(), "view", case_id=run.case_id, run_id=run.run_id, objects=("contacts",))
     found = publish.read_table(vault, run, CONTACTS).sort_values("start_utc")
     return [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _contact_cells(row: dict[str, Any]) -> list[str]:
     return [
         str(row["contact_id"]),
         f"{row['start_utc']:%m-%d %H:%M:%S}",
@@ -118,7 +125,7 @@ def _going_on(begun: Claim) -> bool | None:
         return None
 
 
-def _record(
+def _case_object(
     vault: CaseVault, chosen: Published | None, runs: list[Published], begun: Claim | None
 ) -> dict[str, Any]:
     under_way = None
@@ -127,17 +134,17 @@ def _record(
         under_way = {"since_utc": json_value(begun.started_utc), "state": state}
     return {
         "case": vault.case_id,
-        **(_named(chosen) if chosen else {"run": None, "policy": None, "published_utc": None}),
+        **(_named_run(chosen) if chosen else {"run": None, "policy": None, "published_utc": None}),
         "contacts": _contact_records(vault, chosen.run) if chosen else None,
-        "published": [_named(found) for found in runs],
+        "published": [_named_run(found) for found in runs],
         "under_way": under_way,
     }
 
 
-def _named(found: Published) -> dict[str, Any]:
+def _named_run(found: Published) -> dict[str, Any]:
     at = json_value(found.published_utc)
     return {"run": found.run.run_id, "policy": found.policy, "published_utc": at}
 
 
 def _contact_records(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
-    return [{k: json_value(v) for k, v in row.items()} for row in _contacts(vault, run)]
+    return [{k: json_value(v) for k, v in row.items()} for row in _audited_contacts(vault, run)]

@@ -116,18 +116,18 @@ class Stage:
         cpu = time.process_time()
         env = environment()
         case = open_case(run.case_id, env, run.policy)
-        refs, parameters = self._sorted(given)
+        refs, parameters = self._refs_and_parameters(given)
         work = Work(run, case, env, self.settings(case), refs)
-        decided = self._decided(work, parameters)
+        decided = self._what_decides(work, parameters)
         result = None if self.fresh else stored(case.vault, self.name, digest(**decided))
         if result is None:
-            result = self._make(work, parameters, decided, (wall, cpu))
+            result = self._make_tables(work, parameters, decided, (wall, cpu))
         costs = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
         if not self.unit:
             write_stat(case.vault, run, self.name, result, costs, decided)
         return result
 
-    def _sorted(
+    def _refs_and_parameters(
         self, given: Mapping[str, Any]
     ) -> tuple[dict[str, TableRef | None], dict[str, Any]]:
         """The references to the tables taken, and the parameters."""
@@ -140,7 +140,7 @@ class Stage:
                 )
         return refs, {name: value for name, value in given.items() if name not in refs}
 
-    def _decided(self, work: Work, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _what_decides(self, work: Work, parameters: Mapping[str, Any]) -> dict[str, Any]:
         case = work.case
         used = models(work.env) if self.uses_models else None
         return {
@@ -157,7 +157,7 @@ class Stage:
             **self.decides(case, parameters),
         }
 
-    def _make(
+    def _make_tables(
         self,
         work: Work,
         parameters: Mapping[str, Any],
@@ -170,7 +170,7 @@ class Stage:
         }
         made = self.function(work, **tables, **parameters)
         frames = [made] if isinstance(made, pd.DataFrame) else list(made)
-        checked = _shaped if self.unit else validated
+        checked = _only_shaped if self.unit else validated
         shaped = {
             name: checked(frame, contract)
             for (name, contract), frame in zip(self.makes.items(), frames, strict=True)
@@ -188,7 +188,7 @@ class Stage:
             round_no=int(parameters.get("round_no", 0)),
             wall_s=time.perf_counter() - began[0],
             cpu_s=time.process_time() - began[1],
-            **(_seen(shaped, self.makes) if self.unit else {}),
+            **(_seen_of_segment(shaped, self.makes) if self.unit else {}),
         )
         for name, ref in result.tables.items():
             work.vault.put(table_key(work.run.case_id, ref), data[name])
@@ -243,11 +243,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _shaped(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
+def _only_shaped(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
     return contract.shape(frame)
 
 
-def _seen(shaped: Mapping[str, pd.DataFrame], makes: Tables) -> dict[str, Any]:
+def _seen_of_segment(shaped: Mapping[str, pd.DataFrame], makes: Tables) -> dict[str, Any]:
     """Of a unit that reports on a segment: seconds of video seen, and the first fault."""
     for name, frame in shaped.items():
         if makes[name] is SEGMENT_REPORTS:

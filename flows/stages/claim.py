@@ -34,13 +34,13 @@ def begin(case_id: str, flow_run_id: str, again: bool = False) -> Run | None:
     The start is written to the audit log with its grounds before anything is searched.
     """
     case = open_case(case_id)
-    run = _claimed(case, flow_run_id, again)
+    run = _claimed_run(case, flow_run_id, again)
     if run is not None:
-        _record(case, run, "run-started")
+        _record_start(case, run, "run-started")
     return run
 
 
-def _record(case: OpenCase, run: Run, action: Literal["run-started", "reassess"]) -> None:
+def _record_start(case: OpenCase, run: Run, action: Literal["run-started", "reassess"]) -> None:
     env = environment()
     policy = f"{case.policy.name}@{case.policy.version}"
     audit(env, "authorise", case=case.authorised, run_id=run.run_id, policy=policy)
@@ -48,34 +48,34 @@ def _record(case: OpenCase, run: Run, action: Literal["run-started", "reassess"]
     audit(env, action, case=case.authorised, run_id=run.run_id, policy=policy, models=used)
 
 
-def _claimed(case: OpenCase, flow_run_id: str, again: bool) -> Run | None:
+def _claimed_run(case: OpenCase, flow_run_id: str, again: bool) -> Run | None:
     case_id = case.vault.case_id
     claim = read_claim(case.vault)
     if claim is None:
-        return _first(case, flow_run_id)
+        return _first_claim(case, flow_run_id)
     if claim.flow_run_id == flow_run_id:
-        return _run(case_id, claim)
+        return _run_of(case_id, claim)
     if claim.state == "running" and flow_run_is_active(claim.flow_run_id):
         return None
     if claim.state == "published" and not again:
         return None
     if claim.state == "published":
         _count_run(case)
-        resumed = _new(case, flow_run_id)
+        resumed = _new_claim(case, flow_run_id)
     else:
         resumed = claim.model_copy(update={"flow_run_id": flow_run_id})
-    _write(case.vault, resumed)
-    return _run(case_id, resumed)
+    _write_claim(case.vault, resumed)
+    return _run_of(case_id, resumed)
 
 
-def _first(case: OpenCase, flow_run_id: str) -> Run | None:
-    claim = _new(case, flow_run_id)
+def _first_claim(case: OpenCase, flow_run_id: str) -> Run | None:
+    claim = _new_claim(case, flow_run_id)
     if not case.vault.put_if_absent(
         object_key.claim(case.vault.case_id), claim.model_dump_json().encode()
     ):
         return None
     _count_run(case)
-    return _run(case.vault.case_id, claim)
+    return _run_of(case.vault.case_id, claim)
 
 
 def runs_left(case: OpenCase) -> int:
@@ -90,7 +90,7 @@ def _count_run(case: OpenCase) -> None:
     environment().tokens.take_run(id_of(authorised.approval), authorised.limits.runs)
 
 
-def _new(case: OpenCase, flow_run_id: str) -> Claim:
+def _new_claim(case: OpenCase, flow_run_id: str) -> Claim:
     now = now_utc()
     return Claim(
         run_id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
@@ -102,11 +102,11 @@ def _new(case: OpenCase, flow_run_id: str) -> Claim:
     )
 
 
-def _run(case_id: str, claim: Claim) -> Run:
+def _run_of(case_id: str, claim: Claim) -> Run:
     return Run(case_id=case_id, run_id=claim.run_id, salt=claim.salt, policy=claim.policy)
 
 
-def _write(vault: CaseVault, claim: Claim) -> None:
+def _write_claim(vault: CaseVault, claim: Claim) -> None:
     vault.put(object_key.claim(vault.case_id), claim.model_dump_json().encode())
 
 
@@ -116,8 +116,8 @@ def next_run(before: Run, policy: str) -> Run:
     Contacts get new numbers: the salt is new. Raises BadInput for a policy that is not known.
     """
     case = open_case(before.case_id, policy=policy)
-    run = _run(before.case_id, _new(case, ""))
-    _record(case, run, "reassess")
+    run = _run_of(before.case_id, _new_claim(case, ""))
+    _record_start(case, run, "reassess")
     return run
 
 
@@ -127,4 +127,4 @@ def close_claim(vault: CaseVault, run: Run) -> None:
     """
     claim = read_claim(vault)
     if claim is not None and claim.run_id == run.run_id:
-        _write(vault, claim.model_copy(update={"state": "published"}))
+        _write_claim(vault, claim.model_copy(update={"state": "published"}))

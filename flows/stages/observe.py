@@ -66,15 +66,15 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
     ) -> tuple[pd.DataFrame, ...]:
         segments, gaps = segments_for(windows, listed(work.env), lengths(work.env))
         fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
-        jobs = [_job(kind, work, template, row) for row in fresh.to_dict("records")]
-        found, reports = _gather(work, kind, output, jobs, progress or _untold)
-        line = one_source(so_far["reports"], _with(SEGMENT_REPORTS.empty(), reports))
+        jobs = [_segment_job(kind, work, template, row) for row in fresh.to_dict("records")]
+        found, reports = _gather_units(work, kind, output, jobs, progress or _nobody_watches)
+        line = one_source(so_far["reports"], _added_to(SEGMENT_REPORTS.empty(), reports))
         taken = [taken_from(rows, key, line.dropped) for key, rows in found.items()]
         return (
-            _with(so_far[output], taken),
-            _with(so_far["reports"], [line.reports]),
-            _with(so_far["segments"], [fresh]),
-            _with(so_far["gaps"], [gaps]).drop_duplicates(),
+            _added_to(so_far[output], taken),
+            _added_to(so_far["reports"], [line.reports]),
+            _added_to(so_far["segments"], [fresh]),
+            _added_to(so_far["gaps"], [gaps]).drop_duplicates(),
         )
 
     return observe
@@ -84,7 +84,7 @@ scan_footage = observation("scan footage", "scan", "candidates", CANDIDATES)
 follow_sightings = observation("follow around sightings", "follow", "detections", DETECTIONS)
 
 
-def _job(
+def _segment_job(
     kind: ObservationKind, work: Work, template: str, row: Mapping[Hashable, Any]
 ) -> SegmentJob:
     return SegmentJob(
@@ -98,7 +98,7 @@ def _job(
     )
 
 
-def _gather(
+def _gather_units(
     work: Work, kind: ObservationKind, output: str, jobs: list[SegmentJob], progress: Progress
 ) -> tuple[dict[str, pd.DataFrame], list[pd.DataFrame]]:
     """What was found by key, and the reports: also of segments that could not be looked at."""
@@ -143,10 +143,10 @@ def _cause(error: EncounterError) -> tuple[GapKind, str, str]:
     return "failed", f"it could not be processed ({type(error).__name__})", FAILED_ADVICE
 
 
-def _with(so_far: pd.DataFrame, frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _added_to(so_far: pd.DataFrame, frames: list[pd.DataFrame]) -> pd.DataFrame:
     parts = [frame for frame in (so_far, *frames) if len(frame)]
     return pd.concat(parts, ignore_index=True) if parts else so_far
 
 
-def _untold(_finished: int, _total: int) -> None:
+def _nobody_watches(_finished: int, _total: int) -> None:
     """Nobody watches."""

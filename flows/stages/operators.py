@@ -25,7 +25,7 @@ from tasks.artefacts.exports import REPORT
 from tasks.artefacts.operator_summary import summary_markdown
 
 # Gaps that come from a camera or its footage, not from the case.
-_MENDABLE = (
+_MENDABLE_GAPS = (
     "no_footage",
     "unreadable",
     "no_pictures",
@@ -35,7 +35,7 @@ _MENDABLE = (
     "failed",
 )
 # Artifact updates cost a request each: at most this many a stage.
-_UPDATES = 20
+_MOST_UPDATES = 20
 
 
 def progress(stage: str, case_id: str) -> Callable[[int, int], None]:
@@ -49,7 +49,7 @@ def progress(stage: str, case_id: str) -> Callable[[int, int], None]:
                 key=artifact_keys(case_id)[stage],
                 description=f"{stage}: segments of case {case_id}",
             )
-        if finished == total or finished % max(1, total // _UPDATES) == 0:
+        if finished == total or finished % max(1, total // _MOST_UPDATES) == 0:
             update_progress_artifact(artifact_id=state["id"], progress=100.0 * finished / total)
 
     return done
@@ -90,7 +90,7 @@ def faults(gaps: pd.DataFrame) -> list[dict[str, object]]:
     """Gaps by camera and kind, for those who can mend a camera. No times: taken together they would
     draw a way.
     """
-    mendable = gaps[gaps["kind"].isin(_MENDABLE)]
+    mendable = gaps[gaps["kind"].isin(_MENDABLE_GAPS)]
     minutes = (mendable["end_utc"] - mendable["start_utc"]).dt.total_seconds() / 60
     rows = (
         mendable.assign(minutes=minutes)

@@ -49,7 +49,7 @@ from tasks.redaction.render import CameraView, Segment, background_of, render_pi
 # left.
 BACKGROUND_SEGMENTS = 8
 # The tables by which one camera's pictures are made.
-_PEOPLE = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
+_PEOPLE_TABLES = {"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS}
 
 
 class FootagePart(Record):
@@ -78,7 +78,7 @@ class PictureUnit(Record):
     "redact pictures",
     takes={
         "reports": SEGMENT_REPORTS,
-        **_PEOPLE,
+        **_PEOPLE_TABLES,
         "points": ENCOUNTER_POINTS,
         "contacts": CONTACTS,
     },
@@ -99,7 +99,7 @@ def make_pictures(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the run's pictures. One that cannot be made is a gap, never shown unredacted."""
     jobs = plan_pictures(sightings, contacts, points, tracks, members)
-    people = {name: ref for name in _PEOPLE if (ref := work.refs[name]) is not None}
+    people = {name: ref for name in _PEOPLE_TABLES if (ref := work.refs[name]) is not None}
     units = [
         PictureUnit(
             run=work.run,
@@ -139,7 +139,7 @@ def render_unit(unit: PictureUnit) -> StageResult:
 
 @stage(
     "pictures",
-    takes=_PEOPLE,
+    takes=_PEOPLE_TABLES,
     makes={"pictures": PICTURES},
     settings=lambda _case: (RedactSettings.of(*detector_scores(environment())),),
     uses_models=True,
@@ -159,7 +159,7 @@ def camera_pictures(
     """One camera's pictures: everyone but the subject hidden, also who only other cameras see."""
     people = SitePeople(tracks, persons, members, surely(sightings))
     made = rendered(work, people, camera_id, jobs, segments)
-    return PICTURES.shape([_stored(work, camera_id, name, data) for name, data in made])
+    return PICTURES.shape([_stored_picture(work, camera_id, name, data) for name, data in made])
 
 
 def rendered(
@@ -172,7 +172,7 @@ def rendered(
     """Names and bytes of one camera's clips and stills. Shown are the people's `subject` tracks."""
     settings = work[RedactSettings]
     camera = work.case.site.by_id[camera_id]
-    footage = list(_footage(work, segments))
+    footage = list(_footage_there(work, segments))
     view = CameraView(camera, footage, with_unseen(people, camera, settings))
     seen = detectors(work.models, settings)
     background = background_of(view, seen, settings)
@@ -181,13 +181,13 @@ def rendered(
         yield from made.items()
 
 
-def _stored(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, object]:
+def _stored_picture(work: Work, camera_id: str, name: str, data: bytes) -> dict[str, object]:
     work.vault.put(object_key.picture(work.run.case_id, work.run.run_id, name), data)
     digest = hashlib.sha256(data).hexdigest()
     return {"name": name, "camera_id": camera_id, "size_bytes": len(data), "sha256": digest}
 
 
-def _footage(work: Work, segments: Segments) -> Iterator[Segment]:
+def _footage_there(work: Work, segments: Segments) -> Iterator[Segment]:
     """The segments that are still in the store as they were followed."""
     for part in segments:
         with contextlib.suppress(FootageGone, FootageChanged, VideoUnreadable):
@@ -284,5 +284,5 @@ def carry_pictures(
             continue
         key = object_key.picture(work.run.case_id, from_run, str(row["name"]))
         data = work.vault.get(key, LARGEST_BYTES)
-        rows.append(_stored(work, str(row["camera_id"]), f"{target}.{kind}", data))
+        rows.append(_stored_picture(work, str(row["camera_id"]), f"{target}.{kind}", data))
     return PICTURES.shape(rows), GAPS.empty()

@@ -21,32 +21,32 @@ STAY_S = 30.0
 # Positions further apart in time are not joined by a line: nobody saw the way between.
 _LINE_GAP_S = 10.0
 # What begins a formula in spreadsheets, in full width too, and what ends a cell in some of them.
-_BREAKS = "\t\r\n"
-_FORMULA = (*"=+-@\uff1d\uff0b\uff0d\uff20", *_BREAKS)
+_LINE_BREAKS = "\t\r\n"
+_FORMULA_STARTS = (*"=+-@\uff1d\uff0b\uff0d\uff20", *_LINE_BREAKS)
 # GeoJSON: 7 decimals are 1 cm (RFC 7946 section 11.2 advises against more).
-_DECIMALS = 7
+_DEGREE_DECIMALS = 7
 
 
 def contacts_csv(contacts: pd.DataFrame) -> bytes:
     """CONTACTS as UTF-8 CSV with a header, times ISO 8601 UTC, numbers to the centimetre and tenth
     of a second.
     """
-    return _csv(contacts, CONTACTS)
+    return _table_csv(contacts, CONTACTS)
 
 
 def contacts_json(contacts: pd.DataFrame) -> bytes:
     """CONTACTS as JSON: the contract's name and version, units by column, and rows."""
-    return _json(contacts, CONTACTS)
+    return _table_json(contacts, CONTACTS)
 
 
 def gaps_csv(gaps: pd.DataFrame) -> bytes:
     """GAPS as UTF-8 CSV with a header."""
-    return _csv(gaps, GAPS)
+    return _table_csv(gaps, GAPS)
 
 
 def gaps_json(gaps: pd.DataFrame) -> bytes:
     """GAPS as JSON, like `contacts_json`."""
-    return _json(gaps, GAPS)
+    return _table_json(gaps, GAPS)
 
 
 def godata_csv(contacts: pd.DataFrame, case_id: str, site: Site) -> bytes:
@@ -72,11 +72,11 @@ def godata_csv(contacts: pd.DataFrame, case_id: str, site: Site) -> bytes:
         }
         for row in contacts[contacts["review"] != "rejected"].to_dict("records")
     ]
-    names = list(rows[0]) if rows else [*_GODATA]
+    names = list(rows[0]) if rows else [*_GODATA_COLUMNS]
     return _csv_bytes(pd.DataFrame(rows, columns=names))
 
 
-_GODATA = (
+_GODATA_COLUMNS = (
     "uuid",
     "contact_status",
     "date_of_last_contact",
@@ -99,10 +99,10 @@ def trajectory_geojson(trajectory: pd.DataFrame, site: Site) -> bytes:
     `start_utc`, `end_utc` and `seconds`.
     """
     rows = trajectory.sort_values("t_utc")
-    features = [_line(part, site) for part in stretches(rows)] + [
-        _stay(stay, site) for stay in stays(rows)
+    features = [_line_feature(part, site) for part in stretches(rows)] + [
+        _stay_feature(stay, site) for stay in stays(rows)
     ]
-    return _dump({"type": "FeatureCollection", "features": features})
+    return _json_bytes({"type": "FeatureCollection", "features": features})
 
 
 def stretches(trajectory: pd.DataFrame) -> list[pd.DataFrame]:
@@ -127,7 +127,7 @@ def stays(trajectory: pd.DataFrame) -> list[dict[str, Any]]:
         xy = part[["x_m", "y_m"]].to_numpy(float)
         first = 0
         while first < len(xy):
-            last = _reach(xy, first)
+            last = _end_of_stay(xy, first)
             seconds = (t[last] - t[first]).total_seconds()
             if seconds >= STAY_S:
                 x, y = xy[first : last + 1].mean(axis=0)
@@ -145,7 +145,7 @@ def stays(trajectory: pd.DataFrame) -> list[dict[str, Any]]:
     return out
 
 
-def _reach(xy: np.ndarray, first: int) -> int:
+def _end_of_stay(xy: np.ndarray, first: int) -> int:
     """Last index of the longest run from `first` on whose positions are all near the run's mean so
     far.
     """
@@ -157,7 +157,7 @@ def _reach(xy: np.ndarray, first: int) -> int:
     return len(xy) - 1
 
 
-def _line(part: pd.DataFrame, site: Site) -> dict[str, Any]:
+def _line_feature(part: pd.DataFrame, site: Site) -> dict[str, Any]:
     places = [_lonlat(site, x, y) for x, y in zip(part["x_m"], part["y_m"], strict=True)]
     deviation = np.sqrt(np.maximum(part["cov_xx"] + part["cov_yy"], 0.0) / 2)
     properties = {
@@ -176,7 +176,7 @@ def _line(part: pd.DataFrame, site: Site) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def _stay(stay: dict[str, Any], site: Site) -> dict[str, Any]:
+def _stay_feature(stay: dict[str, Any], site: Site) -> dict[str, Any]:
     return {
         "type": "Feature",
         "geometry": {"type": "Point", "coordinates": _lonlat(site, stay["x_m"], stay["y_m"])},
@@ -190,22 +190,22 @@ def _stay(stay: dict[str, Any], site: Site) -> dict[str, Any]:
 
 
 def _lonlat(site: Site, x_m: float, y_m: float) -> list[float]:
-    return [round(v, _DECIMALS) for v in site.origin.to_wgs84(float(x_m), float(y_m))]
+    return [round(v, _DEGREE_DECIMALS) for v in site.origin.to_wgs84(float(x_m), float(y_m))]
 
 
 def _iso(time: pd.Timestamp) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plain(frame: pd.DataFrame, contract: TableContract) -> list[dict[str, Any]]:
+def _plain_rows(frame: pd.DataFrame, contract: TableContract) -> list[dict[str, Any]]:
     """Rows with times as text, numbers rounded and nulls as None."""
     return [
-        {c.name: _value(row[c.name], c.kind) for c in contract.columns}
+        {c.name: _plain_value(row[c.name], c.kind) for c in contract.columns}
         for row in contract.shape(frame).to_dict("records")
     ]
 
 
-def _value(value: Any, kind: str) -> Any:
+def _plain_value(value: Any, kind: str) -> Any:
     if (
         value is None
         or value is pd.NA
@@ -218,37 +218,37 @@ def _value(value: Any, kind: str) -> Any:
     return round(float(value), 3) if kind == "float" else value
 
 
-def _csv(frame: pd.DataFrame, contract: TableContract) -> bytes:
-    rows = pd.DataFrame(_plain(frame, contract), columns=contract.names)
+def _table_csv(frame: pd.DataFrame, contract: TableContract) -> bytes:
+    rows = pd.DataFrame(_plain_rows(frame, contract), columns=contract.names)
     return _csv_bytes(rows)
 
 
 def _csv_bytes(rows: pd.DataFrame) -> bytes:
-    """CSV that a spreadsheet shows as it is: see `_shown`. Numbers stay numbers, -0.5 too."""
-    return rows.map(_shown).to_csv(index=False, lineterminator="\n").encode()
+    """CSV that a spreadsheet shows as it is: see `_harmless_text`. Numbers stay numbers (-0.5)."""
+    return rows.map(_harmless_text).to_csv(index=False, lineterminator="\n").encode()
 
 
-def _shown(value: Any) -> Any:
+def _harmless_text(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV
     injection), and line breaks and tabs become spaces. What is not text is left as it is.
     """
     if not isinstance(value, str):
         return value
-    line = "".join(" " if c in _BREAKS else c for c in value)
-    return f"'{line}" if value.startswith(_FORMULA) else line
+    line = "".join(" " if c in _LINE_BREAKS else c for c in value)
+    return f"'{line}" if value.startswith(_FORMULA_STARTS) else line
 
 
-def _json(frame: pd.DataFrame, contract: TableContract) -> bytes:
+def _table_json(frame: pd.DataFrame, contract: TableContract) -> bytes:
     units = {c.name: c.unit for c in contract.columns if c.unit}
-    return _dump(
+    return _json_bytes(
         {
             "table": contract.name,
             "version": contract.version,
             "units": units,
-            "rows": _plain(frame, contract),
+            "rows": _plain_rows(frame, contract),
         }
     )
 
 
-def _dump(data: dict[str, Any]) -> bytes:
+def _json_bytes(data: dict[str, Any]) -> bytes:
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()

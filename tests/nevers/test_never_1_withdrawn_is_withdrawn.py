@@ -236,16 +236,16 @@ def test_runs_are_counted_where_nobody_can_take_them_back(env: Environment) -> N
     case = open_case(case_id, env)
     assert claim.runs_left(case) == 2
     for flow in ("flow 1", "flow 2"):
-        assert claim._claimed(open_case(case_id, env), flow, again=True)
+        assert claim._claimed_run(open_case(case_id, env), flow, again=True)
         made_up = claim.read_claim(case.vault)
         assert made_up is not None
-        claim._write(case.vault, made_up.model_copy(update={"state": "published"}))
+        claim._write_claim(case.vault, made_up.model_copy(update={"state": "published"}))
     assert claim.runs_left(case) == 0
     with pytest.raises(NotAuthorised, match="allows 2 runs"):
-        claim._claimed(open_case(case_id, env), "flow 3", again=True)
+        claim._claimed_run(open_case(case_id, env), "flow 3", again=True)
     env.store.remove_all_versions(object_key.CASES, object_key.claim(case_id))
     with pytest.raises(NotAuthorised, match="allows 2 runs"):
-        claim._claimed(open_case(case_id, env), "flow 3", again=True)
+        claim._claimed_run(open_case(case_id, env), "flow 3", again=True)
 
 
 def test_nothing_after_the_filing_is_searched(env: Environment) -> None:

@@ -27,8 +27,8 @@ from data_contracts.tables.contracts import ALL, LOOKS
 from flows.runtime.environment import environment
 from flows.runtime.open_case import OpenCase
 from flows.runtime.stage import Work
-from flows.stages.claim import _new as new_claim
-from flows.stages.claim import _run as run_of
+from flows.stages.claim import _new_claim as new_claim
+from flows.stages.claim import _run_of as run_of
 from flows.stages.people import find_people
 from infra.settings import HOME_VARIABLE, Settings
 from models.registry import load
