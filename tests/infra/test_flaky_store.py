@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,11 @@ def test_a_store_that_hangs_is_told_in_time(flaky: ObjectStore, proxy: FlakyProx
     with pytest.raises(StoreError, match="in time"):
         flaky.get(SITE, "flaky/silent")
     assert time.monotonic() - begun < 20
+
+
+def test_a_clock_that_is_wrong_is_told(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store refuses requests whose time is far from its own: the error says to set the clock."""
+    ahead = datetime.now(UTC) + timedelta(hours=2)
+    monkeypatch.setattr("minio.api.time.utcnow", lambda: ahead)
+    with pytest.raises(StoreError, match="clock"):
+        store.get(SITE, "flaky/read")
