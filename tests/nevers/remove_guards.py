@@ -708,6 +708,16 @@ GUARDS = (
         tests=(f"{SUBJECT}::test_an_unknown_shape_beside_the_subject_hides_them",),
     ),
     Guard(
+        "3 pictures are drawn from the file that was followed",
+        "tasks/redaction/render.py",
+        "if frame.t_utc >= start_utc and segment.has(frame.t_utc):",
+        "if frame.t_utc >= start_utc:",
+        tests=(
+            "tests/tasks/redaction/test_render.py"
+            "::test_pictures_are_taken_from_the_file_that_was_followed",
+        ),
+    ),
+    Guard(
         "3 a find covers its neighbours in time",
         "tasks/redaction/who_is_where.py",
         "    return _spread_in_time(own, times, settings)",

@@ -31,15 +31,17 @@ def recording(
     pixel_aspect: Fraction | None = None,
     turned: int = 0,
     cover: bool = False,
+    preview: bool = False,
     noise: bool = False,
 ) -> bytes:
     """An H.264 MP4 of pictures at `times` (s), a key frame every `key_s`. `stamps`: what the file
-    says instead; `noise`: pictures that take bytes. Each picture has a bright bar on its left, and
-    grows lighter with its number.
+    says instead; `noise`: pictures that take bytes; `cover`, `preview`: other streams before it.
+    Each picture has a bright bar on its left, and grows lighter with its number.
     """
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
         front = _cover(container, size) if cover else None
+        small: Any = container.add_stream("mjpeg", rate=1) if preview else None
         stream: Any = container.add_stream("libx264", rate=5)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -53,6 +55,13 @@ def recording(
             front.pix_fmt = "yuvj420p"
             image = np.full((2 * size[1], 2 * size[0], 3), 128, np.uint8)
             container.mux(front.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        if small is not None:
+            small.width, small.height = size[0] // 2, size[1] // 2
+            small.pix_fmt = "yuvj420p"
+            image = np.full((size[1] // 2, size[0] // 2, 3), 128, np.uint8)
+            for _ in range(3):
+                picture = av.VideoFrame.from_ndarray(image, format="bgr24")
+                container.mux(small.encode(picture))
         said = dict(zip(map(_ticks, times), map(_ticks, stamps or times), strict=True))
         for number, packet in enumerate(_packets(stream, times, size, key_s, noise)):
             if stamps is not None:  # the order of decoding is the order of the file
@@ -66,6 +75,30 @@ def blanked(data: bytes, share: tuple[float, float]) -> bytes:
     """The file with a share of its bytes, from and to, made zeros."""
     start, end = (round(len(data) * x) for x in share)
     return data[:start] + bytes(end - start) + data[end:]
+
+
+def resized(first: tuple[int, int], then: tuple[int, int], pictures: int = 25) -> bytes:
+    """An MP4 whose pictures are of another size from the middle on, as when somebody changes the
+    camera's setting while it records.
+    """
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("libx264", rate=5)
+        other: Any = av.CodecContext.create("libx264", "w")
+        for encoder, size in ((stream.codec_context, first), (other, then)):
+            encoder.width, encoder.height = size
+            encoder.pix_fmt = "yuv420p"
+            encoder.time_base = Fraction(1, _UNIT)
+            encoder.framerate = Fraction(5)
+            encoder.options = {"x264-params": f"{_X264}:bframes=0:repeat-headers=1"}
+        stream.time_base = Fraction(1, _UNIT)
+        middle = pictures / 5
+        for encoder, size, start in ((stream, first, 0.0), (other, then, middle)):
+            for packet in _packets(encoder, even(middle, start_s=start), size, 2.0, noise=False):
+                packet.stream = stream
+                packet.time_base = Fraction(1, _UNIT)
+                container.mux(packet)
+    return out.getvalue()
 
 
 def beheaded(data: bytes, pictures: int) -> bytes:

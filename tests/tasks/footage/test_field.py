@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from recordings import beheaded, blanked, even, recording
+from recordings import beheaded, blanked, even, recording, resized
 
 from data_contracts.camera import Camera
 from data_contracts.time import Interval
@@ -168,9 +168,12 @@ def test_a_display_matrix_turns_the_picture(turned, side):
 
 
 @WAYS
-def test_a_cover_picture_is_no_recording(hz):
-    """A larger cover picture as the first stream: the pictures of the recording are looked at."""
-    reading = Reading(recording(even(10), cover=True), START, hz)
+@pytest.mark.parametrize("other", ["cover", "preview"])
+def test_another_stream_is_no_recording(hz, other):
+    """A larger cover picture or a smaller preview as the first stream: the pictures of the
+    recording are looked at.
+    """
+    reading = Reading(recording(even(10), **{other: True}), START, hz)
     shapes = {frame.image.shape for frame in reading}
     assert shapes == {(48, 64, 3)}
     assert len(reading.seen) == 50
@@ -212,6 +215,18 @@ def test_another_aspect_names_both_sizes_and_what_to_do(hz):
     assert "64 x 48" in row["fault"]
     assert "96 x 48" in row["fault"]
     assert "calibrate" in row["advice"]
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("then", "kinds"), [((128, 96), [""]), ((96, 48), ["", "unreadable"])], ids=["alike", "other"]
+)
+def test_a_change_of_size_within_a_file(hz, then, kinds):
+    """Another size of the same aspect is looked at; of another aspect, what came before is."""
+    found = report(resized((64, 48), then), hz=hz)
+    assert list(found["kind"]) == kinds
+    seen = found["end_utc"] - found["start_utc"]
+    assert list(seen.dt.total_seconds()) == ([10] if len(kinds) == 1 else [5, 5])
 
 
 def test_pixels_that_are_not_square():
