@@ -80,6 +80,7 @@ def test_over_a_token(env: Environment, case_id: str, read: list[int]) -> None:
             over(env, object_key.AUDIT, item.key)
     with pytest.raises(NotAuthorised, match="used for a case before"):
         open_case(case_id, env)
+    assert max(read) <= 2 * MOST
 
 
 def test_over_the_key_of_the_list_of_tokens(
