@@ -14,11 +14,14 @@ from data_contracts.gap import GapKind, GapRow, gap_row
 from data_contracts.object_key import read_segment
 from data_contracts.tables.contracts import GAPS
 from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
-from tasks.search.find_segments import LONGEST_SEGMENT_S, stretches_of
+from tasks.search.find_segments import stretches_of
 
 # Starts in keys are whole seconds (up to 1 s is lost in naming) and the last frame of a slow camera
 # lasts up to half a second; a hole shorter than both together is not missing footage.
 SHORTEST_GAP_S = 1.5
+# How long a file is taken to be of which nothing is known, beside no other: recorders begin a new
+# one each hour.
+_UNKNOWN_LENGTH_S = 3600.0
 
 NO_FOOTAGE_ADVICE = "look for this stretch at the recorder; the report does not cover it"
 TIME_ADVICE = (
@@ -61,7 +64,7 @@ def coverage_gaps(
         seen = intervals_of(rows[rows["kind"] == ""])
         # A camera's only segment, unreadable: it is taken to be as long as the other cameras'
         # segments.
-        usual_s = _usual_s(rows) or max(others, default=LONGEST_SEGMENT_S)
+        usual_s = _usual_s(rows) or max(others, default=_UNKNOWN_LENGTH_S)
         claims = _claims(rows, usual_s)
         doubts = rows[rows["kind"] == "doubtful_time"]
         for stretch in stretches:

@@ -23,7 +23,7 @@ _END_TO_END_S = 1.5
 # share, and by more than the rounding of names.
 _LONGER = 1.05
 # Chains of more than this share of the longest are of about one length.
-_ABOUT_ONE = 0.5
+_ABOUT_ONE = 0.8
 # What was looked at, though nobody can be followed in the second.
 _SEEN = ("", "few_pictures")
 
@@ -50,13 +50,15 @@ def one_source(taken: pd.DataFrame, fresh: pd.DataFrame) -> TimeLine:
     What was taken stays taken. Of fresh files those in the longest chains of files end to end come
     first: the continuous recording, before an event's file beside it. Of chains of about one length
     it is the file that begins last: a file's name is right at its start, and stamps drift from
-    there. Files that last longer than the time to the next are told, as rows of `doubtful_time`.
+    there. Of files from which something is taken, those that last longer than the time to the next
+    are told, as rows of `doubtful_time`.
     """
     dropped: dict[str, list[Interval]] = {}
     doubts: list[dict[str, object]] = []
     for camera_id, rows in fresh.groupby("camera_id"):
         own = taken[taken["camera_id"] == camera_id]
         files = _files(rows)
+        used = []
         busy = intervals_of(own[own["kind"].isin(_SEEN)])
         for file in _by_chain(files):
             free = [part for span in file.seen for part in subtract(span, busy)]
@@ -64,7 +66,8 @@ def one_source(taken: pd.DataFrame, fresh: pd.DataFrame) -> TimeLine:
             if lost:
                 dropped[file.key] = lost
             busy = merge([*busy, *free])
-        doubts += _contradictions(str(camera_id), [*_files(own), *files], rows)
+            used += [file] if free else []
+        doubts += _contradictions(str(camera_id), [*_files(own), *used], rows)
     cut = _cut(fresh, dropped)
     return TimeLine(SEGMENT_REPORTS.shape([*cut, *doubts]), dropped)
 

@@ -239,6 +239,14 @@ def test_an_event_file_adds_only_what_is_missing():
     assert shares(line)["01:00"] == [(60, 90)]
 
 
+def test_an_event_file_beside_whole_footage_is_no_contradiction():
+    """Nothing is taken from it, and nothing is said of it."""
+    continuous = [(t, t + 30, "") for t in range(0, 300, 30)]
+    line = one_source(SEGMENT_REPORTS.empty(), reports(*continuous, (40, 90, "")))
+    assert "00:40" not in shares(line)
+    assert rows(coverage_gaps(windows((0, 300)), line.reports)) == []
+
+
 def test_pre_recording_ends_where_the_next_file_begins():
     """Files of 40 s, one begun every 30 s: each is taken until the next one."""
     fresh = reports((0, 40, ""), (30, 70, ""), (60, 100, ""))
