@@ -27,6 +27,7 @@ Action = Literal[
     "reassess",  # stored encounters under another policy
     "view",
     "look",  # a reviewer sees whom a question is about, in a picture that is kept nowhere
+    "point",  # somebody says of a person in a picture that this is the subject
     "export",
     "decision",  # a reviewer confirms or rejects a sighting
     "withdraw",

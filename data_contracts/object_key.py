@@ -126,6 +126,11 @@ def looks(case_id: str) -> str:
     return case(case_id, "looks.bin")
 
 
+def pointings(case_id: str) -> str:
+    """Where somebody pointed at the subject in a picture."""
+    return case(case_id, "pointings.json")
+
+
 def reference(case_id: str, name: str) -> str:
     """A reference picture of the subject."""
     return case(case_id, "reference", name)

@@ -8,10 +8,12 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
+from data_contracts.pointing import Pointing
 from data_contracts.run import Outcome, Run, StageResult, TableRef, only, so_far
 from flows.runtime.acting import acting, service
 from flows.runtime.fan_out import fan_out
 from flows.runtime.open_case import stopping_when_unauthorised
+from flows.runtime.pointings import pointings_of
 from flows.runtime.prefect_task import plain, task_of
 from flows.stages import claim, exposure, looks, observe, people, plan, publish, redact, template
 from flows.stages.operators import progress, show
@@ -24,6 +26,7 @@ def _begin(case_id: str, again: bool) -> Run | None:
 
 
 begin_case = plain("authorise and claim", _begin)
+read_pointings = plain("read pointings", pointings_of)
 build_template = task_of(template.make_template)
 plan_search = task_of(plan.plan_search)
 scan = task_of(observe.scan_footage)
@@ -52,6 +55,15 @@ def trace_case(case_id: str, again: bool = False) -> State | str:
             return _trace(run)
 
 
+class _Start(NamedTuple):
+    """What a search starts from: the digest of the subject's template, and where somebody pointed
+    at the subject.
+    """
+
+    subject: str
+    points: tuple[Pointing, ...]
+
+
 class _Seen(NamedTuple):
     """What a search gave: its plans, what was looked at, and who was found."""
 
@@ -63,55 +75,56 @@ class _Seen(NamedTuple):
 
 
 def _trace(run: Run) -> str:
-    subject = build_template(run).digest
-    seen = _search(run, subject)
+    start = _Start(build_template(run).digest, read_pointings(run))
+    seen = _search(run, start)
     learnt = learn_looks(
         run,
-        template=subject,
+        template=start.subject,
         segments=seen.followed["segments"],
         **only(seen.found.tables, "sightings", "tracks"),
     )
     if learnt["learnt"].rows:
-        seen = _search(run, subject, learnt.digest, seen)
+        seen = _search(run, start, learnt.digest, seen)
     return _conclude(run, seen)
 
 
-def _search(run: Run, subject: str, learnt: str = "", seen: _Seen | None = None) -> _Seen:
+def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None) -> _Seen:
     """Plan, scan and follow until nothing new is reachable: by faces, and by looks where they were
     learnt. A search by looks goes on from the one by faces, `seen`.
     """
+    subject, points = start
     scanned, dense, followed, found = seen[1:] if seen else (None, None, None, None)
-    windows = seen.windows if seen else plan_search(run, **next_round(None))
+    windows = seen.windows if seen else plan_search(run, points=points, **next_round(None))
     if followed is not None:
-        found = _find(run, subject, learnt, followed)
+        found = _find(run, start, learnt, followed)
     while True:
         told = progress("scan", run.case_id)
         fresh = windows["fresh"]
         scanned = scan(run, windows=fresh, template=subject, progress=told, **so_far(scanned))
-        dense = plan_follow(run, **next_round(dense), **sighted(scanned, found))
+        dense = plan_follow(run, points=points, **next_round(dense), **sighted(scanned, found))
         while followed is None or is_open(dense):
             told = progress("follow", run.case_id)
             fresh = dense["fresh"]
             followed = follow(
                 run, windows=fresh, template=subject, progress=told, **so_far(followed)
             )
-            found = _find(run, subject, learnt, followed)
-            dense = plan_follow(run, **next_round(dense), **sighted(scanned, found))
-        windows = plan_search(run, **next_round(windows), **sighted(scanned, found))
+            found = _find(run, start, learnt, followed)
+            dense = plan_follow(run, points=points, **next_round(dense), **sighted(scanned, found))
+        windows = plan_search(run, points=points, **next_round(windows), **sighted(scanned, found))
         if not is_open(windows):
             assert found is not None
             return _Seen(windows, scanned, dense, followed, found)
 
 
-def _find(run: Run, subject: str, learnt: str, followed: StageResult) -> StageResult:
+def _find(run: Run, start: _Start, learnt: str, followed: StageResult) -> StageResult:
     """Who was found among those followed; by their looks too, where those were learnt."""
     given: dict[str, TableRef] = {"detections": followed["detections"]}
     if learnt:
         compared = compare_looks(
-            run, segments=followed["segments"], template=subject, learnt=learnt
+            run, segments=followed["segments"], template=start.subject, learnt=learnt
         )
         given |= compared.tables
-    return find_people(run, **given)
+    return find_people(run, points=start.points, **given)
 
 
 def _conclude(run: Run, seen: _Seen) -> str:

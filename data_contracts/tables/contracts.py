@@ -224,7 +224,8 @@ SIGHTINGS = TableContract(
         Column(
             "basis",
             "text",
-            "face, looks (clothes and way), or position (joined on the ground to one of them)",
+            "face, pointed (somebody pointed at them), position (joined on the ground to one of "
+            "these), or looks (clothes and way)",
         ),
         Column("n_faces", "int", "faces that matched"),
         Column("max_face_px", "float", "widest matched face", "px", nullable=True),
@@ -237,7 +238,7 @@ SIGHTINGS = TableContract(
         ordered("end_utc", "start_utc"),
         probability("probability"),
         one_of("band", "high", "question"),
-        one_of("basis", "face", "looks", "position"),
+        one_of("basis", "face", "looks", "pointed", "position"),
         one_of("review", "unreviewed", "confirmed", "rejected"),
         matches("sighting_id", r"^S-\d{2,}$"),
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from data_contracts.authorisation import Role, TrustedKey
-from data_contracts.case import CaseRequest, Visit
+from data_contracts.case import CaseRequest, Scope, Visit
 from data_contracts.time import now_utc
 from flows.cases.filing import Papers
 from flows.cases.key_changes import (
@@ -36,6 +36,7 @@ def papers(
     policy: str,
     basis: str,
     expires: timedelta = _MARGIN,
+    scopes: tuple[Scope, ...] = ("face", "appearance"),
 ) -> Papers:
     """A request with consent and approval by two made-up people, whose public keys join the site's
     trusted keys.
@@ -61,7 +62,7 @@ def papers(
             role=role,
             case_id=case_id,
             subject=request.subject,
-            scopes=("face", "appearance"),
+            scopes=scopes,
             cameras=("*",),
             from_utc=first - _MARGIN,
             to_utc=last + _MARGIN,

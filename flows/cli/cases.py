@@ -1,4 +1,4 @@
-"""`encounter case file | list | show | run | fetch | look | assess | purge | close | notice`."""
+"""`encounter case`: file, list, show, run, fetch, look, point, assess, purge, close, notice."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flows.cli import ending
 from flows.cli.console import read_text, say
 from flows.cli.expire import expire
 from flows.cli.listing import Column, Json, Listing
+from flows.cli.pointing import point
 
 if TYPE_CHECKING:
     from flows.runtime.environment import Environment
@@ -227,6 +228,7 @@ def assess_again(
     show_case(open_case(case_id), None, policy, as_json)
 
 
+app.command("point")(point)
 app.command("expire")(expire)
 app.command("purge")(ending.purge)
 app.command("close")(ending.close)

@@ -9,14 +9,16 @@ from flows.runtime.open_case import OpenCase
 from tasks.observe.template import Derive, SubjectTemplate, from_bytes
 
 
-def load_template(case: OpenCase) -> SubjectTemplate:
+def load_template(case: OpenCase) -> SubjectTemplate | None:
     """The subject's template, stored under the case's key; its secret is derived here and never
-    travels.
+    travels. None where faces are not searched.
 
     A job names the template's digest, which decides under what name its result lies, and is not
     held against what is read: the digest is of the pictures and models, a case's pictures never
     change, and its one claim (docs/decisions/0003) lets one run build at a time.
     """
+    if "face" not in case.authorised.scopes:
+        return None
     return from_bytes(
         case.vault.get(object_key.template(case.vault.case_id)),
         secret_of(case),

@@ -42,14 +42,14 @@ def learn_looks(
     segments: pd.DataFrame,
     template: str,
 ) -> pd.DataFrame:
-    """Learn the looks from tracks that a face ties to the subject at high probability, and store
+    """Learn the looks from tracks that a face or pointing ties to the subject, and store
     them in the place of those before. Gives the segments that they were learnt from: none where
     that is not consented to, or no track is sure.
     """
     case = work.case
     if "appearance" not in case.authorised.scopes:
         return SEGMENTS.empty()
-    sure = sightings[(sightings["band"] == "high") & (sightings["basis"] == "face")]
+    sure = sightings[(sightings["band"] == "high") & sightings["basis"].isin(["face", "pointed"])]
     own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
     used = _with_rows(segments, own)
     footage = _footage(work, used, own, template)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from data_contracts.pointing import Pointing
 from data_contracts.tables.contracts import (
     DETECTIONS,
     GAPS,
@@ -38,7 +41,7 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
     ),
 )
 def find_people(
-    work: Work, detections: pd.DataFrame, looks: pd.DataFrame
+    work: Work, detections: pd.DataFrame, looks: pd.DataFrame, points: Sequence[Pointing] = ()
 ) -> tuple[pd.DataFrame, ...]:
     """Track each camera's detections, join overlapping cameras on the ground, and say which tracks
     are the subject's.
@@ -47,7 +50,9 @@ def find_people(
     tracks = track_site(detections, case.site, work[TrackSettings], work[OtherViewSettings])
     persons, members = join(tracks, case.site, work.rng(), work[JoinSettings])
     search = case.policy.search
-    sightings, members = sight(case.authorised, tracks, members, search, work[SightSettings], looks)
+    sightings, members = sight(
+        case.authorised, tracks, members, search, work[SightSettings], looks, points
+    )
     return tracks, persons, members, sightings
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from data_contracts.pointing import Pointing
 from data_contracts.run import StageResult, TableRef
 from data_contracts.tables.contracts import CANDIDATES, GAPS, SIGHTINGS, WINDOWS
 from flows.runtime.stage import Work, stage
@@ -30,11 +32,14 @@ def plan_search(
     candidates: pd.DataFrame,
     sightings: pd.DataFrame,
     round_no: int,
+    points: Sequence[Pointing] = (),
 ) -> Planned:
-    """Windows reachable from the claims and from the sightings so far."""
+    """Windows reachable from the claims, from where somebody pointed at the subject, and from the
+    sightings so far.
+    """
     case = work.case
     claimed, claim_gaps = claimed_anchors(case.request, case.site)
-    seen = _where_found(candidates, sightings)
+    seen = _where_found(candidates, sightings, points)
     anchors = [*claimed, *sighting_anchors(seen, case.policy.search.propose_probability)]
     cameras = set(known["camera_id"])
     planned = plan(case.authorised, case.site, case.policy, anchors, round_no, cameras)
@@ -51,12 +56,13 @@ def plan_follow(
     candidates: pd.DataFrame,
     sightings: pd.DataFrame,
     round_no: int,
+    points: Sequence[Pointing] = (),
 ) -> Planned:
-    """Dense windows around the sightings so far, on the camera itself and those that overlap or
-    adjoin it.
+    """Dense windows around where somebody pointed at the subject and the sightings so far, on the
+    camera itself and those that overlap or adjoin it.
     """
     case = work.case
-    seen = _where_found(candidates, sightings)
+    seen = _where_found(candidates, sightings, points)
     cameras = set(known["camera_id"])
     windows = follow_windows(
         case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S, round_no, cameras
@@ -84,14 +90,21 @@ def sighted(scanned: StageResult, found: StageResult | None) -> dict[str, TableR
     }
 
 
-def _where_found(candidates: pd.DataFrame, sightings: pd.DataFrame) -> pd.DataFrame:
-    """Where the subject was found and how surely: candidates of the scan and sightings of the
-    following.
+def _where_found(
+    candidates: pd.DataFrame, sightings: pd.DataFrame, points: Sequence[Pointing]
+) -> pd.DataFrame:
+    """Where the subject was found and how surely: candidates of the scan, sightings of the
+    following, and where somebody pointed.
     """
     columns = ["camera_id", "start_utc", "end_utc", "probability"]
     at = candidates["t_utc"]
     found = candidates.assign(start_utc=at, end_utc=at, probability=candidates["subject_p"])
-    return _under_one_another(found[columns], sightings[columns])
+    pointed = pd.DataFrame({"camera_id": [p.camera_id for p in points]}).assign(
+        start_utc=[pd.Timestamp(p.t_utc) for p in points],
+        end_utc=[pd.Timestamp(p.t_utc) for p in points],
+        probability=1.0,
+    )
+    return _under_one_another(found[columns], sightings[columns], pointed)
 
 
 def _all_and_fresh(known: pd.DataFrame, planned: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

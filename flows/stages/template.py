@@ -25,11 +25,14 @@ def _picture_digests(case: OpenCase) -> dict[str, str]:
 )
 def make_template(work: Work) -> tuple[()]:
     """Build the subject's template and store it; the stage's digest names what it was built from.
+    Without the face scope there is none.
 
     Every run builds it anew, under a new secret, in the place of the one before. Similarities do
     not depend on the secret, so what was found with an earlier template stays good.
     """
     case = work.case
+    if "face" not in case.authorised.scopes:
+        return ()
     made = build_template(case.authorised, case.references, work.models, secret_of(case))
     work.vault.put(object_key.template(work.run.case_id), to_bytes(made))
     return ()

@@ -30,6 +30,7 @@ _EVENT_TYPES: dict[Action, tuple[str, str, str, str]] = {
     "reassess": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
     "view": (_LIFECYCLE_SYSTEM, "access", "Access/View Record Lifecycle Event", "R"),
     "look": (_LIFECYCLE_SYSTEM, "access", "Access/View Record Lifecycle Event", "R"),
+    "point": (_LIFECYCLE_SYSTEM, "attest", "Attest Record Lifecycle Event", "U"),
     "export": (_DICOM_SYSTEM, "110106", "Export", "R"),
     "decision": (_LIFECYCLE_SYSTEM, "attest", "Attest Record Lifecycle Event", "U"),
     "withdraw": (_DICOM_SYSTEM, "110110", "Patient Record", "U"),

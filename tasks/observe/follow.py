@@ -57,14 +57,16 @@ class FollowResult(NamedTuple):
 def follow_segment(
     segment: SegmentInput, search: SubjectSearch, settings: FollowSettings | None = None
 ) -> FollowResult:
-    """Everyone in one segment, frame by frame.
+    """Everyone in one segment, frame by frame. Without the face scope no face is looked for, and
+    masks stay unknown.
 
     Positions are null where the camera has no calibration. Frames outside the granted time are not
     looked at; what cannot be seen is told by the report. Raises NotAuthorised where consent and
-    approval do not name the face search and this camera.
+    approval do not name this camera.
     """
     camera = segment.camera
-    require(search.case, "face", camera.camera_id)
+    require(search.case, camera_id=camera.camera_id)
+    by_face = "face" in search.case.scopes
     settings = settings or FollowSettings()
     locator = None if camera.homography is None else Locator(camera)
     tables = []
@@ -73,7 +75,7 @@ def follow_segment(
     for frame in report.pictures():
         found = detect_people(camera, frame.t_utc, frame.image, search.models.person, locator)
         # 1 ms absorbs rounded presentation times.
-        if (
+        if by_face and (
             looked is None
             or (frame.t_utc - looked).total_seconds() >= settings.face_interval_s - 1e-3
         ):

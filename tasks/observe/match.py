@@ -38,12 +38,12 @@ _SHAPE_BOUND = 3.0
 
 
 class SubjectSearch(NamedTuple):
-    """Who is searched for and with what: the authorised case, the subject's template, the process's
-    models, and the policy's thresholds.
+    """Who is searched for and with what: the authorised case, the subject's template (None where
+    faces are not searched), the process's models, and the policy's thresholds.
     """
 
     case: AuthorisedCase
-    template: SubjectTemplate
+    template: SubjectTemplate | None
     models: Models
     settings: SearchSettings
 
@@ -77,7 +77,7 @@ def match(search: SubjectSearch, images: Sequence[Image], faces: Sequence[Face])
     """
     case, template, models, settings = search
     require(case, "face")
-    if template.case_id != case.case_id:
+    if template is None or template.case_id != case.case_id:
         raise NotAuthorised("the template was built for another case")
     if len(images) != len(faces):
         raise BadInput(

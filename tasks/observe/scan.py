@@ -30,18 +30,20 @@ class ScanResult(NamedTuple):
 def scan_segment(
     segment: SegmentInput, search: SubjectSearch, settings: MotionSettings | None = None
 ) -> ScanResult:
-    """Faces in one segment that are proposed as the subject's.
+    """Faces in one segment that are proposed as the subject's; without the face scope no face is
+    looked for, and the report alone says what footage there is.
 
     Frames outside the granted time are not looked at; what cannot be seen is told by the report.
-    Raises NotAuthorised where consent and approval do not name the face search and this camera.
+    Raises NotAuthorised where consent and approval do not name this camera.
     """
     camera = segment.camera
-    require(search.case, "face", camera.camera_id)
+    require(search.case, camera_id=camera.camera_id)
+    by_face = "face" in search.case.scopes
     gate = MotionGate(settings or MotionSettings())
     rows = []
     report = SegmentReport(segment, search.case.span)
     for frame in report.pictures():
-        if gate.moved(frame.image):
+        if by_face and gate.moved(frame.image):
             rows += _found_faces(camera, frame, search)
     return ScanResult(CANDIDATES.shape(rows), report.table())
 

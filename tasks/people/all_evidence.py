@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.time import seconds_of
-from tasks.people.face_evidence import SightSettings, apart, face_evidence, whereabouts
+from tasks.people.face_evidence import SightSettings, apart, tie_evidence, whereabouts
 from tasks.people.step import Crowd, Presence
 from tasks.people.way import chances
 
@@ -27,28 +28,30 @@ _MOST_PEOPLE = 1500
 def by_way(
     keyed: pd.DataFrame,
     looks: pd.DataFrame,
-    by_face: dict[str, float],
+    alone: dict[str, float],
+    pointed: Collection[str],
     search: SearchSettings,
     settings: SightSettings,
 ) -> dict[str, float]:
-    """Probability of each person who was proposed by face, or is by faces, clothes and ways
-    together. Who has no place on the ground has no way: only their face ties them to the subject.
+    """Probability of each person who is tied to the subject (`alone`: how surely, by that alone),
+    and of those who are by ties, clothes and ways together. Who has no place on the ground has no
+    way: only a face or pointing ties them to the subject.
     """
     keyed = _with_looks(keyed, looks)
-    faces = face_evidence(keyed, settings)
+    ties = tie_evidence(keyed, settings, pointed)
     clothes = _clothes(keyed)
     placed = {str(p) for p in keyed.loc[keyed["x_m"].notna(), "person"]}
     # In a crowd larger than this, those in unlike clothes are left out.
-    names = sorted(placed | set(by_face), key=lambda p: (p not in by_face, -clothes.get(p, 0.0), p))
+    names = sorted(placed | set(alone), key=lambda p: (p not in alone, -clothes.get(p, 0.0), p))
     rows = {str(p): part for p, part in keyed.groupby("person", sort=True)}
     begin = keyed["t_utc"].min()
     people = [
         replace(
             _presence(p, rows[p], begin),
-            log_odds=faces.get(p, 0.0),
-            tied=p in by_face,
+            log_odds=ties.get(p, 0.0),
+            tied=p in alone,
             clothes=clothes.get(p, 0.0),
-            sure=by_face.get(p, 0.0) >= search.high_probability,
+            sure=alone.get(p, 0.0) >= search.high_probability,
         )
         for p in names[:_MOST_PEOPLE]
     ]
@@ -59,7 +62,7 @@ def by_way(
         _crowd(keyed),
         search.max_speed_mps,
     )
-    return {p: c for p, c in found.items() if p in by_face or c >= search.propose_probability}
+    return {p: c for p, c in found.items() if p in alone or c >= search.propose_probability}
 
 
 def _clothes(keyed: pd.DataFrame) -> dict[str, float]:
@@ -85,8 +88,8 @@ def _crowd(keyed: pd.DataFrame) -> Crowd:
     pairs = keyed[["camera_id", "person"]].drop_duplicates()
     times = keyed["t_utc"]
     lasted_s = max((times.max() - times.min()).total_seconds(), 1.0)
-    x_m, y_m = (float(keyed[c].max() - keyed[c].min()) for c in ("x_m", "y_m"))
-    area_m2 = max(float(np.nan_to_num(x_m * y_m)), 1.0)
+    x_m, y_m = (max(float(keyed[c].max() - keyed[c].min()), 1.0) for c in ("x_m", "y_m"))
+    area_m2 = x_m * y_m
     a_camera = len(pairs) / keyed["camera_id"].nunique() / lasted_s
     return Crowd(a_camera, keyed["person"].nunique() / lasted_s / area_m2)
 

@@ -8,6 +8,8 @@ subject's never becomes the subject by a lucky look.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -31,6 +33,8 @@ class SightSettings(Record):
     counts when the face wears a mask: those are missed more often. Assumed. `apart_m`, `apart_s`:
     two people are at different places when their mean positions over this time are this far apart:
     ten times the median error of a position (0.10 m, docs/accuracy.md), for as long as `look_s`.
+    `pointed`: log odds of somebody who was pointed at: of 150 who say "this is the subject" one
+    errs. Chosen.
     """
 
     look_s: float = Field(default=1.0, gt=0)
@@ -40,12 +44,24 @@ class SightSettings(Record):
     masked_share: float = Field(default=0.15, ge=0, le=1)
     apart_m: float = Field(default=1.0, gt=0)
     apart_s: float = Field(default=1.0, gt=0)
+    pointed: float = Field(default=5.0, ge=0)
 
 
-def by_face(keyed: pd.DataFrame, settings: SightSettings) -> dict[str, float]:
-    """Probability of each person of whom a face was proposed."""
+def by_ties(
+    keyed: pd.DataFrame, settings: SightSettings, pointed: Collection[str] = ()
+) -> dict[str, float]:
+    """Probability of each person of whom a face was proposed, or who was pointed at."""
+    evidence = tie_evidence(keyed, settings, pointed)
+    tied = sorted(_proposed(keyed) | set(pointed))
+    return _exclusive({p: evidence[p] for p in tied}, keyed, settings)
+
+
+def tie_evidence(
+    keyed: pd.DataFrame, settings: SightSettings, pointed: Collection[str] = ()
+) -> dict[str, float]:
+    """Log odds of each person whose face was compared, or who was pointed at."""
     evidence = face_evidence(keyed, settings)
-    return _exclusive({p: evidence[p] for p in sorted(_proposed(keyed))}, keyed, settings)
+    return evidence | {p: evidence.get(p, 0.0) + settings.pointed for p in pointed}
 
 
 def _proposed(keyed: pd.DataFrame) -> set[str]:

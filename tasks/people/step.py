@@ -32,8 +32,10 @@ _COMES_HERE = 0.5
 # One of four stops on the way, for two minutes in the mean. Chosen.
 _STOPS = 0.25
 _STOP_S = 120.0
-# Somebody lost behind something comes out near there, after half a minute in the mean. Chosen.
+# Somebody lost behind something comes out near there, after half a minute in the mean; as often a
+# track is only cut and goes on within a second. Chosen.
 _HIDDEN_S = 30.0
+_CUT_S = 1.0
 _HIDDEN_M = 0.5
 _HIDDEN_MPS = 0.8
 _HIDDEN_MOST_S = 10.0
@@ -161,4 +163,6 @@ def _hidden_density(gap_s: Array, way_m: Array) -> Array:
     """Density (1/(s m²)) of coming out `way_m` from where one was lost, after `gap_s`."""
     sd_m = _HIDDEN_M + _HIDDEN_MPS * np.minimum(gap_s, _HIDDEN_MOST_S)
     place = np.exp(-0.5 * (way_m / sd_m) ** 2) / (2 * np.pi * sd_m**2)
-    return np.asarray(place * np.exp(-gap_s / _HIDDEN_S) / _HIDDEN_S)
+    hidden = np.exp(-gap_s / _HIDDEN_S) / _HIDDEN_S
+    cut = np.exp(-gap_s / _CUT_S) / _CUT_S
+    return np.asarray(place * (hidden + cut) / 2)

@@ -1,19 +1,23 @@
-"""Which tracks are the subject's: by what faces say (`tasks.people.face_evidence`), and where looks
-were compared by clothes and ways too (`tasks.people.all_evidence`).
+"""Which tracks are the subject's: by what faces say and who was pointed at
+(`tasks.people.face_evidence`), and where looks were compared by clothes and ways too
+(`tasks.people.all_evidence`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from data_contracts.authorisation import AuthorisedCase
+from data_contracts.pointing import Pointing
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
 from tasks.consent.authorise import require
 from tasks.people.all_evidence import by_way
-from tasks.people.face_evidence import SightSettings, by_face
+from tasks.people.face_evidence import SightSettings, by_ties
+from tasks.people.pointed import pointed_tracks
 
 
 def sight(
@@ -23,17 +27,17 @@ def sight(
     search: SearchSettings,
     settings: SightSettings | None = None,
     looks: pd.DataFrame | None = None,
+    points: Sequence[Pointing] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sightings (contract SIGHTINGS) and members with `subject_p` (contract MEMBERS).
 
-    Every track of a person who is probably the subject is a sighting: by face where its own faces
-    were proposed, by position where that person's face was proposed on another track, else by looks
-    (clothes and way). A track that was joined to no one (no calibration) stands for itself. Of
-    people who were at different places at one time, at most one can be the subject. With `looks`
-    (contract LOOKS), faces, clothes and the way between people add up. Raises NotAuthorised without
-    the face scope, and without the appearance scope where there are looks.
+    Every track of a person who is probably the subject is a sighting. A track that was joined to no
+    one (no calibration) stands for itself. Of people who were at different places at one time, at
+    most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes and the way
+    between people add up. Raises NotAuthorised where faces were compared without the face scope,
+    and where there are looks or points without the appearance scope.
     """
-    require(case, "face")
+    _require(case, tracks, looks, points)
     settings = settings or SightSettings()
     if tracks.empty:
         return SIGHTINGS.empty(), MEMBERS.shape(members)
@@ -41,25 +45,51 @@ def sight(
     keyed = tracks.assign(
         person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
     )
-    faces = by_face(keyed, settings)
-    probability = faces
+    pointed = pointed_tracks(tracks, points)
+    known = {owner[key] for key in pointed}
+    alone = by_ties(keyed, settings, known)
+    probability = alone
     if looks is not None and len(looks):
-        require(case, "appearance")
-        probability = by_way(keyed, looks, faces, search, settings)
+        probability = by_way(keyed, looks, alone, known, search, settings)
     rows = []
     likely = [name for name, p in probability.items() if p >= search.propose_probability]
-    for _, part in keyed[keyed["person"].isin(likely)].groupby(
+    for key, part in keyed[keyed["person"].isin(likely)].groupby(
         ["camera_id", "track_id"], sort=True
     ):
         person = str(part["person"].iloc[0])
-        joined = "position" if person in faces else "looks"
-        rows.append(_sighting(part, probability[person], joined, search))
+        row = _sighting(part, probability[person], search)
+        basis = _basis(part, alone.get(person, 0.0), key in pointed, row["band"], search)
+        rows.append(row | {"basis": basis})
     rows.sort(key=lambda row: (row["start_utc"], row["camera_id"], row["track_id"]))
     for i, row in enumerate(rows, start=1):
         row["sighting_id"] = f"S-{i:02d}"
     return SIGHTINGS.shape(rows), MEMBERS.shape(
         members.assign(subject_p=members["person_id"].map(probability))
     )
+
+
+def _require(
+    case: AuthorisedCase,
+    tracks: pd.DataFrame,
+    looks: pd.DataFrame | None,
+    points: Sequence[Pointing],
+) -> None:
+    require(case)
+    if tracks["face_px"].notna().any() or tracks["subject_p"].notna().any():
+        require(case, "face")
+    if points or (looks is not None and len(looks)):
+        require(case, "appearance")
+
+
+def _basis(
+    part: pd.DataFrame, alone: float, pointed: bool, band: str, search: SearchSettings
+) -> str:
+    """What a sighting rests on: looks, where the band is not reached without them."""
+    if alone < search.propose_probability or (band == "high" and alone < search.high_probability):
+        return "looks"
+    if pointed:
+        return "pointed"
+    return "face" if part["subject_p"].notna().any() else "position"
 
 
 def _owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any], str]:
@@ -78,9 +108,7 @@ def _owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any]
     return owner
 
 
-def _sighting(
-    part: pd.DataFrame, probability: float, joined: str, search: SearchSettings
-) -> dict[str, Any]:
+def _sighting(part: pd.DataFrame, probability: float, search: SearchSettings) -> dict[str, Any]:
     matched = part[part["subject_p"].notna()]
     return {
         "camera_id": str(part["camera_id"].iloc[0]),
@@ -89,7 +117,6 @@ def _sighting(
         "end_utc": part["t_utc"].max(),
         "probability": probability,
         "band": "high" if probability >= search.high_probability else "question",
-        "basis": "face" if len(matched) else joined,
         "n_faces": len(matched),
         "max_face_px": float(matched["face_px"].max()) if len(matched) else None,
         "x_m": float(part["x_m"].median()) if part["x_m"].notna().any() else None,

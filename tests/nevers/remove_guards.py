@@ -49,6 +49,7 @@ DRIFT = "tests/architecture/test_drift.py"
 INSIDE = "tests/architecture/test_features_stay_inside.py"
 ONLY_AUTHORISE = "tests/architecture/test_only_authorise_makes_cases.py"
 PEOPLE = "tests/tasks/people"
+POINT = "tests/flows/cases/test_point.py"
 PRIVACY = "tests/architecture/test_privacy_docs.py"
 VIEWER = "tests/security/test_viewer.py"
 LOGIN = "tests/security/test_prefect_login.py"
@@ -317,6 +318,44 @@ GUARDS = (
         tests=(f"{PEOPLE}/test_subject.py::test_looks_need_the_appearance_scope",),
     ),
     Guard(
+        "1 without the face scope following looks for no face",
+        "tasks/observe/follow.py",
+        "        if by_face and (",
+        "        if (",
+        tests=(f"{LOOKS}::test_without_the_face_scope_no_face_is_looked_for",),
+    ),
+    Guard(
+        "1 without the face scope no template is built",
+        "flows/stages/template.py",
+        """    if "face" not in case.authorised.scopes:""",
+        "    if False:",
+        tests=(f"{POINT}::test_without_the_face_scope_there_is_no_template",),
+    ),
+    Guard(
+        "1 pointing needs its scope and camera",
+        "flows/cases/point.py",
+        """        require(case.authorised, "appearance", camera_id)""",
+        "        pass",
+        tests=(f"{POINT}::test_nothing_is_decoded_without_scope_camera_or_audit",),
+    ),
+    Guard(
+        "1 pointing is written first",
+        "flows/cases/point.py",
+        """    audit(env, "point", case=case.authorised)""",
+        "    pass",
+        tests=(
+            f"{POINT}::test_the_subject_is_pointed_at_and_again",
+            f"{POINT}::test_nothing_is_decoded_without_scope_camera_or_audit",
+        ),
+    ),
+    Guard(
+        "1 points count under their scope only",
+        "tasks/people/subject.py",
+        """        require(case, "appearance")""",
+        "        pass",
+        tests=(f"{PEOPLE}/test_pointed.py::test_pointing_needs_the_appearance_scope",),
+    ),
+    Guard(
         "5 clothes alone state nobody",
         "tasks/people/way.py",
         "if tied[i] else (came, went)",
@@ -351,7 +390,7 @@ GUARDS = (
     Guard(
         "2 a template is of one case",
         "tasks/observe/match.py",
-        "if template.case_id != case.case_id:",
+        "if template is None or template.case_id != case.case_id:",
         "if False:",
         tests=(f"{NOBODY_ELSE}::test_another_case_s_template_is_refused",),
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import weakref
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,14 @@ from drawn_clothes import GREEN, GREY, SUBJECT, drawn, only
 from subject_case import derive, subject_case
 
 from data_contracts.errors import EncounterError, NotAuthorised
+from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import SEGMENTS, SIGHTINGS, TRACKS
 from flows.stages import looks as stages
-from tasks.observe import looks
+from models.interface import Boxes
+from models.registry import Models
+from tasks.footage.segment import SegmentInput
+from tasks.observe import follow, looks, scan
+from tasks.observe.match import SubjectSearch
 
 FACE_ONLY = subject_case(scopes=("face",))
 BOTH = subject_case(scopes=("face", "appearance"))
@@ -96,3 +102,26 @@ def test_no_description_outlives_the_comparison(monkeypatch: pytest.MonkeyPatch)
     assert failure.value.__context__ is None
     gc.collect()
     assert [made() for made in made_of if made() is not None] == []
+
+
+def test_without_the_face_scope_no_face_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Following and scanning under a consent to the appearance alone: people are found, no face is
+    searched for, and nothing is said of any.
+    """
+
+    def never(*_given: object) -> None:
+        raise AssertionError("a face was looked for")
+
+    for module in (follow, scan):
+        monkeypatch.setattr(module, "find_faces", never)
+        monkeypatch.setattr(module, "match", never)
+    body = Boxes(np.array([[60, 100, 130, 310]], np.float32), np.array([0.9], np.float32))
+    models = SimpleNamespace(person=SimpleNamespace(detect=lambda images: [body for _ in images]))
+    case = subject_case(scopes=("appearance",))
+    search = SubjectSearch(case, None, cast(Models, models), SearchSettings())
+    footage = drawn((SUBJECT,))
+    segment = SegmentInput(footage.camera, "k", footage.start_utc, footage.data)
+    people = follow.follow_segment(segment, search).detections
+    assert len(people) > 5
+    assert people[["face_px", "mask_p", "subject_p"]].isna().all(axis=None)
+    assert scan.scan_segment(segment, search).candidates.empty

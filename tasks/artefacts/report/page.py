@@ -146,6 +146,7 @@ def _sighting(row: dict[Any, Any], site: Site, stills: _Stills) -> dict[str, Any
     basis = {
         "face": "by the face",
         "looks": "by the clothes and the way from where the face was seen",
+        "pointed": "somebody pointed at them in the picture",
         "position": "by the place, seen at once by another camera",
     }
     return {

@@ -6,7 +6,7 @@ import pytest
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import LOOKS, TRACKS
 from tasks.people.all_evidence import by_way
-from tasks.people.face_evidence import SightSettings, by_face
+from tasks.people.face_evidence import SightSettings, by_ties
 
 T0 = pd.Timestamp("2026-11-16T00:00:00Z")
 SEARCH = SearchSettings()
@@ -40,8 +40,8 @@ def looks_of(keyed, **ratio):
 
 def judged(keyed, **ratio):
     """Probability by person."""
-    alone = by_face(keyed, SETTINGS)
-    return by_way(keyed, looks_of(keyed, **ratio), alone, SEARCH, SETTINGS)
+    alone = by_ties(keyed, SETTINGS)
+    return by_way(keyed, looks_of(keyed, **ratio), alone, (), SEARCH, SETTINGS)
 
 
 FACE = seen("f", "alley", 0.0, 0, 10, face=0.95)
@@ -59,7 +59,7 @@ def test_a_decoy_in_pieces_changes_nothing(pieces) -> None:
         [seen(f"d{k}", "square", 25.0, 60 + k * length, length) for k in range(pieces)]
     )
     found = judged(pd.concat([FACE, OWN, CROWD, decoy]), f=3.0, o=3.0, d=3.0, u=-3.0)
-    assert found["f"] == pytest.approx(by_face(FACE, SETTINGS)["f"], abs=1e-4)
+    assert found["f"] == pytest.approx(by_ties(FACE, SETTINGS)["f"], abs=1e-4)
     assert found["o"] > 0.8
     assert set(found) == {"f", "o"}
 

@@ -120,9 +120,12 @@ def test_uncalibrated_tracks_are_sightings_too():
 
 
 def test_needs_the_face_scope():
-    """Without the face scope nothing is fused."""
-    with pytest.raises(NotAuthorised):
-        sight(subject_case(scopes=("appearance",)), part(1, 5), MEMBERS.empty(), SEARCH)
+    """Without the face scope no face is fused; people without faces are only people."""
+    case = subject_case(scopes=("appearance",))
+    for looks in (STRONG, AGAINST):
+        with pytest.raises(NotAuthorised, match="face"):
+            sight(case, part(1, 5, looks), MEMBERS.empty(), SEARCH)
+    assert sight(case, part(1, 5), MEMBERS.empty(), SEARCH)[0].empty
 
 
 BOTH = subject_case(scopes=("face", "appearance"))
