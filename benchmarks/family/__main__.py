@@ -50,6 +50,7 @@ def main() -> None:
         "below",
     )
     parser.add_argument("--render", nargs=3, metavar=("SIMULATOR", "PACK", "PYTHON"))
+    parser.add_argument("--looks", action="store_true", help="the consent names the appearance")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     stories = [draw(n) for n in options.only or (KEPT_APART if options.kept else DEVELOPMENT)]
@@ -127,7 +128,7 @@ def _traced(options: argparse.Namespace, story: Story, subject: Subject, truth: 
         return conclude(authorised(subject), site, found, options.policy)
     with tempfile.TemporaryDirectory() as scratch:
         kept = (options.detections or Path(scratch)) / f"{story.name}.parquet"
-        return trace(folder, subject, options.policy, kept)
+        return trace(folder, subject, options.policy, kept, options.looks)
 
 
 def _row(scene: SceneFigures, story: Story) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.redaction.footage import authorised, look, read_footage
+from benchmarks.family.looks import looked
+from benchmarks.redaction.footage import Footage, authorised, look, read_footage
 from benchmarks.site.run_tables import RunTables
 from benchmarks.truth import Subject
 from data_contracts.authorisation import AuthorisedCase
@@ -37,28 +38,41 @@ class Traced:
     tracks: pd.DataFrame
 
 
-def trace(scene: Path, subject: Subject, policy: str, kept: Path) -> Traced:
-    """Trace a scene's subject; detections are read from the file `kept`, or written there.
+def trace(scene: Path, subject: Subject, policy: str, kept: Path, by_looks: bool = False) -> Traced:
+    """Trace a scene's subject; detections are read from the file `kept`, or written there. With
+    `by_looks` the consent names the appearance too.
 
     Raises EncounterError.
     """
     footage = read_footage(scene)
-    case = authorised(subject)
+    case = authorised(subject, ("face", "appearance") if by_looks else ("face",))
     if kept.is_file():
         found = DETECTIONS.shape(pd.read_parquet(kept))
     else:
         found = look(case, footage, subject, load(), lambda text: print(text, file=sys.stderr))
         kept.parent.mkdir(parents=True, exist_ok=True)
         found.to_parquet(kept)
-    return conclude(case, footage.site, found, policy)
+    return conclude(case, footage.site, found, policy, footage if by_looks else None)
 
 
-def conclude(case: AuthorisedCase, site: Site, found: pd.DataFrame, policy: str) -> Traced:
-    """From DETECTIONS to contacts, as flows/stages/people.py and exposure.py do."""
+def conclude(
+    case: AuthorisedCase,
+    site: Site,
+    found: pd.DataFrame,
+    policy: str,
+    footage: Footage | None = None,
+) -> Traced:
+    """From DETECTIONS to contacts, as flows/stages/people.py and exposure.py do; by looks too where
+    the footage is given.
+    """
     rule = load_policy(policy)
     tracks = track_site(found, site)
     persons, members = join(tracks, site, np.random.default_rng(0))
-    sightings, members = sight(case, tracks, members, rule.search)
+    sightings, named = sight(case, tracks, members, rule.search)
+    if footage is not None:
+        looks = looked(case, footage, found, tracks, sightings)
+        sightings, named = sight(case, tracks, members, rule.search, looks=looks)
+    members = named
     way = trajectory(persons, members, sightings)
     subject = subject_ids(members, rule.search)
     points, encounters = meet(way, persons, subject)

@@ -22,7 +22,7 @@ from benchmarks.truth import Subject, Truth
 from data_contracts import object_key
 from data_contracts.authorisation import AuthorisedCase, TrustedKeys
 from data_contracts.camera import Camera, Site, read_site
-from data_contracts.case import CaseRequest
+from data_contracts.case import CaseRequest, Scope
 from data_contracts.errors import BadInput, EncounterError
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import DETECTIONS, TRACKS
@@ -176,7 +176,7 @@ def read_footage(folder: Path) -> Footage:
     return Footage(site, out)
 
 
-def authorised(subject: Subject) -> AuthorisedCase:
+def authorised(subject: Subject, scopes: tuple[Scope, ...] = ("face",)) -> AuthorisedCase:
     """A case of this subject, signed by two made-up people whose keys are kept nowhere."""
     first = min(v.from_utc for v in subject.itinerary)
     last = max(v.to_utc for v in subject.itinerary)
@@ -198,7 +198,7 @@ def authorised(subject: Subject) -> AuthorisedCase:
                 role=role,
                 case_id=request.case_id,
                 subject=request.subject,
-                scopes=("face",),
+                scopes=scopes,
                 cameras=("*",),
                 from_utc=first - _DAY,
                 to_utc=last + _DAY,

@@ -43,6 +43,10 @@ _HIDDEN_MOST_S = 10.0
 _MOST = float(np.exp(4.0))
 # Two positions that are known to half a metre each.
 _SLACK_M = 1.0
+# One track may begin so long before the other of the same body ends, as views are left and entered;
+# a step takes a frame at least.
+_HANDED_S = 1.0
+_FRAME_S = 0.2
 # A track of somebody beside another's at the same time: of the same body as often as not. Chosen.
 _BESIDE = 1.0
 _ROUNDS = 40
@@ -113,14 +117,16 @@ def weigh_steps(
     last = np.array([p.last_m for p in order])
     way_m = np.hypot(*np.moveaxis(first[None, :] - last[:, None], 2, 0))
     later = np.triu(np.ones(gap_s.shape, np.bool_), 1)
-    reached = (gap_s > 0) & ~(way_m > max_speed_mps * gap_s + _SLACK_M)
-    after = np.maximum(gap_s, 1e-3)
+    after = np.maximum(gap_s, _FRAME_S)
+    handed = gap_s > -_HANDED_S
+    reached = handed & (start[None, :] > start[:, None])
+    reached &= (end[None, :] > end[:, None]) & ~(way_m > max_speed_mps * after + _SLACK_M)
     known = np.nan_to_num(way_m)
     walked = _COMES_HERE / (1 - _COMES_HERE) * _walk_density(after, known) / crowd.per_s
     hidden = _hidden_density(after, known) / crowd.per_s_m2
     weight = np.minimum(np.maximum(walked, hidden), _MOST) * (reached & np.isfinite(way_m))
     possible = reached & later
-    for j, i in np.argwhere(later & (gap_s <= 0)):
+    for j, i in np.argwhere(later & (gap_s <= 0) & ~possible):
         if not apart(order[j].name, order[i].name):
             possible[j, i] = True
             weight[j, i] = _BESIDE

@@ -46,6 +46,24 @@ def test_each_has_one_before_and_one_after() -> None:
     assert made.step.sum(0) + made.first == pytest.approx(np.ones(30), abs=1e-3)
 
 
+def test_a_track_is_handed_over_while_both_are_seen() -> None:
+    """A body whose next track begins half a second before the last one ends, a metre off: one
+    person; ten metres off, two; and two who stand beside each other for long are asked about.
+    """
+    for x, overlap, apart, one in (
+        (1.0, 0.5, True, True),
+        (10.0, 0.5, True, False),
+        (1.0, 5.0, True, False),
+        (1.0, 5.0, False, True),
+    ):
+        face = Presence("a", 0, 10, np.zeros(2), np.zeros(2))
+        there = np.array([x, 0.0])
+        then = Presence("b", 10 - overlap, 60, there, there)
+        made = weigh_steps([face, then], lambda _a, _b, apart=apart: apart, CROWD, 2.5)
+        assert made.possible[0, 1] == one
+        assert (made.weight[0, 1] > 0) == one
+
+
 def test_a_walk_that_fits_weighs_more_than_one_that_does_not() -> None:
     """Eighteen metres after fifteen seconds, after two minutes, after two seconds."""
     face = Presence("a", 0, 10, np.zeros(2), np.zeros(2))

@@ -1,0 +1,63 @@
+"""Looks of the day in this process, as flows/stages/looks.py makes them in the workers."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.redaction.footage import Footage
+from data_contracts.authorisation import AuthorisedCase
+from data_contracts.tables.contracts import LOOKS
+from tasks.observe import looks
+from tasks.search.find_segments import LONGEST_SEGMENT_S
+
+_BOX = ["t_utc", "x0", "y0", "x1", "y1"]
+
+
+def looked(
+    case: AuthorisedCase,
+    footage: Footage,
+    found: pd.DataFrame,
+    tracks: pd.DataFrame,
+    sightings: pd.DataFrame,
+) -> pd.DataFrame:
+    """LOOKS of everybody in DETECTIONS, learnt from the tracks that a face ties to the subject;
+    none where no track is sure.
+    """
+    sure = sightings[(sightings["band"] == "high") & (sightings["basis"] == "face")]
+    own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
+    segments = list(_segments(footage, found))
+    key = secrets.token_bytes(32)  # the case's key of a case that is nowhere stored
+    learnt = looks.build_looks(
+        case,
+        [chosen for s in segments if (chosen := _only(s, own)).chosen.any()],
+        lambda salt: hmac.digest(key, salt, "sha256"),
+    )
+    if learnt is None:
+        return LOOKS.empty()
+    compared = [looks.compare_looks(case, segment, learnt) for segment in segments]
+    return pd.concat([c for c in compared if len(c)] or [LOOKS.empty()], ignore_index=True)
+
+
+def _segments(footage: Footage, found: pd.DataFrame) -> Iterator[looks.Footage]:
+    for camera in footage.cameras:
+        parts = footage.segments[camera]
+        ends = [start for start, _ in parts[1:]]
+        for (start, data), end in zip(
+            parts, [*ends, parts[-1][0] + timedelta(seconds=LONGEST_SEGMENT_S)], strict=True
+        ):
+            inside = (found["camera_id"] == camera) & (found["t_utc"] >= start)
+            boxes = found[inside & (found["t_utc"] < end)].reset_index(drop=True)
+            yield looks.Footage(footage.site.by_id[camera], start, data, boxes)
+
+
+def _only(segment: looks.Footage, own: pd.DataFrame) -> looks.Footage:
+    """The segment, of which only the subject's boxes are to be judged."""
+    mine = own.loc[own["camera_id"] == segment.camera.camera_id, _BOX]
+    marked = segment.boxes[_BOX].merge(mine, how="left", on=_BOX, indicator=True)
+    return segment._replace(chosen=np.asarray(marked["_merge"] == "both"))
