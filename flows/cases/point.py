@@ -12,20 +12,19 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from data_contracts import object_key
 from data_contracts.camera import Camera
 from data_contracts.errors import BadInput
 from data_contracts.pointing import Pointing
 from data_contracts.tables.contracts import WINDOWS
-from data_contracts.time import CLOCK_HZ
+from data_contracts.time import CLOCK_HZ, Interval
 from flows.runtime.audit import audit, refusals_written, who_acts
 from flows.runtime.environment import Environment, models
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.pointings import read_pointings, write_pointings
-from flows.runtime.segment_job import read_footage
+from flows.runtime.segment_job import listed, read_footage
 from tasks.consent.authorise import require
-from tasks.footage.segment import fitted
-from tasks.footage.video import Frame, frames, probe, sampling_interval
+from tasks.footage.reading import Frame
+from tasks.footage.segment import SegmentInput, SegmentReport
 from tasks.observe.follow import detect_people
 from tasks.people.pointed import POINT_WITHIN_S, at_point
 from tasks.search.find_segments import segments_for
@@ -92,16 +91,13 @@ def _check_time(case: OpenCase, t_utc: datetime) -> None:
 def _people(env: Environment, case: OpenCase, camera: Camera, t_utc: datetime) -> pd.DataFrame:
     """Boxes of everybody around an instant. Raises BadInput where nothing was recorded then."""
     used = models(env)
-    span = case.authorised.span
     rows = []
-    decoded = 0
-    for frame in _frames(env, camera, t_utc):
-        if abs(frame.t_utc - t_utc) <= _NEAR and span.start_utc <= frame.t_utc < span.end_utc:
-            decoded += 1
-            image = fitted(frame.image, camera)
-            found = detect_people(camera, frame.t_utc, image, used.person, None)
-            rows += [row for row in found if row["score"] >= used.person_scores.looked_at]
-    if not decoded:
+    pictures = 0
+    for frame in _pictures(env, case, camera, t_utc):
+        pictures += 1
+        found = detect_people(camera, frame.t_utc, frame.image, used.person, None)
+        rows += [row for row in found if row["score"] >= used.person_scores.looked_at]
+    if not pictures:
         raise BadInput(
             f"camera {camera.camera_id} has no footage at {t_utc:%Y-%m-%d %H:%M:%S} UTC: point at "
             "another time, or add the footage"
@@ -109,27 +105,26 @@ def _people(env: Environment, case: OpenCase, camera: Camera, t_utc: datetime) -
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _frames(env: Environment, camera: Camera, t_utc: datetime) -> Iterator[Frame]:
-    """Frames of the recordings that can show the instant, until a little after it."""
+def _pictures(env: Environment, case: OpenCase, camera: Camera, t_utc: datetime) -> Iterator[Frame]:
+    """The camera's pictures around an instant, within the granted time."""
+    near = Interval(t_utc - _NEAR, t_utc + _NEAR).intersect(case.authorised.span)
+    assert near is not None
     window = {
         "window_id": "point",
         "camera_id": camera.camera_id,
-        "start_utc": t_utc - _NEAR,
-        "end_utc": t_utc + _NEAR,
+        "start_utc": near.start_utc,
+        "end_utc": near.end_utc,
         "reason": "pointed at",
         "anchor": "point",
         "round": 0,
     }
-    segments, _ = segments_for(
-        WINDOWS.shape([window]), lambda prefix: env.store.list(object_key.FOOTAGE, prefix)
-    )
-    for segment in segments.to_dict("records"):
-        data = read_footage(env, str(segment["key"]))
-        start = pd.Timestamp(segment["start_utc"]).to_pydatetime()
-        for frame in frames(data, start, sampling_interval(probe(data).rate, CLOCK_HZ)):
-            if frame.t_utc > t_utc + _NEAR:
-                break
-            yield frame
+    segments, _ = segments_for(WINDOWS.shape([window]), listed(env))
+    for row in segments.to_dict("records"):
+        key = str(row["key"])
+        etag = str(row["etag"])
+        start = pd.Timestamp(row["start_utc"]).to_pydatetime()
+        segment = SegmentInput(camera, key, start, read_footage(env, key, etag), etag)
+        yield from SegmentReport(segment, near, CLOCK_HZ).pictures()
 
 
 def _check_somebody(people: pd.DataFrame, t_utc: datetime, at_px: tuple[float, float]) -> None:
