@@ -23,7 +23,7 @@ _END_TO_END_S = 1.5
 # share, and by more than the rounding of names.
 _LONGER = 1.05
 # Chains of more than this share of the longest are of about one length.
-_ABOUT_ONE = 0.8
+_ABOUT_ONE = 0.7
 # What was looked at, though nobody can be followed in the second.
 _SEEN = ("", "few_pictures")
 
