@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from data_contracts.errors import EncounterError
+from data_contracts.time import parse_utc
 
 
 def main() -> None:
@@ -37,12 +38,18 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, help="also write each case's decrypted artefacts below this folder"
     )
+    parser.add_argument(
+        "--point",
+        nargs=4,
+        metavar=("CAMERA", "TIME", "X", "Y"),
+        help="a consent to the appearance alone, from one instant that somebody pointed at",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the throw-away stack's folder")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="encounter-benchmark-"))
     os.environ["ENCOUNTER_HOME"] = str(home)
     try:
-        figures = run(options.folder, options.policy, options.out)
+        figures = run(options.folder, options.policy, options.out, options.point)
     except EncounterError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -62,7 +69,9 @@ def stop(home: Path, keep: bool) -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def run(folder: Path, policy: str, out: Path | None) -> dict[str, object]:
+def run(
+    folder: Path, policy: str, out: Path | None, point: list[str] | None = None
+) -> dict[str, object]:
     """Trace every subject of the site and compare; returns the figures."""
     from benchmarks.site.compare import compare, discover_subjects, render
     from data_contracts import object_key
@@ -86,7 +95,7 @@ def run(folder: Path, policy: str, out: Path | None) -> dict[str, object]:
     load_folder(folder / "footage")
     cases = []
     for number, subject in enumerate(discover_subjects(folder), start=1):
-        tables, times = trace(env, f"BENCH-{number:02d}", subject, policy, out)
+        tables, times = trace(env, f"BENCH-{number:02d}", subject, policy, out, point)
         figures = compare(folder, subject.name, tables)
         print(render(figures))
         print(render_times(times))
@@ -102,25 +111,36 @@ def run(folder: Path, policy: str, out: Path | None) -> dict[str, object]:
     }
 
 
-def trace(env, case_id, subject, policy, out):
-    """File one case, wait for its run, read what it wrote; returns the comparison's tables and
+def trace(env, case_id, subject, policy, out, point=None):
+    """File one case, by face and appearance or from one point (camera, time, x, y); wait for its
+    run, read what it wrote. Returns the comparison's tables and
     times by stage.
     """
     from benchmarks.site.run_tables import RunTables
     from data_contracts.tables.contracts import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS, TRAJECTORY
-    from flows.cases.filing import file_case
+    from flows.cases.filing import file_case, store_case
+    from flows.cases.point import point_at
     from flows.cases.throwaway import papers
     from flows.cli.waiting import wait_for
     from flows.runtime.open_case import open_case
+    from flows.runtime.prefect_api import start_trace
     from flows.runtime.results import load
     from flows.runtime.stats import read_stats
     from flows.stages import publish
     from flows.stages.published import last_run
 
+    scopes = ("face", "appearance") if point is None else ("appearance",)
+    basis = "benchmark on synthetic people"
     signed = papers(
-        env, case_id, subject.itinerary, subject.references, policy, "benchmark on synthetic people"
+        env, case_id, subject.itinerary, subject.references, policy, basis, scopes=scopes
     )
-    started = file_case(env, signed)
+    if point is None:
+        started = file_case(env, signed)
+    else:
+        store_case(env, signed)
+        camera, at, x, y = point
+        point_at(env, case_id, camera, parse_utc(at), (float(x), float(y)))
+        started = str(start_trace(case_id))
     if started is None:
         raise EncounterError("the throw-away Prefect server did not take the case")
     wait_for(started)

@@ -227,6 +227,12 @@ SIGHTINGS = TableContract(
             "face, pointed (somebody pointed at them), position (joined on the ground to one of "
             "these), or looks (clothes and way)",
         ),
+        Column(
+            "rival",
+            "text",
+            "person of this run who may be the subject in this one's place; of questions by looks",
+            nullable=True,
+        ),
         Column("n_faces", "int", "faces that matched"),
         Column("max_face_px", "float", "widest matched face", "px", nullable=True),
         Column("x_m", "float", "median east", "m", nullable=True),

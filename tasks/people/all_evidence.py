@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ _TOGETHER = 1.25
 _SEVERAL = 3
 # People among whom chains are sought: the sums cost its square.
 _MOST_PEOPLE = 1500
+# Who is less likely than this is nobody's rival. Chosen.
+_RIVAL = 0.05
 
 
 def by_way(
@@ -32,10 +35,13 @@ def by_way(
     pointed: Collection[str],
     search: SearchSettings,
     settings: SightSettings,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, str]]:
     """Probability of each person who is tied to the subject (`alone`: how surely, by that alone),
     and of those who are by ties, clothes and ways together. Who has no place on the ground has no
     way: only a face or pointing ties them to the subject.
+
+    And of each who is a question the likeliest of those who may be the subject in their place: seen
+    at the same time elsewhere.
     """
     keyed = _with_looks(keyed, looks)
     ties = tie_evidence(keyed, settings, pointed)
@@ -56,13 +62,30 @@ def by_way(
         for p in names[:_MOST_PEOPLE]
     ]
     where = {p.name: whereabouts(rows[p.name], settings) for p in people}
-    found = chances(
-        people,
-        lambda a, b: apart(where[a], where[b], settings),
-        _crowd(keyed),
-        search.max_speed_mps,
+    elsewhere = partial(_elsewhere, where, settings)
+    found = chances(people, elsewhere, _crowd(keyed), search.max_speed_mps)
+    asked = [
+        p for p, c in found.items() if search.propose_probability <= c < search.high_probability
+    ]
+    rivals = {p: _rival(p, found, elsewhere) for p in asked}
+    return (
+        {p: c for p, c in found.items() if p in alone or c >= search.propose_probability},
+        {p: rival for p, rival in rivals.items() if rival},
     )
-    return {p: c for p, c in found.items() if p in alone or c >= search.propose_probability}
+
+
+def _elsewhere(
+    where: Mapping[str, pd.DataFrame], settings: SightSettings, one: str, other: str
+) -> bool:
+    return apart(where[one], where[other], settings)
+
+
+def _rival(
+    name: str, found: Mapping[str, float], elsewhere: Callable[[str, str], bool]
+) -> str | None:
+    """The likeliest of those seen elsewhere at that time."""
+    others = [q for q, c in found.items() if q != name and c >= _RIVAL and elsewhere(name, q)]
+    return max(others, key=lambda q: (found[q], q), default=None)
 
 
 def _clothes(keyed: pd.DataFrame) -> dict[str, float]:

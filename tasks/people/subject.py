@@ -49,8 +49,9 @@ def sight(
     known = {owner[key] for key in pointed}
     alone = by_ties(keyed, settings, known)
     probability = alone
+    rivals: dict[str, str] = {}
     if looks is not None and len(looks):
-        probability = by_way(keyed, looks, alone, known, search, settings)
+        probability, rivals = by_way(keyed, looks, alone, known, search, settings)
     rows = []
     likely = [name for name, p in probability.items() if p >= search.propose_probability]
     for key, part in keyed[keyed["person"].isin(likely)].groupby(
@@ -59,7 +60,7 @@ def sight(
         person = str(part["person"].iloc[0])
         row = _sighting(part, probability[person], search)
         basis = _basis(part, alone.get(person, 0.0), key in pointed, row["band"], search)
-        rows.append(row | {"basis": basis})
+        rows.append(row | {"basis": basis, "rival": rivals.get(person)})
     rows.sort(key=lambda row: (row["start_utc"], row["camera_id"], row["track_id"]))
     for i, row in enumerate(rows, start=1):
         row["sighting_id"] = f"S-{i:02d}"

@@ -13,7 +13,6 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from data_contracts.camera import Site
 from data_contracts.policy import Policy
 from data_contracts.time import Interval, merge
 from tasks.artefacts.formats import stays
@@ -49,7 +48,7 @@ def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> st
         ),
         summary=_summary(sightings, contacts, data),
         contacts=[_contact(row, data.policy, stills) for row in contacts.to_dict("records")],
-        sightings=[_sighting(row, data.site, stills) for row in sightings.to_dict("records")],
+        sightings=[_sighting(row, data, stills) for row in sightings.to_dict("records")],
         stays=stays(data.trajectory),
         gaps=_gaps(data.gaps),
         gaps_left_out=max(0, len(data.gaps) - _MAX_GAPS),
@@ -141,8 +140,8 @@ def _contact(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict[str, 
     }
 
 
-def _sighting(row: dict[Any, Any], site: Site, stills: _Stills) -> dict[str, Any]:
-    camera = site.by_id.get(row["camera_id"])
+def _sighting(row: dict[Any, Any], data: RunTables, stills: _Stills) -> dict[str, Any]:
+    camera = data.site.by_id.get(row["camera_id"])
     basis = {
         "face": "by the face",
         "looks": "by the clothes and the way from where the face was seen",
@@ -154,10 +153,21 @@ def _sighting(row: dict[Any, Any], site: Site, stills: _Stills) -> dict[str, Any
         "camera": camera.name if camera and camera.name else row["camera_id"],
         "length": duration((row["end_utc"] - row["start_utc"]).total_seconds()),
         "chance": percent(row["probability"]),
-        "basis": basis.get(row["basis"], row["basis"]),
+        "basis": basis.get(row["basis"], row["basis"]) + _rival(row["rival"], data.contacts),
+        "shown": row["review"] == "confirmed"
+        or (row["band"] == "high" and row["basis"] != "looks"),
         "face": "" if pd.isna(row["max_face_px"]) else f"widest face {row['max_face_px']:.0f} px",
         "still": stills.uri(str(row["sighting_id"])),
     }
+
+
+def _rival(person: object, contacts: pd.DataFrame) -> str:
+    """Who else a question may be about, by the contact's number where it is one."""
+    if pd.isna(person):
+        return ""
+    numbers = contacts.loc[contacts["person_id"] == person, "contact_id"]
+    who = numbers.iloc[0] if len(numbers) else "somebody who is not a contact"
+    return f"; or it is {who}, in like clothes"
 
 
 def _gaps(gaps: pd.DataFrame) -> list[dict[Any, Any]]:

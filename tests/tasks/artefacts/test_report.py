@@ -195,6 +195,19 @@ def test_far_apart_sightings_get_their_own_timeline(data: RunTables) -> None:
     assert len([a for a in page.all("svg") if a.get("class") == "timeline"]) == 3
 
 
+def test_a_sighting_by_looks_says_so_and_names_its_rival(data: RunTables) -> None:
+    """In words: what it rests on, the contact it may be as well, and that nobody is shown."""
+    first = data.contacts.iloc[0]
+    row = data.sightings.head(1).assign(basis="looks", band="question", rival=first["person_id"])
+    likely = data.sightings.head(1).assign(sighting_id="S-98", basis="looks", band="high")
+    sightings = SIGHTINGS.shape([*row.to_dict("records"), *likely.to_dict("records")])
+    page = render_report(replace(data, sightings=sightings))
+    words = "by the clothes and the way from where the face was seen"
+    assert f"{words}; or it is {first['contact_id']}, in like clothes" in page
+    assert page.count(words) == 2
+    assert page.count("Nobody is shown: it may be a stranger") == 2
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.4, "0 s"), (59.6, "1 min"), (157, "2 min 37 s"), (3599.8, "1 h"), (3900, "1 h 5 min")],

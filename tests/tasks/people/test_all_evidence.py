@@ -40,6 +40,11 @@ def looks_of(keyed, **ratio):
 
 def judged(keyed, **ratio):
     """Probability by person."""
+    return both(keyed, **ratio)[0]
+
+
+def both(keyed, **ratio):
+    """Probability and rivals by person."""
     alone = by_ties(keyed, SETTINGS)
     return by_way(keyed, looks_of(keyed, **ratio), alone, (), SEARCH, SETTINGS)
 
@@ -67,3 +72,14 @@ def test_a_decoy_in_pieces_changes_nothing(pieces) -> None:
 def test_who_is_not_likely_has_no_number() -> None:
     """Of people to whom no face ties and whom clothes do not tell nothing is said."""
     assert set(judged(pd.concat([FACE, OWN, CROWD]), f=3.0, o=-3.0, u=-3.0)) == {"f"}
+
+
+def test_a_question_names_its_rival() -> None:
+    """Two in the subject's clothes come at about the same time, one a little later: the likelier
+    one is a question, and the other is its rival. One alone has none.
+    """
+    other = seen("o2", "square", 19.0, 33, 100).assign(y_m=4.0)
+    found, rivals = both(pd.concat([FACE, OWN, CROWD, other]), f=3.0, o=3.0, u=-3.0)
+    assert 0.5 <= found["o"] < 0.9
+    assert rivals == {"o": "o2"}
+    assert both(pd.concat([FACE, OWN, CROWD]), f=3.0, o=3.0, u=-3.0)[1] == {}
