@@ -161,7 +161,7 @@ def _sighting(row: dict[Any, Any], data: RunTables, stills: _Stills) -> dict[str
     }
 
 
-def _rival(person: object, contacts: pd.DataFrame) -> str:
+def _rival(person: str | None, contacts: pd.DataFrame) -> str:
     """Who else a question may be about, by the contact's number where it is one."""
     if pd.isna(person):
         return ""
