@@ -46,11 +46,11 @@ def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> st
             f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
             "form-action 'none'"
         ),
-        summary=_summary(sightings, contacts, data),
-        contacts=[_contact(row, data.policy, stills) for row in contacts.to_dict("records")],
-        sightings=[_sighting(row, data, stills) for row in sightings.to_dict("records")],
+        summary=_summary_lines(sightings, contacts, data),
+        contacts=[_contact_facts(row, data.policy, stills) for row in contacts.to_dict("records")],
+        sightings=[_sighting_facts(row, data, stills) for row in sightings.to_dict("records")],
         stays=stays(data.trajectory),
-        gaps=_gaps(data.gaps),
+        gaps=_gap_rows(data.gaps),
         gaps_left_out=max(0, len(data.gaps) - _MAX_GAPS),
         stills_left_out=stills.left_out,
         plan=draw_plan(data.site, data.trajectory, contacts, clock),
@@ -73,7 +73,7 @@ def _template() -> jinja2.Template:
     return environment.from_string(text)
 
 
-def _summary(sightings: pd.DataFrame, contacts: pd.DataFrame, data: RunTables) -> list[str]:
+def _summary_lines(sightings: pd.DataFrame, contacts: pd.DataFrame, data: RunTables) -> list[str]:
     """The result in a few sentences, the most important first."""
     sure = sightings[sightings["band"] == "high"]
     asked = int((sightings["band"] == "question").sum())
@@ -89,7 +89,7 @@ def _summary(sightings: pd.DataFrame, contacts: pd.DataFrame, data: RunTables) -
             "a person."
         )
     if len(sure):
-        seconds = sum(i.seconds for i in merge(_intervals(sure)))
+        seconds = sum(i.seconds for i in merge(_table_intervals(sure)))
         cameras = number_of(sure["camera_id"].nunique(), "camera")
         out.append(f"The subject was seen for {duration(seconds)} on {cameras}.")
     else:
@@ -121,11 +121,11 @@ def _left_out(gaps: pd.DataFrame) -> list[str]:
     return out
 
 
-def _intervals(table: pd.DataFrame) -> list[Interval]:
+def _table_intervals(table: pd.DataFrame) -> list[Interval]:
     return [Interval(s, e) for s, e in zip(table["start_utc"], table["end_utc"], strict=True)]
 
 
-def _contact(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict[str, Any]:
+def _contact_facts(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict[str, Any]:
     tier = next((t for t in policy.tiers if t.name == row["tier"]), None)
     return {
         **row,
@@ -140,7 +140,7 @@ def _contact(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict[str, 
     }
 
 
-def _sighting(row: dict[Any, Any], data: RunTables, stills: _Stills) -> dict[str, Any]:
+def _sighting_facts(row: dict[Any, Any], data: RunTables, stills: _Stills) -> dict[str, Any]:
     camera = data.site.by_id.get(row["camera_id"])
     basis = {
         "face": "by the face",
@@ -153,7 +153,8 @@ def _sighting(row: dict[Any, Any], data: RunTables, stills: _Stills) -> dict[str
         "camera": camera.name if camera and camera.name else row["camera_id"],
         "length": duration((row["end_utc"] - row["start_utc"]).total_seconds()),
         "chance": percent(row["probability"]),
-        "basis": basis.get(row["basis"], row["basis"]) + _rival(row["rival"], data.contacts),
+        "basis": basis.get(row["basis"], row["basis"])
+        + _rival_sentence(row["rival"], data.contacts),
         "shown": row["review"] == "confirmed"
         or (row["band"] == "high" and row["basis"] != "looks"),
         "face": "" if pd.isna(row["max_face_px"]) else f"widest face {row['max_face_px']:.0f} px",
@@ -161,7 +162,7 @@ def _sighting(row: dict[Any, Any], data: RunTables, stills: _Stills) -> dict[str
     }
 
 
-def _rival(person: str | None, contacts: pd.DataFrame) -> str:
+def _rival_sentence(person: str | None, contacts: pd.DataFrame) -> str:
     """Who else a question may be about, by the contact's number where it is one."""
     if pd.isna(person):
         return ""
@@ -170,7 +171,7 @@ def _rival(person: str | None, contacts: pd.DataFrame) -> str:
     return f"; or it is {who}, in like clothes"
 
 
-def _gaps(gaps: pd.DataFrame) -> list[dict[Any, Any]]:
+def _gap_rows(gaps: pd.DataFrame) -> list[dict[Any, Any]]:
     return gaps.sort_values(["start_utc", "camera_id"]).head(_MAX_GAPS).to_dict("records")
 
 
