@@ -85,7 +85,7 @@ def _trace(run: Run) -> str:
     )
     if learnt["learnt"].rows:
         seen = _search(run, start, learnt.digest, seen)
-    return _conclude(run, seen)
+    return _conclude(run, start, seen)
 
 
 def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None) -> _Seen:
@@ -127,10 +127,11 @@ def _find(run: Run, start: _Start, learnt: str, followed: StageResult) -> StageR
     return find_people(run, points=start.points, **given)
 
 
-def _conclude(run: Run, seen: _Seen) -> str:
+def _conclude(run: Run, start: _Start, seen: _Seen) -> str:
     windows, scanned, dense, followed, found = seen
     people = found.tables
-    trace = trace_subject(run, **only(people, "persons", "members", "sightings"))
+    own = only(people, "persons", "members", "sightings")
+    trace = trace_subject(run, points=start.points, **own)
     way = trace["trajectory"]
     meetings = find_encounters(run, **only(people, "tracks", "persons", "members"), trajectory=way)
     contacts = assess_contacts(run, **meetings.tables)

@@ -22,6 +22,7 @@ from flows.runtime.stage import Work, stage
 from tasks.people.face_evidence import SightSettings
 from tasks.people.join import JoinSettings, join
 from tasks.people.other_view import OtherViewSettings
+from tasks.people.pointed import pointing_gaps
 from tasks.people.site_tracks import track_site
 from tasks.people.subject import sight
 from tasks.people.track import TrackSettings
@@ -63,9 +64,15 @@ def find_people(
     settings=lambda _case: (TrajectorySettings(),),
 )
 def trace_subject(
-    work: Work, persons: pd.DataFrame, members: pd.DataFrame, sightings: pd.DataFrame
+    work: Work,
+    persons: pd.DataFrame,
+    members: pd.DataFrame,
+    sightings: pd.DataFrame,
+    points: Sequence[Pointing] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The subject's trajectory, with the gaps between what was seen."""
     settings = work[TrajectorySettings]
     found = trajectory(persons, members, sightings, settings)
-    return found, not_seen_gaps(found, work.case.request.itinerary, settings)
+    missed = not_seen_gaps(found, work.case.request.itinerary, settings)
+    unmet = pointing_gaps(work.case.authorised, sightings, points)
+    return found, pd.concat([g for g in (missed, unmet) if len(g)] or [missed], ignore_index=True)

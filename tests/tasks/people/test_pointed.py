@@ -8,9 +8,9 @@ from subject_case import subject_case
 from data_contracts.errors import NotAuthorised
 from data_contracts.pointing import Pointing
 from data_contracts.policy import SearchSettings
-from data_contracts.tables.contracts import LOOKS, MEMBERS, SIGHTINGS, TRACKS
+from data_contracts.tables.contracts import GAPS, LOOKS, MEMBERS, SIGHTINGS, TRACKS
 from data_contracts.tables.validate import validate
-from tasks.people.pointed import at_point, pointed_tracks
+from tasks.people.pointed import at_point, pointed_tracks, pointing_gaps
 from tasks.people.subject import sight
 
 T0 = pd.Timestamp("2026-11-16T00:00:00Z")
@@ -100,3 +100,22 @@ def test_pointing_needs_the_appearance_scope() -> None:
     """Under a consent to the face alone nobody may be pointed at."""
     with pytest.raises(NotAuthorised, match="appearance"):
         seen(track(1, 100, 0.0), point(100), case=subject_case(scopes=("face",)))
+
+
+def gaps(case, tracks, *points):
+    """Details of the gaps that pointing left, by camera."""
+    found, _ = sight(case, tracks, MEMBERS.empty(), SEARCH, None, None, points)
+    made = pointing_gaps(case, found, points)
+    validate(made, GAPS)
+    return dict(zip(made["camera_id"], made["detail"], strict=True))
+
+
+def test_a_point_that_led_nowhere_is_a_gap() -> None:
+    """Nobody was followed there; and a case of the appearance alone that nobody was pointed at in
+    says so. A point that led to a sighting is none.
+    """
+    tracks = pd.concat([track(1, 100, 0.0), track(2, 300, 5.0)])
+    assert gaps(CASE, tracks, point(100)) == {}
+    assert "nobody could be followed" in gaps(CASE, tracks, point(700))["a"]
+    assert "nobody was pointed at" in gaps(CASE, tracks)[""]
+    assert gaps(subject_case(scopes=("face", "appearance")), tracks) == {}
