@@ -33,6 +33,16 @@ class TakenRuns:
         self._mine: set[str] = set()
         self._at_work: dict[str, int] = defaultdict(int)
 
+    def adopt(self, pool: str) -> None:
+        """Count every run of the pool that is said to be at work as taken here: for a server of
+        this home's own, whose runs nobody else takes. A file may be lost, or a run be older than
+        files are.
+        """
+        with client() as api:
+            for run in _said_to_work(api, pool):
+                if not self.home.run_file(str(run.id)).exists():
+                    make_durable(self.home.run_file(str(run.id)))
+
     def begin(self, run_id: str) -> None:
         """The worker starts with a run, or goes on with it: it is not judged until `end`."""
         self._at_work[run_id] += 1
@@ -129,6 +139,27 @@ def look(taken: TakenRuns, tell: Callable[[str], None]) -> None:
             start_reconcile()
     except (httpx.HTTPError, OSError, RuntimeError) as error:
         tell(f"runs cannot be looked at ({type(error).__name__}): tried again")
+
+
+def _said_to_work(api: Any, pool: str) -> list[Any]:
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+        WorkPoolFilter,
+        WorkPoolFilterName,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    types = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    at_work = FlowRunFilterState(type=FlowRunFilterStateType(any_=types))
+    return list(
+        api.read_flow_runs(
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
+            flow_run_filter=FlowRunFilter(state=at_work),
+            limit=_PAGE,
+        )
+    )
 
 
 def _missed(api: Any) -> list[Any]:

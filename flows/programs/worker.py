@@ -18,6 +18,7 @@ from data_contracts.errors import StackError
 from flows.programs.dead_runs import TakenRuns, look
 from infra.no_dumps import no_dumps
 from infra.settings import load_settings
+from infra.stack_record import read_record
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Nothing of a job can be varied: the server refuses a run or deployment that tries. (It takes no
@@ -141,7 +142,11 @@ async def _serve_pool(pool: str, limit: int, cases: int) -> None:
     warnings.filterwarnings("ignore", message="Type 'OwnWorker'", category=UserWarning)
     await _close_pool(pool)
     await _limit_cases(pool, cases)
-    taken = TakenRuns(load_settings().paths)
+    settings = load_settings()
+    taken = TakenRuns(settings.paths)
+    record = read_record(settings.paths)
+    if record is not None and settings.prefect.api_url == record.prefect_api_url:
+        await asyncio.to_thread(taken.adopt, pool)
     await asyncio.to_thread(look, taken, _say)
     worker = _own_worker(taken)(
         work_pool_name=pool, name="local", limit=limit, base_job_template=JOB_TEMPLATE
