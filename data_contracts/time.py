@@ -107,6 +107,13 @@ def seconds_of(times: pd.Series, origin: pd.Timestamp | None = None) -> NDArray[
     return cast("NDArray[np.float64]", (times - start).dt.total_seconds().to_numpy(float))
 
 
+def ticks_of(times: pd.Series) -> NDArray[np.int64]:
+    """(n,) whole steps of the common clock since 1970: equal where two cameras' rows are of one
+    moment.
+    """
+    return times.dt.as_unit("ns").astype("int64").to_numpy() // round(CLOCK_S * 1e9)
+
+
 def now_utc() -> datetime:
     """The present, aware and UTC."""
     return datetime.now(UTC)

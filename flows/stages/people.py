@@ -25,6 +25,7 @@ from tasks.people.other_view import OtherViewSettings
 from tasks.people.pointed import pointing_gaps
 from tasks.people.site_tracks import track_site
 from tasks.people.subject import sight
+from tasks.people.switched import SwitchSettings
 from tasks.people.track import TrackSettings
 from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajectory
 
@@ -36,6 +37,7 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
     settings=lambda case: (
         TrackSettings.of(detector_scores(environment())[0]),
         OtherViewSettings(),
+        SwitchSettings(),
         JoinSettings(),
         SightSettings(),
         case.policy.search,
@@ -48,7 +50,9 @@ def find_people(
     are the subject's.
     """
     case = work.case
-    tracks = track_site(detections, case.site, work[TrackSettings], work[OtherViewSettings])
+    tracks = track_site(
+        detections, case.site, work[TrackSettings], work[OtherViewSettings], work[SwitchSettings]
+    )
     persons, members = join(tracks, case.site, work.rng(), work[JoinSettings])
     search = case.policy.search
     sightings, members = sight(

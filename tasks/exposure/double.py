@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_contracts.camera import Site
 from data_contracts.record import Record
 from data_contracts.tables.contracts import ENCOUNTERS
 from data_contracts.time import CLOCK_S
 from tasks.people.other_view import OtherViewSettings, one_height
+from tasks.people.switched import share_inside
 
 _BOX = ["x0", "y0", "x1", "y1"]
 _TRACK = ["camera_id", "track_id"]
@@ -113,12 +113,5 @@ def _apart_s(subject: pd.DataFrame, person: pd.DataFrame, settings: DoubleSettin
         return 0.0
     one = both[_BOX].to_numpy(float)
     other = both[[f"{c}_other" for c in _BOX]].to_numpy(float)
-    apart = both[_inside(one, other) < settings.overlap]
+    apart = both[share_inside(one, other) < settings.overlap]
     return float(apart["t_utc"].nunique() * CLOCK_S)
-
-
-def _inside(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) share of the smaller of two boxes (n, 4) that lies in the other."""
-    shared = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
-    smaller = np.minimum(*(np.prod(b[:, 2:] - b[:, :2], axis=1) for b in (one, other)))
-    return np.asarray(np.prod(np.maximum(shared, 0.0), axis=1) / np.maximum(smaller, 1e-9))

@@ -88,13 +88,13 @@ def settle_heights(
     settings = settings or OtherViewSettings()
     if tracks["x_m"].notna().sum() == 0 or tracks["camera_id"].nunique() < 2:
         return tracks
-    locators = _locators(tracks, site)
+    locators = locators_of(tracks, site)
     views = _views(tracks, locators)
     found = {v.key: _height_of(v, views, site, settings) for v in views}
     heights = {key: fit for key, fit in found.items() if fit is not None}
     if not heights:
         return tracks
-    hidden = _hidden_share(tracks)
+    hidden = hidden_share(tracks)
     parts = []
     for _, rows in tracks.groupby(["camera_id", "track_id"], sort=False):
         key = _key(rows)
@@ -118,7 +118,7 @@ def one_height(
     located = rows[rows["x_m"].notna()]
     if located.empty:
         return None
-    views = _views(rows, _locators(rows, site))
+    views = _views(rows, locators_of(rows, site))
     theirs = set(zip(other["camera_id"], other["track_id"], strict=True))
     fits = [
         fit
@@ -131,7 +131,7 @@ def one_height(
     return max(fits, key=lambda fit: fit.common_s, default=None)
 
 
-def _locators(tracks: pd.DataFrame, site: Site) -> dict[str, Locator]:
+def locators_of(tracks: pd.DataFrame, site: Site) -> dict[str, Locator]:
     """The calibrated cameras that tracks were seen by."""
     seen = set(tracks["camera_id"])
     return {
@@ -293,7 +293,7 @@ def _fit(view: _View, other: _View, settings: OtherViewSettings, both: bool = Fa
     return Fit(misfit, height, float((known + prior) ** -0.5), len(mine) * CLOCK_S)
 
 
-def _hidden_share(tracks: pd.DataFrame) -> Array:
+def hidden_share(tracks: pd.DataFrame) -> Array:
     """(n,) how much of each row a nearer tracked person hides; 1 where interpolated."""
     out = np.ones(len(tracks))
     boxes = tracks[_BOX].to_numpy(float)

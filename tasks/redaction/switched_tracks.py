@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_contracts.time import CLOCK_S
+from data_contracts.time import ticks_of
 
 Flags = NDArray[np.bool_]
 # Beyond this and two deviations the places are not one person's; within it they are. Half of the
@@ -24,8 +24,6 @@ Flags = NDArray[np.bool_]
 # subject elsewhere than to whom they talk to.
 _APART_M = 0.5
 _SIGMAS = 2.0
-# Rows of two cameras are of one moment where they fall into the same step of the common clock.
-_TICK_NS = round(CLOCK_S * 1e9)
 # So many moments at another place than the subject make somebody a bystander: a second, as long as
 # one wrong box may last.
 _BYSTANDER_TICKS = 5
@@ -68,7 +66,7 @@ def without_strayed(tracks: pd.DataFrame, subject_tracks: pd.DataFrame) -> pd.Da
 
 def _moments(tracks: pd.DataFrame, subject: Flags) -> pd.DataFrame:
     """Detected rows with a position, by tick; one a tick and track."""
-    rows = tracks.assign(subject=subject, tick=_ticks(tracks))
+    rows = tracks.assign(subject=subject, tick=ticks_of(tracks["t_utc"]))
     rows = rows[(rows["score"] > 0) & rows["x_m"].notna()]
     columns = [
         "camera_id",
@@ -82,10 +80,6 @@ def _moments(tracks: pd.DataFrame, subject: Flags) -> pd.DataFrame:
         "subject",
     ]
     return rows[columns].drop_duplicates(["camera_id", "track_id", "tick"]).reset_index(drop=True)
-
-
-def _ticks(rows: pd.DataFrame) -> NDArray[np.int64]:
-    return np.asarray(rows["t_utc"].dt.as_unit("ns").astype("int64") // _TICK_NS, np.int64)
 
 
 def _pairs(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +158,7 @@ def _stretches(rows: pd.DataFrame, said: _Said) -> tuple[Flags, Flags]:
     """(n,) rows of a track in order of time that strayed, and the contradictions which the same two
     tracks do not end.
     """
-    ticks = _ticks(rows)
+    ticks = ticks_of(rows["t_utc"])
     far = np.isin(ticks, list(said.far))
     partners = [said.partners.get(int(tick), frozenset()) for tick in ticks]
     face = rows["subject_p"].notna().to_numpy(bool)
