@@ -4,9 +4,10 @@ Two people who part, or of whom one passes before the other, may exchange tracks
 smoothly. A camera from another side kept them apart. There the track is with one person first and
 with another one later, and these two were seen together. Such a track is cut between the two, and
 `tasks.people.join` says anew which piece is whose. Which camera is wrong is decided by whose boxes
-met in the picture, for that is where tracks are exchanged. Where they met on both cameras or on
-none, nothing is cut: nobody knows who is who, and `tasks.redaction.switched_tracks` shows nobody.
-Nothing but position, time and boxes is used.
+met in the picture, for that is where tracks are exchanged: where they met on both, both are cut,
+where on none, nothing is. What follows a cut has a number from `PIECE` on, so that pictures, which
+must not rely on a guess, show nobody from there on without a face
+(`tasks.redaction.switched_tracks`). Nothing but position, time and boxes is used.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from tasks.people.track_position import placed
 _BOX = ["x0", "y0", "x1", "y1"]
 _PLACE = ["x_m", "y_m", "cov_xx", "cov_xy", "cov_yy"]
 Key = tuple[str, int]
+# Numbers of pieces after a cut begin here: more than a camera has tracks.
+PIECE = 1_000_000
 
 
 class SwitchSettings(Record):
@@ -49,7 +52,7 @@ def cut_switched(
     tracks: pd.DataFrame, site: Site, settings: SwitchSettings | None = None
 ) -> pd.DataFrame:
     """TRACKS in which a track that went over to somebody else is two; the later one's number is
-    new on its camera.
+    from `PIECE` on.
     """
     settings = settings or SwitchSettings()
     seen = _seen(tracks)
@@ -93,9 +96,9 @@ def _switches(
             span = (first - settings.meet_s / CLOCK_S, last + settings.meet_s / CLOCK_S)
             here = _met(own, {number}, span, settings)
             there = _met(theirs, {before, after}, span, settings)
-            if here and not there:
+            if here:
                 out.append(((camera, number), tick))
-            if there and not here:
+            if there:
                 out += [((other, before), tick), ((other, after), tick)]
     return out
 
@@ -158,7 +161,7 @@ def _cut(tracks: pd.DataFrame, cuts: dict[Key, set[int]], site: Site) -> pd.Data
     """
     number = tracks["track_id"].to_numpy(np.int64, copy=True)
     at = ticks_of(tracks["t_utc"])
-    last = tracks.groupby("camera_id")["track_id"].max().to_dict()
+    pieces_of: dict[str, int] = {}
     touched = np.zeros(len(tracks), bool)
     for (camera, track), ticks in sorted(cuts.items()):
         own = ((tracks["camera_id"] == camera) & (tracks["track_id"] == track)).to_numpy(bool)
@@ -166,8 +169,8 @@ def _cut(tracks: pd.DataFrame, cuts: dict[Key, set[int]], site: Site) -> pd.Data
         for tick in sorted(ticks):
             later = own & (at >= tick)
             if later.any() and (own & ~later).any():
-                last[camera] += 1
-                number[later] = last[camera]
+                pieces_of[camera] = pieces_of.get(camera, 0) + 1
+                number[later] = PIECE + pieces_of[camera]
                 own = later
     pieces = tracks.assign(track_id=number, hidden_share=hidden_share(tracks))
     pieces["measured"] = tracks["score"] > 0

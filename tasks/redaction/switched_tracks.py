@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.time import ticks_of
+from tasks.people.switched import PIECE
 
 Flags = NDArray[np.bool_]
 # Beyond this and two deviations the places are not one person's; within it they are. Half of the
@@ -27,9 +28,12 @@ _SIGMAS = 2.0
 # So many moments at another place than the subject make somebody a bystander: a second, as long as
 # one wrong box may last.
 _BYSTANDER_TICKS = 5
+# Tracks are exchanged while boxes meet: a second before or after the cut, as long as one wrong box
+# may last.
+_CUT_TICKS = 5
 # Strayed stretches have smaller numbers than this; people drawn from other cameras have -1, -2 and
 # on (`tasks.redaction.hidden_people`).
-STRAYED = -1_000_000
+STRAYED = -1_000_000_000
 
 
 def without_strayed(tracks: pd.DataFrame, subject_tracks: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +45,8 @@ def without_strayed(tracks: pd.DataFrame, subject_tracks: pd.DataFrame) -> pd.Da
     face, to the next one that does. Its number is new and negative, so that redaction takes it for
     a bystander. Where a contradiction is not ended by the two tracks that agreed before it, who is
     who afterwards is known by a face alone: times between such contradictions (or before the first,
-    after the last) in which no face was proposed are strayed on all cameras.
+    after the last) in which no face was proposed are strayed on all cameras. So are times after a
+    cut, where two exchanged tracks and the cameras agree because it was guessed who is who.
     """
     if tracks.empty or subject_tracks.empty:
         return tracks
@@ -58,7 +63,8 @@ def without_strayed(tracks: pd.DataFrame, subject_tracks: pd.DataFrame) -> pd.Da
         strayed[rows], broken[rows] = _stretches(
             tracks.iloc[rows], _compared(moments, name, others)
         )
-    strayed |= _unvouched(tracks, subject, broken)
+    cut = _begun_by_a_cut(tracks, subject)
+    strayed |= _near_a_cut(tracks, subject, cut) | _unvouched(tracks, subject, broken | cut)
     number = tracks["track_id"].to_numpy(np.int64, copy=True)
     number[strayed] = STRAYED - 1 - number[strayed]
     return tracks.assign(track_id=number)
@@ -111,6 +117,25 @@ def _bystanders(moments: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_tuples(
         counts.index[counts >= _BYSTANDER_TICKS].tolist(), names=["camera_id", "track_id"]
     )
+
+
+def _begun_by_a_cut(tracks: pd.DataFrame, subject: Flags) -> Flags:
+    """(n,) the first rows of the subject's pieces that follow a cut."""
+    out = np.zeros(len(tracks), bool)
+    rows = np.flatnonzero(subject & (tracks["track_id"] >= PIECE).to_numpy(bool))
+    pieces = tracks.iloc[rows]
+    begun = pieces.groupby(["camera_id", "track_id"])["t_utc"].transform("min")
+    out[rows] = (pieces["t_utc"] == begun).to_numpy(bool)
+    return out
+
+
+def _near_a_cut(tracks: pd.DataFrame, subject: Flags, cut: Flags) -> Flags:
+    """(n,) the subject's rows on all cameras within `_CUT_TICKS` of a cut: its moment is known no
+    better.
+    """
+    ticks = ticks_of(tracks["t_utc"])
+    near = np.abs(ticks[:, None] - np.unique(ticks[cut])[None]) <= _CUT_TICKS
+    return np.asarray(subject & near.any(axis=1), bool)
 
 
 class _Said(NamedTuple):

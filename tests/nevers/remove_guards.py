@@ -34,6 +34,7 @@ NOBODY_ELSE = "tests/nevers/test_never_2_nobody_else_is_recognised.py"
 TEMPLATES = "tests/nevers/test_never_2_templates.py"
 BYSTANDER = "tests/nevers/test_never_3_no_unmasked_bystander.py"
 SUBJECT = "tests/nevers/test_never_3_nobody_is_taken_for_the_subject.py"
+EXCHANGED = "tests/tasks/redaction/test_switched_tracks.py"
 QUESTION = "tests/nevers/test_never_3_a_question_shows_nobody.py"
 LINKED = "tests/nevers/test_never_2_cases_cannot_be_linked.py"
 DELETION = "tests/nevers/test_never_4_deletion.py"
@@ -703,6 +704,13 @@ GUARDS = (
         "    doubt = _near_jumps(frames, at, settings)",
         "    doubt = np.zeros(len(at), bool)",
         tests=(f"{SUBJECT}::test_a_track_that_swaps_to_a_stranger",),
+    ),
+    Guard(
+        "3 who is who after a cut is a guess",
+        "tasks/redaction/switched_tracks.py",
+        "    cut = _begun_by_a_cut(tracks, subject)",
+        "    cut = np.zeros(len(tracks), bool)",
+        tests=(f"{EXCHANGED}::test_after_a_cut_that_was_guessed",),
     ),
     Guard(
         "3 who vanished at the subject is still there",

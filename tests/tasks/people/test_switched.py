@@ -8,7 +8,7 @@ from walk_scene import T0, camera, observe, owner, projection, site, way
 from data_contracts.tables.contracts import TRACKS
 from data_contracts.tables.validate import validate
 from tasks.people.join import join
-from tasks.people.switched import cut_switched
+from tasks.people.switched import PIECE, cut_switched
 from tasks.people.track import track
 
 # One camera looks along the line of two who talk, the other one across it.
@@ -74,7 +74,7 @@ def test_the_camera_on_which_nobody_met_is_left_whole():
     cut = cut_switched(exchanged(tracks, "along"), SITE)
     number = cut.groupby("camera_id")["track_id"].nunique()
     assert number.to_dict() == {"across": 2, "along": 4}
-    begun = cut[cut["track_id"] > 2].groupby("track_id")["t_utc"].min()
+    begun = cut[cut["track_id"] >= PIECE].groupby("track_id")["t_utc"].min()
     at = (begun - pd.Timestamp(T0)).dt.total_seconds()
     assert at.to_numpy() == pytest.approx(PARTING, abs=1.0)
 

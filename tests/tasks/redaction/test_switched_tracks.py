@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.tables.contracts import TRACKS
+from tasks.people.switched import PIECE
 from tasks.redaction.switched_tracks import without_strayed
 
 T0 = pd.Timestamp("2026-11-16T00:00:20Z")
@@ -140,3 +141,22 @@ def test_the_subject_s_own_face_ends_a_doubt() -> None:
     late = path("b", 4, [5.0] * 12)
     late = late[late["t_utc"] >= T0 + pd.Timedelta(seconds=1.6)]
     assert strayed(own, other, late) == list(range(4, 12))
+
+
+def test_after_a_cut_that_was_guessed_nobody_is_shown_without_a_face() -> None:
+    """Two exchanged tracks, the piece after the cut is called the subject's and the other camera
+    agrees: shown is the time before, which has a face, up to a second before the cut, and nothing
+    after it; with a face after it, all but a second on both sides.
+    """
+    times = STRAYS + [8.0] * 10
+    whole = path("a", 1, times, subject_p=[0.99] + [None] * 29)
+    piece = np.arange(30) >= 10
+    cut = whole.assign(track_id=np.where(piece, PIECE + 1, 1))
+    names = pd.DataFrame({"camera_id": ["a", "a", "b"], "track_id": [1, PIECE + 1, 4]})
+    other = path("b", 4, times)
+    assert strayed(cut, other, subject=names) == list(range(5, 30))
+    out = without_strayed(pd.concat([cut, other], ignore_index=True), names)
+    hidden = out["track_id"].to_numpy()[30:] != 4
+    assert np.flatnonzero(hidden).tolist() == list(range(5, 30))
+    with_face = cut.assign(subject_p=[0.99] + [None] * 14 + [0.99] + [None] * 14)
+    assert strayed(with_face, other, subject=names) == list(range(5, 16))
