@@ -68,7 +68,9 @@ def test_table_of_another_contract(vault: CaseVault) -> None:
     """A table written under another contract or version is refused with both names."""
     key = object_key.stage(vault.case_id, "gaps", "d1")
     vault.put_table(key, _gaps(), contracts.GAPS)
-    with pytest.raises(ContractViolation, match="expected contacts v1, got gaps v1"):
+    version = contracts.CONTACTS.version
+    expected = f"expected contacts v{version}, got gaps v{contracts.GAPS.version}"
+    with pytest.raises(ContractViolation, match=expected):
         vault.get_table(key, contracts.CONTACTS)
     vault.put(key, b"not parquet")
     with pytest.raises(ContractViolation, match="expected Parquet"):
