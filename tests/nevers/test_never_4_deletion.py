@@ -118,7 +118,7 @@ def test_the_key_goes_first(env: Environment, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    "dies_in", [step.__name__ for step in STEPS] + ["verify", "_prove", "_close"]
+    "dies_in", [step.__name__ for step in STEPS] + ["verify", "_prove_deletion", "_close_journal"]
 )
 def test_broken_off_anywhere_it_finishes(
     env: Environment, monkeypatch: pytest.MonkeyPatch, dies_in: str
@@ -138,7 +138,7 @@ def test_broken_off_anywhere_it_finishes(
         patched.setattr(
             destroy, "STEPS", tuple(dies if step.__name__ == dies_in else step for step in STEPS)
         )
-        if dies_in in ("verify", "_prove", "_close"):
+        if dies_in in ("verify", "_prove_deletion", "_close_journal"):
             patched.setattr(destroy, dies_in, dies)
         with pytest.raises(Killed):
             destroy_case(case_id, "first reason", env)

@@ -117,7 +117,7 @@ def test_the_others_go_on(
     reconcile.start_missing.fn()
     assert run.case_id in started
     assert CASE not in started
-    states = {case_id: commands._state(own, case_id) for case_id in reconcile.filed_cases(own)}
+    states = {case_id: commands._case_state(own, case_id) for case_id in reconcile.filed_cases(own)}
     assert states[run.case_id]["state"] == "filed"
     assert fault == "another script" or states[CASE]["state"].startswith("cannot be read")
     assert CASE not in {end.case_id for end in unfinished_ends(own)}
