@@ -32,6 +32,8 @@ from tasks.search.itinerary import read_itinerary
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo"
+# The database of a server that starts again is busy for some seconds.
+_BUSY_TRIES = 10
 
 
 class WholeStack:
@@ -128,7 +130,11 @@ class WholeStack:
         settings = self.settings
         user, _, word = find_login(settings).partition(":")
         url = f"{settings.prefect.api_url}/{path}"
-        answer = httpx.request(method, url, json=body, auth=(user, word), timeout=30)
+        for _ in range(_BUSY_TRIES):  # as Prefect's own client does while the database is busy
+            answer = httpx.request(method, url, json=body, auth=(user, word), timeout=30)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(2)
         return answer.raise_for_status().json()
 
 
