@@ -47,10 +47,9 @@ def looked(
 def _segments(footage: Footage, found: pd.DataFrame) -> Iterator[looks.Footage]:
     for camera in footage.cameras:
         parts = footage.segments[camera]
-        ends = [start for start, _ in parts[1:]]
-        for (start, data), end in zip(
-            parts, [*ends, parts[-1][0] + timedelta(seconds=LONGEST_SEGMENT_S)], strict=True
-        ):
+        last = parts[-1].start_utc + timedelta(seconds=LONGEST_SEGMENT_S)
+        ends = [*(part.start_utc for part in parts[1:]), last]
+        for (start, data, _), end in zip(parts, ends, strict=True):
             inside = (found["camera_id"] == camera) & (found["t_utc"] >= start)
             boxes = found[inside & (found["t_utc"] < end)].reset_index(drop=True)
             yield looks.Footage(footage.site.by_id[camera], start, data, boxes)
