@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from data_contracts.errors import BadInput
 
@@ -32,6 +32,22 @@ ENTRIES_A_FOLDER = 1000
 _KEY_LIST = re.compile(r"^key-lists/(?P<number>\d{6})\.json\Z", re.ASCII)
 _AUDIT_ENTRY = re.compile(r"^entries/\d{9,15}/(?P<sequence>\d{12,18})\.json\Z", re.ASCII)
 _AUDIT_FOLDER = re.compile(r"^\d{9,15}\Z", re.ASCII)
+
+
+class ListedObject(Protocol):
+    """What the object store lists of an object."""
+
+    @property
+    def key(self) -> str:
+        """Its key in its bucket."""
+
+    @property
+    def etag(self) -> str:
+        """Digest of the content by the store."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
 
 
 class SegmentName(NamedTuple):

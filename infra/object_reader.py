@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Protocol
+from typing import Any
 
+from data_contracts.object_key import ListedObject
 from infra.store import ObjectStore
 
 # A header of a file of an hour has some 100 KiB; S3 answers a part of this size in one round trip.
 _BLOCK_BYTES = 256 * 1024
-
-
-class Listed(Protocol):
-    """What was listed of an object: its key, its ETag and how many bytes it has."""
-
-    @property
-    def key(self) -> str:
-        """Its key."""
-
-    @property
-    def etag(self) -> str:
-        """Its ETag."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
 
 
 class ObjectReader(io.RawIOBase):
@@ -33,7 +18,7 @@ class ObjectReader(io.RawIOBase):
     Raises ObjectChanged where another object has taken its place, and NotFound where it is gone.
     """
 
-    def __init__(self, store: ObjectStore, bucket: str, info: Listed) -> None:
+    def __init__(self, store: ObjectStore, bucket: str, info: ListedObject) -> None:
         super().__init__()
         self._store = store
         self._bucket = bucket

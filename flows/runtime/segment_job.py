@@ -6,7 +6,7 @@ and features never travel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from data_contracts.errors import (
     ObjectChanged,
     VideoUnreadable,
 )
+from data_contracts.object_key import ListedObject
 from data_contracts.run import ObservationKind, SegmentJob, StageResult
 from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, LOOKS, SEGMENT_REPORTS
 from flows.runtime.environment import Environment
@@ -35,7 +36,7 @@ from tasks.observe.looks import Footage, compare_looks
 from tasks.observe.match import SubjectSearch
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
-from tasks.search.find_segments import LengthOf, ListObjects, ObjectInfo
+from tasks.search.find_segments import LengthOf, ListObjects
 
 # A segment is held in memory whole while it is decoded, one in each worker. Ten minutes at 8 Mbit/s
 # (4K in H.264) are 572 MiB.
@@ -94,6 +95,22 @@ UNITS: dict[ObservationKind, Stage] = {
     "follow": follow_unit,
     "looks": looks_unit,
 }
+
+
+def segment_job(
+    kind: ObservationKind, work: Work, template: str, row: Mapping[Hashable, Any], looks: str = ""
+) -> SegmentJob:
+    """The job of one row of SEGMENTS. `looks`: the digest of what they were learnt from."""
+    return SegmentJob(
+        kind=kind,
+        run=work.run,
+        camera_id=str(row["camera_id"]),
+        key=str(row["key"]),
+        etag=str(row["etag"]),
+        start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
+        template=template,
+        looks=looks,
+    )
 
 
 def run_unit(job: SegmentJob) -> StageResult:
@@ -160,7 +177,7 @@ def lengths(env: Environment) -> LengthOf:
     its pictures are looked at.
     """
 
-    def length_of(item: ObjectInfo) -> float | None:
+    def length_of(item: ListedObject) -> float | None:
         try:
             return probe(ObjectReader(env.store, object_key.FOOTAGE, item)).duration_s or None
         except (VideoUnreadable, ObjectChanged, NotFound):

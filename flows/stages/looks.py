@@ -12,11 +12,10 @@ import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageChanged, FootageGone, VideoUnreadable
-from data_contracts.run import SegmentJob
 from data_contracts.tables.contracts import LOOKS, SEGMENTS, SIGHTINGS, TRACKS
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
-from flows.runtime.segment_job import followed_segment, run_unit
+from flows.runtime.segment_job import followed_segment, run_unit, segment_job
 from flows.runtime.stage import Work, stage
 from flows.runtime.stats import write_unit_stat
 from flows.runtime.subject_template import looks_secret_of
@@ -70,19 +69,8 @@ def compare_all(work: Work, segments: pd.DataFrame, template: str, learnt: str) 
     """Compare the clothes of everyone who was followed; nobody's where no looks were `learnt`."""
     if not learnt or "appearance" not in work.case.authorised.scopes:
         return LOOKS.empty()
-    jobs = [
-        SegmentJob(
-            kind="looks",
-            run=work.run,
-            camera_id=str(row["camera_id"]),
-            key=str(row["key"]),
-            etag=str(row["etag"]),
-            start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
-            template=template,
-            looks=learnt,
-        )
-        for row in segments.to_dict("records")
-    ]
+    rows = segments.to_dict("records")
+    jobs = [segment_job("looks", work, template, row, learnt) for row in rows]
     found = [LOOKS.empty()]
     for _, result in in_order(run_unit, jobs, lambda *_: None, work.allowed):
         # A segment that is gone, or cannot be read, is in the gaps of following already.

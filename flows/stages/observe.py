@@ -4,8 +4,7 @@ found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -28,7 +27,7 @@ from data_contracts.tables.contracts import (
 from data_contracts.tables.table import TableContract
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
-from flows.runtime.segment_job import UNITS, lengths, listed, run_unit
+from flows.runtime.segment_job import UNITS, lengths, listed, run_unit, segment_job
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.stats import write_unit_stat
 from tasks.search.coverage_gaps import NO_FOOTAGE_ADVICE
@@ -66,7 +65,7 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
     ) -> tuple[pd.DataFrame, ...]:
         segments, gaps = segments_for(windows, listed(work.env), lengths(work.env))
         fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
-        jobs = [_segment_job(kind, work, template, row) for row in fresh.to_dict("records")]
+        jobs = [segment_job(kind, work, template, row) for row in fresh.to_dict("records")]
         found, reports = _gather_units(work, kind, output, jobs, progress or _nobody_watches)
         line = one_source(so_far["reports"], _added_to(SEGMENT_REPORTS.empty(), reports))
         taken = [taken_from(rows, key, line.dropped) for key, rows in found.items()]
@@ -82,20 +81,6 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
 
 scan_footage = observation("scan footage", "scan", "candidates", CANDIDATES)
 follow_sightings = observation("follow around sightings", "follow", "detections", DETECTIONS)
-
-
-def _segment_job(
-    kind: ObservationKind, work: Work, template: str, row: Mapping[Hashable, Any]
-) -> SegmentJob:
-    return SegmentJob(
-        kind=kind,
-        run=work.run,
-        camera_id=str(row["camera_id"]),
-        key=str(row["key"]),
-        etag=str(row["etag"]),
-        start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
-        template=template,
-    )
 
 
 def _gather_units(

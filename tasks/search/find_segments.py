@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from data_contracts.gap import GapRow, gap_row
-from data_contracts.object_key import hour_prefixes, read_segment
+from data_contracts.object_key import ListedObject, hour_prefixes, read_segment
 from data_contracts.tables.contracts import GAPS, SEGMENTS
 from data_contracts.time import Interval, intervals_of, merge
 
@@ -21,30 +21,13 @@ LONGEST_SEGMENT_S = 3 * 3600.0
 # Names are whole seconds, so that a file may end this much before the next one's name.
 _ROUNDED_S = 1.5
 
-
-class ObjectInfo(Protocol):
-    """What the object store lists."""
-
-    @property
-    def key(self) -> str:
-        """Object key in the footage bucket."""
-
-    @property
-    def etag(self) -> str:
-        """Digest of the content by the store."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-
-ListObjects = Callable[[str], Iterable[ObjectInfo]]
+ListObjects = Callable[[str], Iterable[ListedObject]]
 # How many seconds a file lasts by its header; None where that cannot be known.
-LengthOf = Callable[[ObjectInfo], float | None]
-Found = tuple[datetime, ObjectInfo]
+LengthOf = Callable[[ListedObject], float | None]
+Found = tuple[datetime, ListedObject]
 
 
-def _unknown(_item: ObjectInfo) -> None:
+def _unknown(_item: ListedObject) -> None:
     """Nothing is known of any length."""
 
 

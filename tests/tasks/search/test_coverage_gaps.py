@@ -1,42 +1,16 @@
 """Coverage: exactly one clear row for each stretch that no file showed, and no instant twice."""
 
-from datetime import UTC, datetime, timedelta
-
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_windows import T0, at, windows
 
 from data_contracts.camera import Camera, Origin, Site
 from data_contracts.object_key import segment
-from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS, WINDOWS
+from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS
 from data_contracts.time import intervals_of, merge
 from tasks.search.coverage_gaps import coverage_gaps, not_told_yet, uncalibrated_gaps
 from tasks.search.time_line import one_source, taken_from
-
-T0 = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
-
-
-def at(seconds):
-    """Seconds after 10:00."""
-    return T0 + timedelta(seconds=seconds)
-
-
-def windows(*spans, camera="a"):
-    """Windows of one camera from (start, end) in seconds."""
-    return WINDOWS.shape(
-        [
-            {
-                "window_id": f"{camera}{i}",
-                "camera_id": camera,
-                "start_utc": at(s),
-                "end_utc": at(e),
-                "reason": "r",
-                "anchor": "x",
-                "round": 0,
-            }
-            for i, (s, e) in enumerate(spans)
-        ]
-    )
 
 
 def stretch(file, start, end, kind="", fault="", camera="a"):
