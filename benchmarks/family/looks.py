@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.redaction.footage import Footage
@@ -15,8 +14,6 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.tables.contracts import LOOKS
 from tasks.observe import looks
 from tasks.search.find_segments import LONGEST_SEGMENT_S
-
-_BOX = ["t_utc", "x0", "y0", "x1", "y1"]
 
 
 def looked(
@@ -35,7 +32,7 @@ def looked(
     key = secrets.token_bytes(32)  # the case's key of a case that is nowhere stored
     learnt = looks.build_looks(
         case,
-        [chosen for s in segments if (chosen := _only(s, own)).chosen.any()],
+        [chosen for s in segments if (chosen := s.only(own)).chosen.any()],
         lambda salt: hmac.digest(key, salt, "sha256"),
     )
     if learnt is None:
@@ -53,10 +50,3 @@ def _segments(footage: Footage, found: pd.DataFrame) -> Iterator[looks.Footage]:
             inside = (found["camera_id"] == camera) & (found["t_utc"] >= start)
             boxes = found[inside & (found["t_utc"] < end)].reset_index(drop=True)
             yield looks.Footage(footage.site.by_id[camera], start, data, boxes)
-
-
-def _only(segment: looks.Footage, own: pd.DataFrame) -> looks.Footage:
-    """The segment, of which only the subject's boxes are to be judged."""
-    mine = own.loc[own["camera_id"] == segment.camera.camera_id, _BOX]
-    marked = segment.boxes[_BOX].merge(mine, how="left", on=_BOX, indicator=True)
-    return segment._replace(chosen=np.asarray(marked["_merge"] == "both"))

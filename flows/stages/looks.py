@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from data_contracts import object_key
@@ -115,8 +114,4 @@ def _own(work: Work, row: dict[Any, Any], own: pd.DataFrame, template: str) -> F
         etag=str(row["etag"]),
         template=template,
     )
-    box = ["t_utc", "x0", "y0", "x1", "y1"]
-    mine = whole.boxes[box].merge(
-        own.loc[own["camera_id"] == row["camera_id"], box], how="left", on=box, indicator=True
-    )
-    return whole._replace(chosen=np.asarray(mine["_merge"] == "both"))
+    return whole.only(own)

@@ -86,6 +86,7 @@ _EXAMPLES = 200
 _SLOPE = 2.94
 _OFFSET = -7.42
 _BOUND = 3.0
+_PLACE = ["t_utc", "x0", "y0", "x1", "y1"]
 
 
 class Footage(NamedTuple):
@@ -98,6 +99,12 @@ class Footage(NamedTuple):
     data: bytes
     boxes: pd.DataFrame
     chosen: NDArray[np.bool_] | None = None
+
+    def only(self, own: pd.DataFrame) -> Footage:
+        """The same, of which only the boxes of `own` (contract TRACKS) are to be looked at."""
+        mine = own.loc[own["camera_id"] == self.camera.camera_id, _PLACE]
+        marked = self.boxes[_PLACE].merge(mine, how="left", on=_PLACE, indicator=True)
+        return self._replace(chosen=np.asarray(marked["_merge"] == "both"))
 
 
 @dataclass(frozen=True)
