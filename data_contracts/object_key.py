@@ -22,8 +22,11 @@ AUDIT_ENTRIES = "entries/"
 LIST_KEYS = "token-list-keys/"
 KEY_LISTS = "key-lists/"
 
+# Endings of recordings. What is in one its bytes say: tasks/footage/container.py.
+SEGMENT_SUFFIXES = ("mp4", "mov", "mkv", "ts", "mpg", "avi", "asf", "dav")
 _SEGMENT = re.compile(
-    r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/(?P<minute>\d{2})\.(?P<second>\d{2})\.mp4\Z",
+    r"^(?P<camera>[^/]+)/(?P<day>\d{4}-\d{2}-\d{2})/(?P<hour>\d{2})/"
+    rf"(?P<minute>\d{{2}})\.(?P<second>\d{{2}})\.(?P<suffix>{'|'.join(SEGMENT_SUFFIXES)})\Z",
     re.ASCII,
 )
 
@@ -55,11 +58,12 @@ class SegmentName(NamedTuple):
 
     camera_id: str
     start_utc: datetime
+    suffix: str
 
 
-def segment(camera_id: str, start_utc: datetime) -> str:
-    """`<camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.mp4`, UTC."""
-    return f"{camera_id}/{_day(start_utc)}/{start_utc.astimezone(UTC):%H/%M.%S}.mp4"
+def segment(camera_id: str, start_utc: datetime, suffix: str = SEGMENT_SUFFIXES[0]) -> str:
+    """`<camera>/<YYYY-MM-DD>/<HH>/<MM.SS>.<suffix>`, UTC."""
+    return f"{camera_id}/{_day(start_utc)}/{start_utc.astimezone(UTC):%H/%M.%S}.{suffix}"
 
 
 def _day(at: datetime) -> str:
@@ -79,7 +83,7 @@ def read_segment(key: str) -> SegmentName | None:
         ).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return SegmentName(found["camera"], start)
+    return SegmentName(found["camera"], start, found["suffix"])
 
 
 def hour_prefixes(camera_id: str, start_utc: datetime, end_utc: datetime) -> list[str]:

@@ -27,10 +27,10 @@ def load_folder(folder: Path) -> tuple[int, int]:
         )
     store = environment().store
     new = 0
-    for path, key in counted(planned.files, "loading footage"):
+    for path, key, media_type in counted(planned.files, "loading footage"):
         if store.holds(object_key.FOOTAGE, key, path):
             continue
-        store.put_file(object_key.FOOTAGE, key, path, "video/mp4")
+        store.put_file(object_key.FOOTAGE, key, path, media_type)
         new += 1
     return new, len(planned.files) - new
 

@@ -55,7 +55,7 @@ def frames(data: bytes, start_utc: datetime, at_least_hz: float | None = None) -
     """All frames in time order; with `at_least_hz` so many a second wherever the file has them.
 
     Raises VideoUnreadable after yielding what did decode, when the file is truncated, damaged or no
-    MP4 video.
+    video.
     """
     yield from _whole(Reading(data, start_utc, at_least_hz or _EVERY_HZ))
 
@@ -133,7 +133,8 @@ class Reading:
         return Frame(at_utc, image, 1 / aspect if lay else aspect)
 
     def _pictures(self) -> Iterator[Timed]:
-        if self.at_least_hz is None and self._keys_apart_s() <= _SPARSE_S:
+        alone = self.contents is not None and self.contents.alone
+        if self.at_least_hz is None and alone and self._keys_apart_s() <= _SPARSE_S:
             try:
                 yield from self._keys()
                 return

@@ -1,9 +1,9 @@
 """Decoding and encoding video: the only module that knows the codec library.
 
 What a file's pictures are and which can be believed is `tasks.footage.reading`'s to say. Segments
-come from outside and are not trusted: the container is fixed to MP4 (no playlists, so no file or
-network access from inside a file), the picture size is bounded, and what cannot be opened is
-VideoUnreadable.
+come from outside and are not trusted: containers and codecs are those of a list (no playlists:
+nothing in a file can name another file or an address), the picture size is bounded, and what
+cannot be opened is VideoUnreadable.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from data_contracts.errors import BadInput, VideoUnreadable
+from tasks.footage import container as containers
 
 # H.264 level 6.2 allows 139,264 macroblocks of 16 x 16 a frame (ITU-T H.264 table A-1); larger is
 # no camera's file.
@@ -33,6 +34,15 @@ MAX_PIXELS = 139_264 * 256
 _MAX_PACKETS = 86_400 * 60
 _NEXT_TO_NOTHING = 3
 _FAULTS = (av.error.FFmpegError, ValueError, OverflowError, MemoryError)
+# What cameras and recorders write, and the sound beside it, whose decoders fill in its header.
+_CODECS = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG", "av1": "AV1", "mpeg4": "MPEG-4"}
+_DECODERS = (
+    "h264,hevc,mjpeg,libdav1d,av1,mpeg4,"
+    "aac,mp2,mp3,pcm_alaw,pcm_mulaw,pcm_s16le,adpcm_g726,adpcm_g726le"
+)
+# They keep the order of decoding; the time shown is guessed from it, late by as many pictures as a
+# decoder may hold back.
+_WITHOUT_START = (containers.AVI.demuxer, containers.ASF.demuxer)
 # Streams that are no recording: cover pictures and the small pictures under a player's bar.
 _ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -54,7 +64,8 @@ class Contents:
     `start`: the stated first stamp; `stated_s`: how long the header says that the file is;
     `pixel_aspect`: how many times as wide as high its pixels are; `stamps`: of each picture in the
     file's order; `keys`: those of key frames; `hidden_s`: what the file's edit list leaves out
-    after the start; `edited`: whether that list is heeded.
+    after the start; `edited`: whether that list is heeded; `alone`: whether key frames can be
+    decoded without the rest, and a damaged rest be told.
     """
 
     unit_s: Fraction
@@ -65,6 +76,7 @@ class Contents:
     keys: list[int] = field(default_factory=list)
     hidden_s: float = 0.0
     edited: bool = True
+    alone: bool = True
 
 
 class Decoded(NamedTuple):
@@ -81,7 +93,9 @@ class Decoded(NamedTuple):
 def probe(data: bytes | io.RawIOBase) -> VideoInfo:
     """Read a segment's header, and no more of a file than that. Raises VideoUnreadable."""
     with _opened(data) as (container, stream):
-        duration = _stated_s(stream) or (container.duration or 0) / 1e6
+        duration = _stated_s(stream) or _container_s(container)
+        if container.format.name == containers.DAHUA.demuxer:
+            duration += 1.0  # it says the second in which the last picture was taken
         size = stream.codec_context
         return VideoInfo(_rate(stream), duration, size.width, size.height)
 
@@ -102,7 +116,9 @@ def _contents(data: bytes, *, edited: bool) -> Contents:
     with _opened(data, edited=edited) as (container, stream):
         unit_s = stream.time_base or Fraction(1, 90_000)
         aspect = float(stream.sample_aspect_ratio or 1)
-        found = Contents(unit_s, stream.start_time or 0, _stated_s(stream), aspect, edited=edited)
+        stated_s = _stated_s(stream) or _container_s(container)
+        found = Contents(unit_s, stream.start_time or 0, stated_s, aspect, edited=edited)
+        found.alone = _codec(stream) != "av1"  # its decoder refuses all that follows a flush
         for packet in _packets(container, stream):
             if packet is None or packet.pts is None:
                 continue
@@ -113,6 +129,8 @@ def _contents(data: bytes, *, edited: bool) -> Contents:
                 found.stamps.append(packet.pts)
                 if packet.is_keyframe:
                     found.keys.append(packet.pts)
+        if container.format.name in _WITHOUT_START:
+            found.start = found.stamps[0] if found.stamps else 0
         return found
 
 
@@ -182,6 +200,11 @@ def _stated_s(stream: VideoStream) -> float:
     return float((stream.duration or 0) * (stream.time_base or 0))
 
 
+def _container_s(container: InputContainer) -> float:
+    """How long the header of a container says that it is, which says nothing of its streams."""
+    return (container.duration or 0) / 1e6
+
+
 def _rate(stream: VideoStream) -> Fraction:
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     return Fraction(rate) if rate else Fraction(25)
@@ -224,13 +247,25 @@ def _opened(
     """The container and the stream of its recording, its edit list heeded or not. Raises
     VideoUnreadable with the codec library's reason.
     """
-    options = {"max_pixels": str(MAX_PIXELS), "ignore_editlist": str(int(not edited))}
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    kind = containers.recognise(file.read(containers.HEAD_BYTES) or b"")
+    if kind is None:
+        raise VideoUnreadable(
+            f"expected a video ({containers.NAMES}), but the file's first bytes are of none of them"
+        )
+    file.seek(0)
+    options = {
+        "max_pixels": str(MAX_PIXELS),
+        "ignore_editlist": str(int(not edited)),
+        "codec_whitelist": _DECODERS,
+        "protocol_whitelist": "none",
+    }
     try:
-        file = io.BytesIO(data) if isinstance(data, bytes) else data
-        container = av.open(file, mode="r", format="mp4", options=options)
+        container = av.open(file, mode="r", format=kind.demuxer, options=options)
     except _FAULTS as error:
         raise VideoUnreadable(
-            f"expected an MP4 video, but it cannot be opened ({type(error).__name__})"
+            f"expected {kind.suffix.upper()} video, but it cannot be opened "
+            f"({type(error).__name__})"
         ) from error
     with contextlib.closing(container):
         stream = _recording(container)
@@ -248,12 +283,12 @@ def _opened(
 def _recording(container: InputContainer) -> VideoStream:
     """The stream that the camera recorded: the largest picture that is no cover or preview."""
     if not container.streams.video:
-        raise VideoUnreadable("expected an MP4 video, but the file has no video stream")
-    known = [s for s in container.streams.video if s.codec_context is not None]
+        raise VideoUnreadable("expected a video, but the file has no video stream")
+    codecs = [s.codec_context for s in container.streams.video]
+    known = [s for s in container.streams.video if _codec(s) in _CODECS]
     if not known:
-        raise VideoUnreadable(
-            "expected an MP4 video in a common codec such as H.264, but its codec is not known"
-        )
+        got = ", ".join(sorted({c.name if c else "one that is not known" for c in codecs}))
+        raise VideoUnreadable(f"expected video in {', '.join(_CODECS.values())}, got {got}")
     return max(
         known,
         key=lambda s: (
@@ -262,6 +297,11 @@ def _recording(container: InputContainer) -> VideoStream:
             -s.index,
         ),
     )
+
+
+def _codec(stream: VideoStream) -> str:
+    context = stream.codec_context
+    return "" if context is None else context.codec.canonical_name
 
 
 def write_clip(images: Iterable[np.ndarray], fps: Fraction | float) -> bytes:

@@ -11,7 +11,12 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.gap import GapRow, gap_row
-from data_contracts.object_key import ListedObject, hour_prefixes, read_segment
+from data_contracts.object_key import (
+    SEGMENT_SUFFIXES,
+    ListedObject,
+    hour_prefixes,
+    read_segment,
+)
 from data_contracts.tables.contracts import GAPS, SEGMENTS
 from data_contracts.time import Interval, intervals_of, merge
 
@@ -139,8 +144,8 @@ def _strange_names(camera_id: str, prefix: str, keys: list[str]) -> GapRow:
     hour = datetime.strptime(prefix.split("/", 1)[1], "%Y-%m-%d/%H/").replace(tzinfo=UTC)
     names = ", ".join(sorted(key.removeprefix(prefix) for key in keys)[:3])
     detail = (
-        f"{len(keys)} object(s) in this hour are not named <minute>.<second>.mp4 and were not "
-        f"read: {names}"
+        f"{len(keys)} object(s) in this hour are not named <minute>.<second>.mp4 (or .mkv, .ts, "
+        f"...) and were not read: {names}"
     )
     whole = Interval(hour, hour + timedelta(hours=1))
     return gap_row(
@@ -148,5 +153,6 @@ def _strange_names(camera_id: str, prefix: str, keys: list[str]) -> GapRow:
         camera_id,
         whole,
         detail,
-        "rename them to <minute>.<second>.mp4 of their start in UTC",
+        "name them by their start in UTC, <minute>.<second>, with one of the endings "
+        + ", ".join(SEGMENT_SUFFIXES),
     )

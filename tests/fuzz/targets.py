@@ -309,7 +309,7 @@ def check_cameras(data: bytes) -> Ended:
         site = read_site(data)
         for camera in site.cameras:
             name = segment(camera.camera_id, NOW)
-            assert read_segment(name) == (camera.camera_id, NOW.replace(microsecond=0)), (
+            assert read_segment(name) == (camera.camera_id, NOW.replace(microsecond=0), "mp4"), (
                 "an id that makes no key"
             )
             camera.covers(1.0, 1.0)
@@ -393,7 +393,7 @@ _NAME = segment("entrance", NOW)
 _NAMES = st.one_of(
     mutated(_NAME.encode()).map(lambda b: b.decode("utf-8", "replace")),
     st.from_regex(
-        r"[a-z.]{1,4}/[0-9٣]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/[0-9]{2}\.[0-9]{2}\.mp4\n?",
+        r"[a-z.]{1,4}/[0-9٣]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/[0-9]{2}\.[0-9]{2}\.(mp4|mkv|dav|exe)\n?",
         fullmatch=True,
     ),
     st.text(max_size=40),

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 import psutil
+from containers import contained
 from hypothesis import strategies as st
 
 from data_contracts.errors import VideoUnreadable
@@ -35,6 +36,8 @@ START = datetime(2026, 11, 16, tzinfo=UTC)
 LIMIT_S = 20.0  # of CPU time for one file; a whole demo segment takes two
 _MEMORY = 6 * 2**30
 _NUMBERS = (0, 1, 2, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+# Of the containers of `recorded` those whose header says how long they are: MKV, MOV.
+_WITH_LENGTH = (0, 3)
 _BOXES = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts")
 
 
@@ -160,20 +163,32 @@ def clip() -> bytes:
 
 
 @cache
+def recorded() -> tuple[bytes, ...]:
+    """Twelve pictures in each container that is read: as the codec library writes it, Dahua's and
+    Hikvision's.
+    """
+    times = tuple(i / 5 for i in range(12))
+    kinds = (
+        *(("matroska", "libx264"), ("mpegts", "libx265"), ("avi", "mjpeg"), ("mov", "mpeg4")),
+        *(("asf", "libx264"), ("imkh", "libx264"), ("dhav", "libx264")),
+    )
+    return tuple(contained(kind, codec, times) for kind, codec in kinds)
+
+
+@cache
 def other_containers() -> tuple[bytes, ...]:
-    """The same pictures as Matroska, AVI, MPEG-TS, FLV and GIF, and an MP4 with sound only."""
+    """Files that are not read: FLV, GIF, other codecs in MKV and AVI, an MP4 with sound only."""
     out = []
     images = [f.image for f in frames(clip(), START)]
     for kind, codec in (
-        ("matroska", "libx264"),
-        ("avi", "mpeg4"),
-        ("mpegts", "libx264"),
         ("flv", "flv"),
         ("gif", "gif"),
+        ("matroska", "mpeg2video"),
+        ("avi", "msmpeg4"),
     ):
         file = io.BytesIO()
         with av.open(file, "w", format=kind) as container:
-            stream = container.add_stream(codec, rate=5)
+            stream = container.add_stream(codec, rate=25)
             stream.height, stream.width = images[0].shape[:2]
             stream.pix_fmt = "rgb8" if kind == "gif" else "yuv420p"
             for image in images:
@@ -250,6 +265,12 @@ def hostile() -> dict[str, bytes]:
         "a box that holds itself": b"\x00\x00\x00\x08moov" * 3000,
         "nested boxes": b"".join(struct.pack(">I4s", 8 * (5000 - i), b"moov") for i in range(5000)),
         **{f"container {i}": other for i, other in enumerate(other_containers())},
+        **{f"cut {i}": recorded()[i][: len(recorded()[i]) // 3] for i in _WITH_LENGTH},
+        "a header of Hikvision alone": b"IMKH" + bytes(36),
+        "a frame of 4 GB from Dahua": recorded()[6][:12] + b"\xff" * 4 + recorded()[6][16:],
+        "a playlist after a sync byte": (b"G" + b"#EXTM3U\nfile:///etc/passwd\n".ljust(187)) * 5,
+        "a playlist in a box": struct.pack(">I4s", 60, b"ftyp") + b"#EXTM3U\nfile:///etc/passwd",
+        "a list of files in MKV": b"\x1a\x45\xdf\xa3ffconcat version 1.0\nfile /etc/passwd\n",
     }
 
 
@@ -260,14 +281,17 @@ def files(draw: st.DrawFn) -> bytes:
     """
     if draw(st.integers(0, 9)) == 0:
         return draw(st.sampled_from([clip()[:28], b""])) + draw(st.binary(max_size=400))
-    data = clip() if draw(st.integers(0, 7)) else draw(st.sampled_from(other_containers()))
+    kind = draw(st.integers(0, 7))
+    data = clip()
+    if kind < 4:
+        data = draw(st.sampled_from(other_containers() if kind == 0 else recorded()))
     for _ in range(draw(st.integers(1, 4))):
         data = _changed(draw, data)
     return data
 
 
 def _changed(draw: st.DrawFn, data: bytes) -> bytes:
-    how = draw(st.sampled_from(("field", "field", "field", "bytes", "cut", "drop")))
+    how = draw(st.sampled_from(("field", "field", "field", "number", "bytes", "cut", "drop")))
     found = [box for box in boxes(data) if box[2] - box[1] >= 4 and box[0] != b"mdat"]
     at = draw(st.integers(0, max(len(data) - 1, 0)))
     if how == "field" and found:
@@ -276,6 +300,12 @@ def _changed(draw: st.DrawFn, data: bytes) -> bytes:
         return (
             data[:offset] + draw(st.sampled_from(_NUMBERS)).to_bytes(4, "big") + data[offset + 4 :]
         )
+    if how == "number":  # most likely of the header
+        at = draw(st.integers(0, min(len(data), draw(st.sampled_from((300, 2000, 10**9))))))
+        number = draw(st.sampled_from(_NUMBERS)).to_bytes(
+            4, draw(st.sampled_from(("big", "little")))
+        )
+        return data[:at] + number + data[at + 4 :]
     if how == "bytes":
         new = draw(st.binary(min_size=1, max_size=30))
         return data[:at] + new + data[at + len(new) :]

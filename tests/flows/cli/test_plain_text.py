@@ -114,8 +114,8 @@ def test_footage_with_brackets_is_loaded(
     environment.cache_clear()
     folder = tmp_path / "[" / "x]" / "[cam]" / "2026-11-16" / "00"
     folder.mkdir(parents=True)
-    (folder / "00.00.mp4").write_bytes(b"recorded")
-    (folder / "[b].mp4").write_bytes(b"recorded")
+    (folder / "00.00.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    (folder / "[b].mp4").write_bytes(b"\0\0\0\x18ftypisom")
     assert told(monkeypatch, "ingest", tmp_path / "[" / "x]") == 0
     printed = capsys.readouterr()
     assert "1 segments loaded" in printed.out

@@ -8,8 +8,10 @@ import pytest
 from data_contracts.errors import BadInput
 from tasks.footage.ingest import plan_ingest
 
+MP4 = b"\0\0\0\x18ftypisom"
 
-def put(folder, *names, content=b"x"):
+
+def put(folder, *names, content=MP4):
     """Files below a folder."""
     for name in names:
         path = folder / name
@@ -23,14 +25,14 @@ def test_demo():
     plan = plan_ingest(folder)
     assert plan.problems == []
     assert len(plan.files) == 23
-    assert all(path == folder / key for path, key in plan.files)
+    assert all(path == folder / key for path, key, _ in plan.files)
 
 
 def test_frigate_layout(tmp_path):
     """Day and hour before the camera become camera before day and hour."""
     put(tmp_path, "2026-11-16/09/door/05.10.mp4")
     assert plan_ingest(tmp_path).files == [
-        (tmp_path / "2026-11-16/09/door/05.10.mp4", "door/2026-11-16/09/05.10.mp4")
+        (tmp_path / "2026-11-16/09/door/05.10.mp4", "door/2026-11-16/09/05.10.mp4", "video/mp4")
     ]
 
 
@@ -39,7 +41,7 @@ def test_frigate_layout(tmp_path):
     [
         "notes.txt",
         ".DS_Store",
-        "door/2026-11-16/09/05.10.mkv",
+        "door/2026-11-16/09/05.10.jpg",
         "door/2026-11-16/09/5.10.mp4",
         "door/2026-13-16/09/05.10.mp4",
         "door/2026-11-16/24/05.10.mp4",
@@ -52,7 +54,7 @@ def test_other_names_are_reported(tmp_path, name):
     """A file that is not taken is named with the reason; the good ones beside it are taken."""
     put(tmp_path, name, "door/2026-11-16/09/00.00.mp4")
     plan = plan_ingest(tmp_path)
-    assert [key for _, key in plan.files] == ["door/2026-11-16/09/00.00.mp4"]
+    assert [file.key for file in plan.files] == ["door/2026-11-16/09/00.00.mp4"]
     (problem,) = plan.problems
     assert problem.startswith(f"{name}: ")
 
@@ -71,6 +73,17 @@ def test_empty_double_and_broken(tmp_path):
     ]
 
 
+def test_the_content_says_the_ending(tmp_path):
+    """A program stream that is named .mp4 gets the ending and media type of what it is; what is not
+    a recording is left, whatever its name.
+    """
+    put(tmp_path, "door/2026-11-16/09/05.10.mp4", content=b"IMKH" + bytes(36))
+    put(tmp_path, "door/2026-11-16/09/06.10.mp4", content=b"#EXTM3U\n/etc/passwd")
+    plan = plan_ingest(tmp_path)
+    assert [file[1:] for file in plan.files] == [("door/2026-11-16/09/05.10.mpg", "video/mp2p")]
+    assert "not a recording" in plan.problems[0]
+
+
 def test_nothing_there(tmp_path):
     """No folder and an empty folder are errors, not an empty upload."""
     for folder in (tmp_path / "gone", tmp_path):
@@ -81,7 +94,7 @@ def test_nothing_there(tmp_path):
 def test_names_with_accents_apart(tmp_path):
     """A camera's folder whose letters and accents are apart (NFD) is the camera of one letter."""
     put(tmp_path, unicodedata.normalize("NFD", "약국-1/2026-11-16/09/05.10.mp4"))
-    (_, key) = plan_ingest(tmp_path).files[0]
+    key = plan_ingest(tmp_path).files[0].key
     assert key == unicodedata.normalize("NFC", "약국-1/2026-11-16/09/05.10.mp4")
 
 
