@@ -151,6 +151,23 @@ def pointings(case_id: str) -> str:
     return case(case_id, "pointings.json")
 
 
+def review(case_id: str, question_id: str = "", name: str = "") -> str:
+    """What reviewers were asked and what each answered: `<question>/question.json`, and an answer
+    by its reviewer's pseudonym. Without a question the folder of all.
+    """
+    return case(case_id, "review", question_id, name)
+
+
+def review_question(case_id: str, question_id: str) -> str:
+    """A question to reviewers."""
+    return review(case_id, question_id, "question.json")
+
+
+def review_answer(case_id: str, question_id: str, reviewer: str) -> str:
+    """One reviewer's answer: there is one place for it."""
+    return review(case_id, question_id, f"answer-{reviewer}.json")
+
+
 def reference(case_id: str, name: str) -> str:
     """A reference picture of the subject."""
     return case(case_id, "reference", name)

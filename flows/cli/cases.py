@@ -1,4 +1,4 @@
-"""`encounter case`: file, list, show, run, fetch, look, point, assess, purge, close, notice."""
+"""`encounter case`: what is done with a case, from filing to closing it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from flows.cli.console import read_text, say
 from flows.cli.expire import expire
 from flows.cli.listing import Column, Json, Listing
 from flows.cli.pointing import point
+from flows.cli.reviewing import review
 
 if TYPE_CHECKING:
     from flows.runtime.environment import Environment
@@ -229,6 +230,7 @@ def assess_again(
 
 
 app.command("point")(point)
+app.command("review")(review)
 app.command("expire")(expire)
 app.command("purge")(ending.purge)
 app.command("close")(ending.close)

@@ -163,14 +163,20 @@ def fetch(vault: CaseVault, run: Run, folder: Path) -> Path:
     remember_fetched(environment().settings.paths, run.case_id, [folder / name for name in names])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for artefact in manifest.artefacts:
-        data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name), LARGEST_BYTES)
-        if hashlib.sha256(data).hexdigest() != artefact.sha256:
-            raise BadInput(f"{artefact.name}: changed since it was published; run the case again")
+        data = read_artefact(vault, run, artefact)
         path = folder / artefact.name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
             out.write(data)
     return folder
+
+
+def read_artefact(vault: CaseVault, run: Run, artefact: Artefact) -> bytes:
+    """One artefact of a finished run, decrypted. Raises BadInput when its digest does not match."""
+    data = vault.get(object_key.run(run.case_id, run.run_id, artefact.name), LARGEST_BYTES)
+    if hashlib.sha256(data).hexdigest() != artefact.sha256:
+        raise BadInput(f"{artefact.name}: changed since it was published; run the case again")
+    return data
 
 
 def load_published(case_id: str) -> Outcome:

@@ -46,6 +46,8 @@ DAMAGED = "tests/nevers/test_never_4_whatever_is_damaged.py"
 JOURNAL = "tests/security/test_journal_and_sweep.py"
 CLOCK = "tests/security/test_clock.py"
 PERSON = "tests/nevers/test_never_5_a_person_decides.py"
+AGREEMENT = "tests/tasks/review/test_agreement.py"
+REVIEW = "tests/flows/cases/test_review.py"
 DRIFT = "tests/architecture/test_drift.py"
 INSIDE = "tests/architecture/test_features_stay_inside.py"
 ONLY_AUTHORISE = "tests/architecture/test_only_authorise_makes_cases.py"
@@ -868,6 +870,44 @@ GUARDS = (
         '"unreviewed"',
         '"confirmed"',
         tests=(f"{PERSON}::test_every_sighting_waits_for_a_review",),
+    ),
+    Guard(
+        "5 two different reviewers must agree",
+        "tasks/review/agreement.py",
+        "AGREEING = 2",
+        "AGREEING = 1",
+        tests=(f"{PERSON}::test_one_reviewer_confirms_nothing",),
+    ),
+    Guard(
+        "5 a reviewer counts once",
+        "tasks/review/agreement.py",
+        "first.setdefault(answer.reviewer, answer)",
+        "first.setdefault(str(answer.answered_utc), answer)",
+        tests=(
+            f"{PERSON}::test_one_reviewer_confirms_nothing",
+            f"{AGREEMENT}::test_one_reviewer_never_counts_twice",
+        ),
+    ),
+    Guard(
+        "5 a reviewer answers once",
+        "flows/runtime/decisions.py",
+        "return vault.put_if_absent(key, answer.model_dump_json().encode())",
+        "return bool(vault.put(key, answer.model_dump_json().encode()))",
+        tests=(f"{REVIEW}::test_two_answers_at_once_leave_the_first",),
+    ),
+    Guard(
+        "5 nobody reads an answer before their own",
+        "flows/cases/review.py",
+        "others=others if own is not None or decision is not None else ()",
+        "others=others",
+        tests=(f"{REVIEW}::test_nobody_sees_an_answer_before_their_own",),
+    ),
+    Guard(
+        "5 an answer counts under a reviewer's account alone",
+        "flows/cases/review.py",
+        'if who.kind != "account" or who.role != "reviewer":',
+        "if False:",
+        tests=(f"{REVIEW}::test_who_is_not_a_reviewer_is_refused",),
     ),
 )
 

@@ -5,17 +5,22 @@ confirmed by itself.
 from __future__ import annotations
 
 import ast
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from demo_report import report_data
+from reviewed_run import results
 from subject_case import subject_case
 
 from data_contracts.policy import SearchSettings
+from data_contracts.review import Answer, Given
 from data_contracts.tables.contracts import MEMBERS, TRACKS
 from tasks.artefacts.report import render_report
 from tasks.people.subject import sight
+from tasks.review.agreement import decide
+from tasks.review.questions import questions_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,6 +119,47 @@ def test_no_code_confirms() -> None:
     found = [value for path in modules for value in written_reviews(path.read_text())]
     assert found
     assert set(found) == {"unreviewed"}
+
+
+def makers_of(name: str) -> set[str]:
+    """Modules of the product that make a record of this name, whole or from another one."""
+    found = set()
+    for layer in ("flows", "tasks", "infra", "data_contracts"):
+        for path in (ROOT / layer).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if called == name or called.startswith(f"{name}."):
+                    found.add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_one_function_decides() -> None:
+    """Nobody makes a decision but the function that counts the reviewers who agree; none is read
+    from a store.
+    """
+    assert makers_of("Decision") == {"tasks/review/agreement.py"}
+    assert makers_of("Answer") == {"flows/cases/review.py", "flows/runtime/decisions.py"}
+
+
+def test_one_reviewer_confirms_nothing() -> None:
+    """One answer, or the same account's again and again, decides nothing; two accounts do."""
+    question = questions_of("K-1", results())[0].question
+    now = datetime(2026, 11, 17, tzinfo=UTC)
+
+    def said(who: str, minute: int) -> Answer:
+        return Answer(
+            case_id="K-1",
+            question_id=question.question_id,
+            reviewer=f"account:{who}",
+            answered_utc=now + timedelta(minutes=minute),
+            given=Given(verdict="confirm"),
+        )
+
+    assert decide(question, [said("a", 0)]) is None
+    assert decide(question, [said("a", k) for k in range(5)]) is None
+    made = decide(question, [said("a", 0), said("b", 1)])
+    assert made is not None
+    assert made.state == "confirmed"
 
 
 def test_the_report_says_who_decides() -> None:
