@@ -10,7 +10,7 @@ from data_contracts.record import Record
 from data_contracts.tables.table import TableContract
 from data_contracts.time import Utc
 
-ObservationKind = Literal["scan", "follow", "looks"]
+ObservationKind = Literal["scan", "follow", "looks", "scan looks"]
 
 
 class Run(Record):

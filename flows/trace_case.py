@@ -34,6 +34,7 @@ plan_follow = task_of(plan.plan_follow)
 follow = task_of(observe.follow_sightings)
 learn_looks = task_of(looks.learn_looks)
 compare_looks = task_of(looks.compare_all)
+scan_for_looks = task_of(looks.scan_for_looks)
 find_people = task_of(people.find_people)
 trace_subject = task_of(people.trace_subject)
 find_encounters = task_of(exposure.find_encounters)
@@ -76,6 +77,11 @@ class _Seen(NamedTuple):
 
 def _trace(run: Run) -> str:
     start = _Start(build_template(run).digest, read_pointings(run))
+    return _conclude(run, start, _searched(run, start))
+
+
+def _searched(run: Run, start: _Start) -> _Seen:
+    """The search by faces, and where it gave the subject's looks the search by these."""
     seen = _search(run, start)
     learnt = learn_looks(
         run,
@@ -85,7 +91,7 @@ def _trace(run: Run) -> str:
     )
     if learnt["learnt"].rows:
         seen = _search(run, start, learnt.digest, seen)
-    return _conclude(run, start, seen)
+    return seen
 
 
 def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None) -> _Seen:
@@ -93,6 +99,7 @@ def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None
     learnt. A search by looks goes on from the one by faces, `seen`.
     """
     subject, points = start
+    alike: dict[str, TableRef] = {}
     scanned, dense, followed, found = seen[1:] if seen else (None, None, None, None)
     windows = seen.windows if seen else plan_search(run, points=points, **next_round(None))
     if followed is not None:
@@ -101,7 +108,10 @@ def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None
         told = progress("scan", run.case_id)
         fresh = windows["fresh"]
         scanned = scan(run, windows=fresh, template=subject, progress=told, **so_far(scanned))
-        dense = plan_follow(run, points=points, **next_round(dense), **sighted(scanned, found))
+        if learnt:
+            alike = _alike(run, start, learnt, scanned, followed)
+        known = {"points": points, **alike}
+        dense = plan_follow(run, **known, **next_round(dense), **sighted(scanned, found))
         while followed is None or is_open(dense):
             told = progress("follow", run.case_id)
             fresh = dense["fresh"]
@@ -109,11 +119,22 @@ def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None
                 run, windows=fresh, template=subject, progress=told, **so_far(followed)
             )
             found = _find(run, start, learnt, followed)
-            dense = plan_follow(run, points=points, **next_round(dense), **sighted(scanned, found))
+            dense = plan_follow(run, **known, **next_round(dense), **sighted(scanned, found))
         windows = plan_search(run, points=points, **next_round(windows), **sighted(scanned, found))
         if not is_open(windows):
             assert found is not None
             return _Seen(windows, scanned, dense, followed, found)
+
+
+def _alike(
+    run: Run, start: _Start, learnt: str, scanned: StageResult, followed: StageResult | None
+) -> dict[str, TableRef]:
+    """Who wears the subject's clothes where the scan looked and nobody was followed yet."""
+    looked = {
+        "segments": scanned["segments"],
+        "followed": followed["segments"] if followed else None,
+    }
+    return scan_for_looks(run, template=start.subject, learnt=learnt, **looked).tables
 
 
 def _find(run: Run, start: _Start, learnt: str, followed: StageResult) -> StageResult:

@@ -1,4 +1,4 @@
-"""What runs inside a Dask worker: one segment, read once, looked at in one of three ways.
+"""What runs inside a Dask worker: one segment, looked at in one of four ways.
 
 A unit gets a `SegmentJob` of references and returns a `StageResult` of counts. Frames, templates
 and features never travel.
@@ -29,6 +29,7 @@ from flows.runtime.results import load
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.subject_template import load_looks, load_template
 from infra.object_reader import ObjectReader
+from tasks.consent.authorise import require
 from tasks.footage.segment import SegmentInput
 from tasks.footage.video import probe
 from tasks.observe.follow import FollowSettings, follow_segment
@@ -50,7 +51,7 @@ def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
 
 @stage(
     "scan",
-    makes={"candidates": CANDIDATES, "reports": SEGMENT_REPORTS},
+    makes={"candidates": CANDIDATES, "bodies": DETECTIONS, "reports": SEGMENT_REPORTS},
     settings=lambda case: (MotionSettings(), case.policy.search),
     uses_models=True,
     scope="case",
@@ -58,7 +59,9 @@ def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
     decides=one_camera,
 )
 def scan_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
-    """Key frames of one segment: who is proposed as the subject."""
+    """Key frames of one segment: who is proposed as the subject, and under the appearance scope
+    where bodies are.
+    """
     return scan_segment(_segment_of(work, **job), _search_of(work), work[MotionSettings])
 
 
@@ -90,10 +93,34 @@ def looks_unit(work: Work, looks: str, **job: Any) -> pd.DataFrame:
     return compare_looks(work.case.authorised, followed_segment(work, **job), load_looks(work.case))
 
 
+@stage(
+    "scan looks",
+    makes={"looks": LOOKS},
+    settings=lambda case: (MotionSettings(), case.policy.search),
+    uses_models=True,
+    scope="case",
+    unit=True,
+    decides=one_camera,
+)
+def scan_looks_unit(work: Work, looks: str, **job: Any) -> pd.DataFrame:
+    """The clothes of everyone whom the scan of one segment found, against the subject's. The scan
+    found where they are: nobody is looked for again, and where nobody can be judged nothing is
+    read.
+    """
+    require(work.case.authorised, "appearance", job["camera_id"])
+    boxes = load(work.vault, scan_unit(work.run, **job)["bodies"])
+    if boxes.empty:
+        return LOOKS.empty()
+    sure = boxes["score"].to_numpy(float) >= work.models.person_scores.looked_at
+    footage = _footage_of(work, boxes, **job)._replace(chosen=sure)
+    return compare_looks(work.case.authorised, footage, load_looks(work.case))
+
+
 UNITS: dict[ObservationKind, Stage] = {
     "scan": scan_unit,
     "follow": follow_unit,
     "looks": looks_unit,
+    "scan looks": scan_looks_unit,
 }
 
 
@@ -137,9 +164,8 @@ def followed_segment(
     result = follow_unit(
         work.run, camera_id=camera_id, key=key, etag=etag, start_utc=start_utc, **job
     )
-    camera = work.case.site.by_id[camera_id]
     boxes = load(work.vault, result["detections"])
-    return Footage(camera, start_utc, read_footage(work.env, key, etag), boxes)
+    return _footage_of(work, boxes, camera_id, key, etag, start_utc)
 
 
 def read_footage(env: Environment, key: str, etag: str) -> bytes:
@@ -192,6 +218,20 @@ def _segment_of(
     """The recording that a unit looks at. What else a job names decides its digest alone."""
     camera = work.case.site.by_id[camera_id]
     return SegmentInput(camera, key, start_utc, read_footage(work.env, key, etag), etag)
+
+
+def _footage_of(
+    work: Work,
+    boxes: pd.DataFrame,
+    camera_id: str,
+    key: str,
+    etag: str,
+    start_utc: datetime,
+    **_decides: str,
+) -> Footage:
+    """A segment with the boxes that were found in it before."""
+    camera = work.case.site.by_id[camera_id]
+    return Footage(camera, start_utc, read_footage(work.env, key, etag), boxes)
 
 
 def _search_of(work: Work) -> SubjectSearch:

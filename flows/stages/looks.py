@@ -11,6 +11,7 @@ import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageChanged, FootageGone, VideoUnreadable
+from data_contracts.run import ObservationKind
 from data_contracts.tables.contracts import LOOKS, SEGMENTS, SIGHTINGS, TRACKS
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
@@ -68,14 +69,38 @@ def compare_all(work: Work, segments: pd.DataFrame, template: str, learnt: str) 
     """Compare the clothes of everyone who was followed; nobody's where no looks were `learnt`."""
     if not learnt or "appearance" not in work.case.authorised.scopes:
         return LOOKS.empty()
-    rows = segments.to_dict("records")
-    jobs = [segment_job("looks", work, template, row, learnt) for row in rows]
+    return _gathered(work, "looks", segments, template, learnt)
+
+
+@stage(
+    "scan for looks",
+    takes={"segments": SEGMENTS, "followed": SEGMENTS},
+    makes={"alike": LOOKS},
+    fresh=True,
+)
+def scan_for_looks(
+    work: Work, segments: pd.DataFrame, followed: pd.DataFrame, template: str, learnt: str
+) -> pd.DataFrame:
+    """Compare the clothes of everyone whom the scan saw where nobody was followed yet: of those who
+    were followed, `compare_all` does. Nobody's where no looks were `learnt`.
+    """
+    if not learnt or "appearance" not in work.case.authorised.scopes:
+        return LOOKS.empty()
+    unfollowed = segments[~segments["key"].isin(set(followed["key"]))]
+    return _gathered(work, "scan looks", unfollowed, template, learnt)
+
+
+def _gathered(
+    work: Work, kind: ObservationKind, segments: pd.DataFrame, template: str, learnt: str
+) -> pd.DataFrame:
+    """LOOKS of the segments, made by the workers."""
+    jobs = [segment_job(kind, work, template, row, learnt) for row in segments.to_dict("records")]
     found = [LOOKS.empty()]
     for _, result in in_order(run_unit, jobs, lambda *_: None, work.allowed):
-        # A segment that is gone, or cannot be read, is in the gaps of following already.
+        # A segment that is gone, or cannot be read, is in the gaps of scan or following already.
         if not isinstance(result, EncounterError):
             found.append(load(work.vault, result["looks"]))
-            write_unit_stat(work.vault, work.run, "looks", result)
+            write_unit_stat(work.vault, work.run, kind, result)
     return pd.concat([f for f in found if len(f)] or found[:1], ignore_index=True)
 
 

@@ -9,8 +9,10 @@ import pandas as pd
 
 from data_contracts.pointing import Pointing
 from data_contracts.run import StageResult, TableRef
-from data_contracts.tables.contracts import CANDIDATES, GAPS, SIGHTINGS, WINDOWS
+from data_contracts.tables.contracts import CANDIDATES, GAPS, LOOKS, SIGHTINGS, WINDOWS
+from data_contracts.tables.table import TableContract
 from flows.runtime.stage import Work, stage
+from tasks.people.alike import seen_alike
 from tasks.search.anchor import claimed_anchors, sighting_anchors
 from tasks.search.plan import follow_windows, new_windows, plan
 
@@ -20,7 +22,11 @@ FOLLOW_PAD_S = 15.0
 # Planning ends when nothing new is reachable; this bound only guards against a fault in it.
 MAX_ROUNDS = 50
 
-_TABLES_TAKEN = {"known": WINDOWS, "candidates": CANDIDATES, "sightings": SIGHTINGS}
+_TABLES_TAKEN: dict[str, TableContract] = {
+    "known": WINDOWS,
+    "candidates": CANDIDATES,
+    "sightings": SIGHTINGS,
+}
 _TABLES_MADE = {"windows": WINDOWS, "fresh": WINDOWS, "gaps": GAPS}
 Planned = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
@@ -48,24 +54,36 @@ def plan_search(
 
 
 @stage(
-    "plan following", takes=_TABLES_TAKEN, makes=_TABLES_MADE, settings=lambda case: (case.policy,)
+    "plan following",
+    takes=_TABLES_TAKEN | {"alike": LOOKS},
+    makes=_TABLES_MADE,
+    settings=lambda case: (case.policy,),
 )
 def plan_follow(
     work: Work,
     known: pd.DataFrame,
     candidates: pd.DataFrame,
     sightings: pd.DataFrame,
+    alike: pd.DataFrame,
     round_no: int,
     points: Sequence[Pointing] = (),
 ) -> Planned:
     """Dense windows around where somebody pointed at the subject and the sightings so far, on the
-    camera itself and those that overlap or adjoin it.
+    camera itself and those that overlap or adjoin it; and around who wears the subject's clothes,
+    on the camera itself and those that overlap it.
     """
     case = work.case
     seen = _where_found(candidates, sightings, points)
     cameras = set(known["camera_id"])
     windows = follow_windows(
-        case.authorised, case.site, case.policy, seen, FOLLOW_PAD_S, round_no, cameras
+        case.authorised,
+        case.site,
+        case.policy,
+        seen,
+        FOLLOW_PAD_S,
+        round_no,
+        cameras,
+        alike=seen_alike(alike, case.policy.search),
     )
     return *_all_and_fresh(known, windows), GAPS.empty()
 

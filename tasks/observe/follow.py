@@ -25,7 +25,7 @@ from tasks.observe.mask_colour import SKIN_MIN_FACE_PX
 from tasks.observe.match import SubjectSearch, match
 
 if TYPE_CHECKING:
-    from models.interface import PersonDetector
+    from models.interface import Boxes, PersonDetector
 
 Array = NDArray[np.float64]
 
@@ -95,7 +95,13 @@ def detect_people(
     """One row of DETECTIONS a person in a frame of the camera's size, without faces. Recognises
     nobody.
     """
-    people = best_of_each(person.detect([image])[0])
+    return people_rows(camera, t_utc, best_of_each(person.detect([image])[0]), locator)
+
+
+def people_rows(
+    camera: Camera, t_utc: datetime, people: Boxes, locator: Locator | None
+) -> list[dict[str, Any]]:
+    """One row of DETECTIONS a person found in a frame of the camera's size, without faces."""
     boxes = np.clip(
         np.asarray(people.xyxy, float).reshape(-1, 4),
         0,

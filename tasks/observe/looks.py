@@ -180,6 +180,8 @@ def _crops(case: AuthorisedCase, footage: Footage) -> _Crops:
     rows: list[int] = []
     pictures: list[Picture] = []
     views: list[Picture] = []
+    if not usable.any():
+        return _Crops(rows, pictures, np.ones(3))
     try:
         for frame in key_frames(footage.data, footage.start_utc):
             if not case.span.start_utc <= frame.t_utc < case.span.end_utc:

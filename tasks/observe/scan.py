@@ -1,5 +1,6 @@
 """The cheap look: key frames only, only those in which something moved, only heads that are large
-enough.
+enough; where the appearance may be searched, also where bodies are, to compare their clothes with
+the subject's once these are known.
 """
 
 from __future__ import annotations
@@ -10,20 +11,26 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.camera import Camera
-from data_contracts.tables.contracts import CANDIDATES
+from data_contracts.tables.contracts import CANDIDATES, DETECTIONS
 from models.geometry import best_of_each
+from models.interface import Boxes
 from tasks.consent.authorise import require
 from tasks.footage.reading import Frame
 from tasks.footage.segment import SegmentInput, SegmentReport
+from tasks.ground.position import Locator
 from tasks.observe.face import Face, expected_face_px, find_faces
+from tasks.observe.follow import people_rows
 from tasks.observe.match import SubjectSearch, match
 from tasks.observe.motion import MotionGate, MotionSettings
 
 
 class ScanResult(NamedTuple):
-    """`candidates` (contract CANDIDATES) and `report` (contract SEGMENT_REPORTS)."""
+    """`candidates` (contract CANDIDATES), `bodies` (contract DETECTIONS, without faces) and
+    `report` (contract SEGMENT_REPORTS).
+    """
 
     candidates: pd.DataFrame
+    bodies: pd.DataFrame
     report: pd.DataFrame
 
 
@@ -31,7 +38,8 @@ def scan_segment(
     segment: SegmentInput, search: SubjectSearch, settings: MotionSettings | None = None
 ) -> ScanResult:
     """Faces in one segment that are proposed as the subject's; without the face scope no face is
-    looked for, and the report alone says what footage there is.
+    looked for. Where bodies stand, under the appearance scope only: nothing of them is compared
+    here.
 
     Frames outside the granted time are not looked at; what cannot be seen is told by the report.
     Raises NotAuthorised where consent and approval do not name this camera.
@@ -39,18 +47,27 @@ def scan_segment(
     camera = segment.camera
     require(search.case, camera_id=camera.camera_id)
     by_face = "face" in search.case.scopes
+    by_looks = "appearance" in search.case.scopes
+    locator = Locator(camera) if by_looks and camera.homography is not None else None
     gate = MotionGate(settings or MotionSettings())
     rows = []
+    bodies = []
     report = SegmentReport(segment, search.case.span)
     for frame in report.pictures():
-        if by_face and gate.moved(frame.image):
-            rows += _found_faces(camera, frame, search)
-    return ScanResult(CANDIDATES.shape(rows), report.table())
+        if not (by_face or by_looks) or not gate.moved(frame.image):
+            continue
+        people = best_of_each(search.models.person.detect([frame.image])[0])
+        if by_face:
+            rows += _found_faces(camera, frame, people, search)
+        if by_looks:
+            bodies += people_rows(camera, frame.t_utc, people, locator)
+    return ScanResult(CANDIDATES.shape(rows), DETECTIONS.shape(bodies), report.table())
 
 
-def _found_faces(camera: Camera, frame: Frame, search: SubjectSearch) -> list[dict[str, Any]]:
+def _found_faces(
+    camera: Camera, frame: Frame, people: Boxes, search: SubjectSearch
+) -> list[dict[str, Any]]:
     models = search.models
-    people = best_of_each(models.person.detect([frame.image])[0])
     boxes = np.asarray(people.xyxy, float)[people.score >= models.person_scores.looked_at]
     least = models.calibration.min_face_px
     if not np.any(expected_face_px(boxes) >= 0.75 * least):

@@ -65,12 +65,12 @@ def chances(
     if not order:
         return {}
     steps = weigh_steps(order, apart, crowd, max_speed_mps)
-    like = np.array([_SURE if p.sure else _like(p.clothes) for p in order])
+    like = np.array([_SURE if p.sure else likeness(p.clothes) for p in order])
     matched = _dressed(steps.weight, like, np.array([p.sure for p in order]))
     return _sums(order, _links(order, matched, like, steps.possible))
 
 
-def _like(ratio: float) -> float:
+def likeness(ratio: float) -> float:
     """The chance that a body wears clothes like the subject's, were it anybody's."""
     return float(min(_ALIKE * np.exp(ratio), 0.9))
 

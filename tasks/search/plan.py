@@ -13,7 +13,7 @@ reaches every camera within the policy's hops and horizon.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -95,30 +95,36 @@ def follow_windows(
     pad_s: float,
     round_no: int = 0,
     known: Collection[str] = (),
+    alike: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Windows (contract WINDOWS) to follow densely: `pad_s` around each stretch seen, on the camera
     itself and on every camera that can be reached within `pad_s`.
 
-    `seen` has camera_id, start_utc, end_utc. Call again with what the new windows showed until
-    `new_windows` is empty.
+    `seen` has camera_id, start_utc, end_utc; `alike` too, of people in the subject's clothes: they
+    are followed on the cameras that overlap alone, until following says whether they are the
+    subject. Call again with what the new windows showed until `new_windows` is empty.
     """
     require(case)
     reach = Reach(site, policy.search.max_speed_mps)
     pad = timedelta(seconds=pad_s)
-    wishes = []
+    wishes = [*_around(seen, pad, reach, pad_s, "the subject")]
+    if alike is not None:
+        wishes += _around(alike, pad, reach, 0.0, "somebody in the subject's clothes")
+    return _allowed_windows(wishes, case, site, policy, round_no, known).windows
+
+
+def _around(
+    seen: pd.DataFrame, pad: timedelta, reach: Reach, within_s: float, whom: str
+) -> Iterator[Wish]:
+    """Around each stretch in which `whom` was seen, on the cameras within so many seconds."""
     for camera_id, rows in seen.groupby("camera_id", sort=True):
         own = str(camera_id)
-        stretches = [Interval(a - pad, b + pad) for a, b in intervals_of(rows)]
-        for other in sorted({own, *reach.times((own,), pad_s)}):
-            reason = (
-                f"seen on {own}"
-                if other == own
-                else f"in reach of {own}, where the subject was seen"
-            )
-            wishes += [
-                Wish(other, stretch, reason, f"follow-{own}") for stretch in merge(stretches)
-            ]
-    return _allowed_windows(wishes, case, site, policy, round_no, known).windows
+        stretches = merge([Interval(a - pad, b + pad) for a, b in intervals_of(rows)])
+        for other in sorted({own, *reach.times((own,), within_s)}):
+            here = f"{whom} seen on {own}".removeprefix("the subject ")
+            near = f"in reach of {own}, where {whom} was seen"
+            for stretch in stretches:
+                yield Wish(other, stretch, here if other == own else near, f"follow-{own}")
 
 
 def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""A filed case on the object store alone, and Dask workers that are threads of this process."""
+"""A filed case on the object store alone, and a Dask worker that is a thread of this process: a
+network runs in one thread at a time.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def run(env: Environment) -> Run:
 def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Where stages send their units."""
     with (
-        LocalCluster(processes=False, n_workers=1, dashboard_address=None) as cluster,
+        LocalCluster(
+            processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
         Client(cluster) as client,
     ):
         monkeypatch.setattr(fan_out, "_current_client", [client])

@@ -309,9 +309,34 @@ GUARDS = (
     Guard(
         "1 without the scope no looks are compared",
         "flows/stages/looks.py",
-        """    if not learnt or "appearance" not in work.case.authorised.scopes:""",
-        "    if not learnt:",
+        """    if not learnt or "appearance" not in work.case.authorised.scopes:
+        return LOOKS.empty()
+    return""",
+        "    return",
         tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "1 without the scope no scan is compared",
+        "flows/stages/looks.py",
+        """    if not learnt or "appearance" not in work.case.authorised.scopes:
+        return LOOKS.empty()
+    unfollowed""",
+        "    unfollowed",
+        tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "1 a unit of a scan for looks asks for their scope",
+        "flows/runtime/segment_job.py",
+        """    require(work.case.authorised, "appearance", job["camera_id"])\n""",
+        "",
+        tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
+    ),
+    Guard(
+        "1 bodies of a scan are kept under the appearance scope only",
+        "tasks/observe/scan.py",
+        """        if by_looks:""",
+        "        if True:",
+        tests=(f"{LOOKS}::test_face_only_scans_for_no_bodies",),
     ),
     Guard(
         "1 looks count under their scope only",

@@ -18,6 +18,7 @@ from subject_case import derive, subject_case
 from data_contracts.errors import EncounterError, NotAuthorised
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import SEGMENTS, SIGHTINGS, TRACKS
+from flows.runtime.segment_job import scan_looks_unit
 from flows.stages import looks as stages
 from models.interface import Boxes
 from models.registry import Models
@@ -60,6 +61,28 @@ def test_face_only_computes_nothing_of_looks(monkeypatch: pytest.MonkeyPatch) ->
     made = learn(work, SIGHTINGS.empty(), TRACKS.empty(), segments, template="t")
     assert len(made) == 0
     assert len(stages.compare_all.function(work, segments, template="t", learnt="l")) == 0
+    scanned = stages.scan_for_looks.function
+    assert len(scanned(work, segments, SEGMENTS.empty(), template="t", learnt="l")) == 0
+    with pytest.raises(NotAuthorised, match="appearance"):
+        scan_looks_unit.function(work, looks="l", camera_id="a")
+
+
+def test_face_only_scans_for_no_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where bodies stand on key frames is kept under the appearance scope alone."""
+    body = Boxes(np.array([[60, 100, 130, 310]], np.float32), np.array([0.9], np.float32))
+    models = SimpleNamespace(person=SimpleNamespace(detect=lambda images: [body for _ in images]))
+    monkeypatch.setattr(scan, "_found_faces", lambda *_: [])
+    footage = drawn((SUBJECT,))
+    segment = SegmentInput(footage.camera, "k", footage.start_utc, footage.data)
+    found = {
+        case: scan.scan_segment(
+            segment, SubjectSearch(case, None, cast(Models, models), SearchSettings())
+        ).bodies
+        for case in (FACE_ONLY, BOTH)
+    }
+    assert found[FACE_ONLY].empty
+    assert len(found[BOTH]) == 1
+    assert found[BOTH][["face_px", "mask_p", "subject_p"]].isna().all(axis=None)
 
 
 def test_a_camera_that_is_not_named_is_not_compared() -> None:

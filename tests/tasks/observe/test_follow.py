@@ -82,12 +82,12 @@ def test_scan_finds_the_subject_and_not_the_decoy(models, template):
     """
     case = subject_case()
     search = SubjectSearch(case, template, models, SEARCH)
-    found, report = scan_segment(segment("entrance", "00.00"), search)
+    found, _, report = scan_segment(segment("entrance", "00.00"), search)
     validate(found, CANDIDATES)
     validate(report, SEGMENT_REPORTS)
     assert found["t_utc"].between(START + timedelta(seconds=5), START + timedelta(seconds=13)).all()
     assert found["subject_p"].max() > 0.9
-    others, _ = scan_segment(segment("entrance", "00.30"), search)
+    others, *_ = scan_segment(segment("entrance", "00.30"), search)
     assert others.empty
     assert report["n_frames"].iloc[0] == 15
 
@@ -114,7 +114,7 @@ def test_unreadable_segment_is_a_fault_and_no_traceback(models, template):
     """The demo's cut-off segment gives no rows and a report that says why."""
     search = SubjectSearch(subject_case(), template, models, SEARCH)
     for look in (scan_segment, follow_segment):
-        found, report = look(segment("corridor", "00.30"), search)
+        found, *_, report = look(segment("corridor", "00.30"), search)
         assert found.empty
         assert "MP4" in report["fault"].iloc[0]
         assert report["end_utc"].iloc[0] == report["start_utc"].iloc[0]

@@ -536,6 +536,26 @@ def test_follow():
     assert spans(windows, "c") == []
 
 
+def test_follow_who_wears_the_clothes():
+    """Whoever wears the subject's clothes is followed where they are and where views overlap, not a
+    walk away; the windows say so, and where the subject was seen they say that too.
+    """
+    cameras = site(camera("a", [("b", 0), ("c", 20)]), camera("b"), camera("c"))
+    nobody = stretch("a", 0, 10).iloc[:0]
+    windows = follow_windows(
+        case(), cameras, POLICY, nobody, 30, alike=stretch("a", 100, 110)
+    ).set_index("camera_id")
+    assert windows["reason"].to_dict() == {
+        "a": "somebody in the subject's clothes seen on a",
+        "b": "in reach of a, where somebody in the subject's clothes was seen",
+    }
+    both = follow_windows(
+        case(), cameras, POLICY, stretch("a", 90, 95), 30, alike=stretch("a", 100, 110)
+    ).set_index("camera_id")
+    assert both.loc["a", "reason"] == "seen on a; somebody in the subject's clothes seen on a"
+    assert both.loc["c", "reason"] == "in reach of a, where the subject was seen"
+
+
 def test_follow_is_clipped():
     """Following ends where the consent does."""
     windows = follow_windows(
