@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dask
 import psutil
@@ -91,7 +92,7 @@ def _flaky(path: str) -> int:
         try:
             socket.socket().connect(("127.0.0.1", 9))
         except OSError as error:
-            error.held = socket.socket()
+            error.held = socket.socket()  # type: ignore[attr-defined]
             raise StoreError("busy") from error
     return count + 1
 
@@ -135,11 +136,11 @@ def _slow(item: float) -> float:
 
 def test_results_come_as_they_finish_and_the_rest_is_cancelled(client: Client) -> None:
     """The quick one is first; stopping early does not wait for the slow ones."""
-    results = dask_cluster.map_unordered(client, _slow, [20.0, 0.0, 20.0, 20.0])
+    results: Any = dask_cluster.map_unordered(client, _slow, [20.0, 0.0, 20.0, 20.0])
     assert next(results) == (0.0, 0.0)
     begun = time.monotonic()
     results.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
 
 
 def test_workers_are_private(client: Client, settings: Settings) -> None:

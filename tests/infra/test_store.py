@@ -264,7 +264,7 @@ def test_no_server() -> None:
     begun = time.monotonic()
     with pytest.raises(StoreError, match=r"no object store answers at .*encounter up"):
         store.get(SITE, "a")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 def test_no_endpoint() -> None:
@@ -317,7 +317,7 @@ def test_a_server_that_misbehaves(answer: bytes | None, says: str) -> None:
             access_key="a",
             secret_key=SecretStr("b"),
             retries=0,
-            read_timeout_s=0.5,
+            read_timeout_s=0.5 if answer is None else 20.0,
         )
         with pytest.raises(StoreError, match=says) as error:
             ObjectStore(settings).get(SITE, "a")

@@ -27,6 +27,7 @@ from data_contracts.errors import (
     may_pass,
 )
 from data_contracts.run import Run
+from data_contracts.time import now_utc
 from flows import rerun_exposure, trace_case
 from flows.cases.filing import store_case
 from flows.cases.key_changes import ensure_demo_root, listed_keys, proposal, publish_list
@@ -57,13 +58,11 @@ _OF_NO_CASE = {"cases with news"}
 _numbers = itertools.count(1)
 
 
-def filed(env: Environment, expires: timedelta = timedelta(days=1)) -> str:
-    """A filed case; returns its id."""
+def filed(env: Environment) -> str:
+    """A filed case, with papers of a day; returns its id."""
     case_id = f"K-ASKS-{next(_numbers):03d}"
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
-    store_case(
-        env, papers(env, case_id, visits, {"a.jpg": b"picture"}, "demo-short", "test", expires)
-    )
+    store_case(env, papers(env, case_id, visits, {"a.jpg": b"picture"}, "demo-short", "test"))
     return case_id
 
 
@@ -126,7 +125,7 @@ class Detector:
 
 def models_of(person: Detector, face: Detector) -> Models:
     """Models of which only the detectors are used."""
-    return Models(person=person, face=face, embedder=None, mask=None, calibration=None)  # type: ignore[arg-type]
+    return Models(person=person, face=face, embedder=None, mask=None, calibration=None)
 
 
 @pytest.mark.parametrize("ends", ["withdrawn", "expired", "revoked", "destroyed"])
@@ -137,7 +136,7 @@ def test_within_a_segment_no_model_looks_any_more(
     refuse to look.
     """
     monkeypatch.setattr(still_allowed, "CHECK_EVERY_S", 0.2)
-    case_id = filed(env, timedelta(seconds=6) if ends == "expired" else timedelta(days=1))
+    case_id = filed(env)
     person = Detector()
     face = Detector()
     loaded = looking_only_while(StillAllowed(env, case_id), models_of(person, face))
@@ -146,7 +145,8 @@ def test_within_a_segment_no_model_looks_any_more(
     if ends == "withdrawn":
         withdraw(env, case_id)
     elif ends == "expired":
-        time.sleep(6)
+        later = now_utc() + timedelta(days=2)
+        monkeypatch.setattr("flows.runtime.open_case.now_utc", lambda: later)
     elif ends == "destroyed":
         env.cases.destroy_key(case_id)
     else:

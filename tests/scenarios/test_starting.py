@@ -61,7 +61,7 @@ def test_an_event_starts_a_run(site: Environment, new_papers: Callable[..., Pape
         payload={"case_id": case_id},
     )
     wanted = DeploymentFilter(name=DeploymentFilterName(any_=["trace-case"]))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     found = []
     while time.monotonic() < deadline and not found:
         time.sleep(1)

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -37,6 +38,7 @@ from tasks.artefacts.exports import EXPORTS
 from tasks.audit.chain import verify
 
 DEMO = Path(__file__).parents[2] / "demo"
+_get = partial(httpx.get, timeout=30)
 RUN_ACTIONS = ("authorise", "run-started", "run-finished")
 pytestmark = [pytest.mark.stack, pytest.mark.scenario]
 
@@ -340,9 +342,9 @@ def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
     assert run is not None
     base = f"{env.settings.report_link_base}/{vault.case_id}/runs/{run.run_id}"
     reviewer = ("dr-kim", Accounts(env.settings.paths.viewer_accounts_file).add("dr-kim"))
-    assert httpx.get(f"{base}/report.html").status_code == 401
-    assert httpx.get(f"{base}/report.html", auth=("dr-kim", "wrong")).status_code == 401
-    page = httpx.get(f"{base}/report.html", auth=reviewer)
+    assert _get(f"{base}/report.html").status_code == 401
+    assert _get(f"{base}/report.html", auth=("dr-kim", "wrong")).status_code == 401
+    page = _get(f"{base}/report.html", auth=reviewer)
     assert page.status_code == 200
     assert vault.case_id in page.text
     assert page.headers["cache-control"] == "no-store"
@@ -356,7 +358,7 @@ def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
         ("report.html",),
     )
     for other in ("../../request.json", "manifest.json", "nothing"):
-        assert httpx.get(f"{base}/{other}", auth=reviewer).status_code in (403, 404)
+        assert _get(f"{base}/{other}", auth=reviewer).status_code in (403, 404)
 
 
 def test_a_case_without_valid_papers_is_not_filed(

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from data_contracts import object_key
 from data_contracts.errors import EncounterError, KeyMissing
 from data_contracts.mention import mention
 from data_contracts.run import Run
+from data_contracts.time import now_utc
 from flows import purge_expired
 from flows.cases.expiry import Planned
 from flows.cases.filing import Papers, file_case, store_case
@@ -38,6 +39,7 @@ from infra.case_store import CaseVault
 from infra.local import prefect_database, sqlite_file, store_index, weed
 from infra.settings import load_settings
 from infra.stack_record import read_record
+from tasks.ending.purge import claimed_expiry
 from tasks.ending.receipt import verify_receipt
 
 pytestmark = [pytest.mark.stack, pytest.mark.scenario]
@@ -131,7 +133,8 @@ def test_expiry_is_noticed_by_the_next_tick(
     store_case(site, alive)
     expired = new_papers(expires_in_s=10.0)
     store_case(site, expired)
-    time.sleep(10.5)
+    ends_utc = claimed_expiry(expired.consent)
+    _wait_until(lambda: now_utc() > ends_utc, 30)
     doomed = [
         d
         for d in purge_expired.plan.fn().doomed
@@ -210,11 +213,12 @@ def _key_bytes(vault: CaseVault) -> tuple[bytes, ...]:
 
 def _files(env: Environment) -> Iterator[tuple[str, bytes]]:
     """Everything that the stack keeps on disk but the footage (the recorder's) and the models."""
-    for path in sorted(env.settings.home.rglob("*")):
-        if path.is_file() and not path.name.startswith("footage"):
-            yield str(path.relative_to(env.settings.home)), path.read_bytes()
-    for folder in Path("/tmp").glob("prefect-workspace-attempt-*"):
-        yield from ((path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+    scratch = Path("/tmp").glob("prefect-workspace-attempt-*")
+    for folder in (env.settings.home, *scratch):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("footage"):
+                with suppress(FileNotFoundError):  # gone meanwhile: the stack is at work
+                    yield str(path.relative_to(folder)), path.read_bytes()
 
 
 def _nothing_in_clear(env: Environment, papers: Papers, case_id: str) -> None:

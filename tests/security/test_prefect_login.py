@@ -7,6 +7,7 @@ import json
 import stat
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from infra.settings import load_settings
 pytestmark = pytest.mark.stack
 
 _EVIL = "http://evil.example"
+_get = partial(httpx.get, timeout=30)
+_options = partial(httpx.options, timeout=30)
 
 
 class _Patient(httpx.HTTPTransport):
@@ -68,11 +71,11 @@ def test_evil_origin_is_refused(stack: StackInfo) -> None:
     """A page of another site may neither ask nor read."""
     url = f"{stack.settings.prefect.api_url}/flow_runs/filter"
     asks = {"Origin": _EVIL, "Access-Control-Request-Method": "POST"}
-    assert httpx.options(url, headers=asks).status_code == 400
-    answer = httpx.get(str(stack.ui_url), headers={"Origin": _EVIL})
+    assert _options(url, headers=asks).status_code == 400
+    answer = _get(str(stack.ui_url), headers={"Origin": _EVIL})
     assert "access-control-allow-origin" not in answer.headers
     own = asks | {"Origin": str(stack.ui_url)}
-    assert httpx.options(url, headers=own).status_code == 200
+    assert _options(url, headers=own).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_websockets_refuse_without_the_login(
     url = f"{stack.settings.prefect.api_url}/{path}".replace("http://", "ws://")
     with pytest.raises(InvalidStatus, match="403"), connect(url):
         pass
-    with connect(url, subprotocols=["prefect"]) as one:  # type: ignore[list-item]
+    with connect(url, subprotocols=["prefect"]) as one:
         one.send(json.dumps(message))
         with pytest.raises(ConnectionClosed, match="1008"):
             one.recv(timeout=10)
@@ -101,8 +104,8 @@ def test_websockets_refuse_without_the_login(
 
 def test_ui_loads_and_says_that_it_wants_a_login(stack: StackInfo) -> None:
     """The operator's browser gets the page, which asks for what is in the login's file."""
-    assert b"<html" in httpx.get(str(stack.ui_url)).content.lower()
-    assert httpx.get(f"{stack.ui_url}/ui-settings").json()["auth"] == "BASIC"
+    assert b"<html" in _get(str(stack.ui_url)).content.lower()
+    assert _get(f"{stack.ui_url}/ui-settings").json()["auth"] == "BASIC"
     path = stack.settings.paths.prefect_login_file
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text().startswith("operator:")
@@ -113,7 +116,7 @@ def test_the_ui_asks_nobody_else(stack: StackInfo) -> None:
     browser is told to ask this server alone, and to show the pages in no other page.
     """
     for path in ("/", "/v2/login", "/runs", "/api/flows/"):
-        answer = httpx.get(f"{stack.ui_url}{path}", follow_redirects=True)
+        answer = _get(f"{stack.ui_url}{path}", follow_redirects=True)
         rules = dict(
             rule.strip().split(" ", 1)
             for rule in answer.headers["content-security-policy"].split(";")
@@ -131,10 +134,10 @@ def test_the_ui_finds_its_server_and_nobody_else_does(stack: StackInfo) -> None:
     gets no answer. Other pages, and programs, get a refusal.
     """
     url = f"{stack.settings.prefect.api_url}/health"
-    assert httpx.get(url, headers={"Sec-Fetch-Site": "same-origin"}).json() is True
+    assert _get(url, headers={"Sec-Fetch-Site": "same-origin"}).json() is True
     for site in ("cross-site", "same-site", "none"):
-        assert httpx.get(url, headers={"Sec-Fetch-Site": site}).status_code == 401
-    assert httpx.get(url).status_code == 401
+        assert _get(url, headers={"Sec-Fetch-Site": site}).status_code == 401
+    assert _get(url).status_code == 401
 
 
 def _deploy(api: httpx.Client, flow: str, name: str, **more: Any) -> httpx.Response:

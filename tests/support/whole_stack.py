@@ -113,29 +113,34 @@ class WholeStack:
 
     def start(self, deployment: str) -> None:
         """Start a run of a deployment, such as reconcile/reconcile, by the server's API."""
-        found = self._ask("GET", f"deployments/name/{deployment}")
-        self._ask("POST", f"deployments/{found['id']}/create_flow_run", {})
+        found = ask_server(self.settings, "GET", f"deployments/name/{deployment}")
+        ask_server(self.settings, "POST", f"deployments/{found['id']}/create_flow_run", {})
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """The runs of a flow, the newest first."""
         wanted = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC"}
-        return list(self._ask("POST", "flow_runs/filter", wanted))
+        return list(ask_server(self.settings, "POST", "flow_runs/filter", wanted))
 
     def states(self, flow: str) -> list[str]:
         """The names of the states of a flow's runs but for those that are scheduled."""
         names = [run["state_name"] for run in self.runs(flow) if run["state"]]
         return [name for name in names if name not in ("Scheduled", "Late")]
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        settings = self.settings
-        user, _, word = find_login(settings).partition(":")
-        url = f"{settings.prefect.api_url}/{path}"
-        for _ in range(_BUSY_TRIES):  # as Prefect's own client does while the database is busy
-            answer = httpx.request(method, url, json=body, auth=(user, word), timeout=30)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(2)
-        return answer.raise_for_status().json()
+
+def ask_server(
+    settings: Settings, method: str, path: str, body: dict[str, Any] | None = None
+) -> Any:
+    """What a Prefect server answers. Asks again while its database is busy, as Prefect's own client
+    does.
+    """
+    user, _, word = find_login(settings).partition(":")
+    url = f"{settings.prefect.api_url}/{path}"
+    for _ in range(_BUSY_TRIES):
+        answer = httpx.request(method, url, json=body, auth=(user, word), timeout=30)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(2)
+    return answer.raise_for_status().json()
 
 
 def wait(what: str, seconds: float, ready: Callable[[], Any], every_s: float = 0.3) -> Any:

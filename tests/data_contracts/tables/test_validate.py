@@ -206,12 +206,12 @@ def test_threads_share_one_context() -> None:
 
 
 def test_is_quick() -> None:
-    """A warm validation of 10,000 rows takes well under two seconds."""
+    """A warm validation of 10,000 rows takes well under two seconds of a processor."""
     frame = good(contracts.DETECTIONS, 10_000)
     validate(frame, contracts.DETECTIONS)
-    started = time.perf_counter()
+    started = time.process_time()
     validate(frame, contracts.DETECTIONS)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

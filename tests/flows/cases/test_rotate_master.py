@@ -6,7 +6,6 @@ import base64
 import contextlib
 import itertools
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flaky_proxy import FlakyProxy, Request, flaky_proxy
+from whole_stack import wait
 
 from data_contracts import object_key
 from data_contracts.audit import read_link
@@ -144,8 +145,8 @@ def test_stopped_in_the_middle(
 
 
 def test_killed_in_the_middle(settings: Settings, tmp_path: Path) -> None:
-    """The command, killed by SIGKILL while it wraps, is run again: every case opens, one key is
-    left.
+    """The command, killed by SIGKILL at its eleventh case, is run again: every case opens, one key
+    is left.
     """
     env = site(load_settings(home=tmp_path), settings)
     names = cases_of(env, 30)
@@ -159,18 +160,29 @@ def test_killed_in_the_middle(settings: Settings, tmp_path: Path) -> None:
     }
     argv = [sys.executable, "-m", "flows.cli.main", "keys", "rotate-master"]
     surroundings = {**os.environ, **variables}
-    command = subprocess.Popen(argv, env=surroundings, stdout=subprocess.PIPE)
-    while command.poll() is None and len(env.cases.keys.read()) == 1:
-        time.sleep(0.002)
-    time.sleep(0.05)
-    command.send_signal(signal.SIGKILL)
-    command.wait()
-    assert len(env.cases.keys.read()) == 2, "it was killed before its end"
+    with flaky_proxy(s3.endpoint or "") as proxy:
+        _hang_at_wrap(proxy, 10)
+        slowed = surroundings | {"ENCOUNTER_S3__ENDPOINT": proxy.endpoint}
+        command = subprocess.Popen(argv, env=slowed, stdout=subprocess.PIPE)
+        wait("it wraps nothing", 60, lambda: len(_wraps(proxy)) > 10)
+        command.kill()
+        command.wait()
+    assert len(env.cases.keys.read()) == 2
+    assert sorted(holdings(env.cases).cases.values()) == [10, 20]
     assert readable(env, names)
     again = subprocess.run(argv, env=surroundings, capture_output=True, text=True, check=True)
     assert "is destroyed; a listing showed no case under it" in again.stdout
     assert len(env.cases.keys.read()) == 1
     assert readable(env, names)
+
+
+def _wraps(proxy: FlakyProxy) -> list[Request]:
+    return [r for r in proxy.seen if r.method == "PUT" and r.path.endswith("/case-key.json")]
+
+
+def _hang_at_wrap(proxy: FlakyProxy, number: int) -> None:
+    """The store takes so many keys, and never answers to the next."""
+    proxy.fault = lambda asked: "silent" if asked in _wraps(proxy)[number:] else None
 
 
 def test_a_case_that_was_made_meanwhile_keeps_the_old_key(
@@ -238,7 +250,7 @@ def test_a_case_made_while_a_rotation_ends_lies_under_the_new_key(
     def rotates_first(bucket: str, key: str, data: bytes, *rest: object, **more: object) -> bool:
         if key.endswith("case-key.json"):
             rotate_master(env)
-        return real(bucket, key, data, *rest, **more)  # type: ignore[arg-type]
+        return real(bucket, key, data, *rest, **more)
 
     monkeypatch.setattr(env.store, "put_if_absent", rotates_first)
     env.cases.create_key("K-LATE").put(object_key.claim("K-LATE"), b"K-LATE")

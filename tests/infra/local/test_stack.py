@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 from distributed import Client, Security
+from whole_stack import ask_server, wait
 
 from data_contracts.errors import BadInput, StackError
 from data_contracts.object_key import SITE
@@ -22,7 +23,6 @@ from flows.cli.stack import PROJECT
 from infra import dask_cluster
 from infra.local import process
 from infra.local import stack as stack_module
-from infra.local.prefect_server import find_login
 from infra.local.stack import StackInfo, prefect_command
 from infra.settings import Settings, load_settings
 from infra.stack_record import ProcessRecord, read_record
@@ -40,23 +40,12 @@ deployments:
 """
 
 
-def _wait(what: str, seconds: float, ready) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.3)
-
-
 def _flow_runs(settings: Settings, state: str) -> list[dict]:
     filters = {
         "flow_runs": {"state": {"type": {"any_": [state]}}},
         "deployments": {"name": {"any_": ["smoke"]}},
     }
-    user, _, word = find_login(settings).partition(":")
-    answer = httpx.post(
-        f"{settings.prefect.api_url}/flow_runs/filter", json=filters, auth=(user, word)
-    )
-    return answer.raise_for_status().json()
+    return ask_server(settings, "POST", "flow_runs/filter", filters)
 
 
 def test_cron_is_scheduled_and_a_run_ends(stack: StackInfo, tmp_path: Path) -> None:
@@ -69,10 +58,10 @@ def test_cron_is_scheduled_and_a_run_ends(stack: StackInfo, tmp_path: Path) -> N
     (tmp_path / "prefect.yaml").write_text(_DEPLOY)
     deploy = ("deploy", "--all", "--prefect-file", str(tmp_path / "prefect.yaml"))
     prefect_command(stack.settings, *deploy, cwd=PROJECT)
-    _wait("no run was scheduled by cron", 60, lambda: _flow_runs(stack.settings, "SCHEDULED"))
+    wait("no run was scheduled by cron", 120, lambda: _flow_runs(stack.settings, "SCHEDULED"))
     run = ("deployment", "run", "trace-case/smoke", "-p", "case_id=K-NOBODY-1")
     prefect_command(stack.settings, *run)
-    _wait("the worker did not end the run", 60, lambda: _flow_runs(stack.settings, "FAILED"))
+    wait("the worker did not end the run", 120, lambda: _flow_runs(stack.settings, "FAILED"))
     assert "K-NOBODY-1" in _flow_runs(stack.settings, "FAILED")[0]["state"]["message"]
 
 
@@ -91,7 +80,7 @@ def test_second_up_finds_everything_running(stack: StackInfo) -> None:
 def test_ui_is_served_on_loopback_only(stack: StackInfo) -> None:
     """The UI answers, and no process of the stack listens on another address."""
     assert stack.ui_url is not None
-    assert b"<html" in httpx.get(stack.ui_url).content.lower()
+    assert b"<html" in httpx.get(stack.ui_url, timeout=30).content.lower()
     for entry in stack.record.processes:
         tree = [psutil.Process(entry.pid), *psutil.Process(entry.pid).children(recursive=True)]
         found = {
@@ -157,7 +146,7 @@ def test_data_survive_sigkill_and_a_taken_port(tmp_path: Path) -> None:
     try:
         ObjectStore(first.settings.s3).put(SITE, "kept", b"1" * 100_000)
         os.kill(first.record.processes[0].pid, signal.SIGKILL)
-        _wait("still running", 10, lambda: not stack_module.status(first.settings)[0].running)
+        wait("still running", 60, lambda: not stack_module.status(first.settings)[0].running)
         with socket.create_server(("127.0.0.1", first.record.ports["s3"])):
             again = stack_module.up(load_settings(home=tmp_path / "home"), parts=("store",))
             assert again.started == ("store",)
@@ -201,7 +190,7 @@ def test_a_step_of_the_clock_is_no_other_process(
     log = tmp_path / "family.log"
     argv = [sys.executable, "-c", _FAMILY]
     record = process.start("family", argv, dict(os.environ), tmp_path, log, tmp_path / "held")
-    _wait("no child", 10, lambda: log.read_text().strip())
+    wait("no child", 60, lambda: log.read_text().strip())
     child = psutil.Process(int(log.read_text()))
     told = psutil.Process.create_time
     with monkeypatch.context() as stepped:
@@ -277,15 +266,15 @@ def test_stop_takes_the_children_along(tmp_path: Path, parent_dies_first: bool) 
         log,
         tmp_path / "held",
     )
-    _wait("no child", 10, lambda: log.read_text().strip())
+    wait("no child", 60, lambda: log.read_text().strip())
     child = psutil.Process(int(log.read_text()))
     if parent_dies_first:
         os.kill(record.pid, signal.SIGKILL)
-        _wait("parent lives", 10, lambda: process.find(record) is None)
+        wait("parent lives", 60, lambda: process.find(record) is None)
     assert process.stop(record, 0.5)
-    _wait(
+    wait(
         "the child lives",
-        5,
+        30,
         lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE,
     )
     assert process.find(record) is None

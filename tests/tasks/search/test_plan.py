@@ -9,6 +9,7 @@ from functools import cache
 
 import pandas as pd
 import pytest
+from grants import PICTURES, usable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +33,6 @@ from tasks.search.plan import (
     sighting_anchors,
     walking_seconds,
 )
-from tests.support.grants import PICTURES, usable
 
 T0 = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
 DAY = 86_400
@@ -717,9 +717,9 @@ def test_a_city_is_planned_quickly():
     city = site(*(corner(x, y) for x in range(n) for y in range(n)))
     anchors = [seen(f"{10 + i}-50", 60 * i, 60 * i + 20) for i in range(10)]
     anchors += [claimed((f"{20 * i}-{20 * i}",), 3600 * i, 3600 * i + 600, 300) for i in range(5)]
-    started = time.perf_counter()
+    started = time.process_time()
     windows = plan(
         case(), city, POLICY.model_copy(update={"search": SearchSettings()}), anchors, 1
     ).windows
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert 50 < windows["camera_id"].nunique() < 200
