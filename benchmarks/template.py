@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from models.registry import load
+from tasks.footage.picture import decode_picture
 from tasks.observe.rotation import Rotation
 
 
@@ -49,7 +50,9 @@ def main() -> None:
         )
         print(f"{d:>6} {made:>10.2f} {one:>12.3f} {eight:>13.3f}")
     models = load()
-    pictures = [cv2.imread(str(p)) for p in sorted((site / "reference").glob("*.jpg"))]
+    pictures = [
+        decode_picture(p.name, p.read_bytes()) for p in sorted((site / "reference").glob("*.jpg"))
+    ]
     marks = [faces.landmarks[0] for faces in models.face.detect(pictures)]
     embed = cpu_ms(lambda: models.embed_and_mask(pictures, marks), 9) / len(pictures)
     print(f"embedding and mask of one face: {embed:.1f}")

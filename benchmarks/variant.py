@@ -35,6 +35,7 @@ from data_contracts import object_key
 from data_contracts.camera import Origin
 from data_contracts.errors import VideoUnreadable
 from tasks.footage import reading
+from tasks.footage.picture import decode_picture
 
 _TIMES = ("t_utc", "start_utc", "end_utc")
 # Deviation of whole numbers spread evenly over -128 to 127.
@@ -92,7 +93,8 @@ def make_variant(site: Path, out: Path, variant: Variant) -> None:
         _camera(feature, variant)
     (out / "cameras.geojson").write_text(json.dumps(features))
     for path in sorted((site / "reference").rglob("*.jpg")):
-        portrait = Variant(mirror=variant.mirror).picture(cv2.imread(str(path)), rng)
+        image = decode_picture(path.name, path.read_bytes())
+        portrait = Variant(mirror=variant.mirror).picture(image, rng)
         target = out / path.relative_to(site)
         target.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(target), portrait, [cv2.IMWRITE_JPEG_QUALITY, 95])

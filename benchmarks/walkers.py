@@ -89,7 +89,7 @@ def rule_rows(
     met.
     """
     rows = []
-    t = np.arange(scene.true_m.shape[1]) * STEP_S
+    t = np.arange(scene.true_m.shape[1], dtype=np.float64) * STEP_S
     dt = np.full(len(t), STEP_S)
     for policy in policies:
         contacts = assess(points, encounters, policy, np.random.default_rng(0), settings).set_index(
@@ -102,7 +102,7 @@ def rule_rows(
             seconds = largest(
                 counted, t, dt, policy.accumulate_over_s, policy.episode_gap_s
             ).seconds[0]
-            p = float(contacts.loc[person, "probability"]) if person in contacts.index else 0.0
+            p = contacts["probability"].to_dict().get(person, 0.0)
             rows.append(
                 {
                     "rule": tier.name,

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -137,7 +138,7 @@ def _blurred(image: Image, kind: str, px: float) -> Image:
     return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
 
 
-def show(width: int, kind: str, amount: float, part: pd.DataFrame, limits: pd.Series) -> None:
+def show(width: Any, kind: Any, amount: Any, part: pd.DataFrame, limits: pd.Series) -> None:
     """Print one row."""
     same = part[part.same]
     low, mid, high = same.sharpness.quantile([0.1, 0.5, 0.9])

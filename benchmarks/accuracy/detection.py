@@ -31,12 +31,12 @@ def detection_figures(found: pd.DataFrame, truth: pd.DataFrame, sure: float) -> 
         scores += list(boxes["score"].to_numpy(float)[hit >= 0])
         hits += list(hit[hit >= 0])
     score = np.asarray(scores, float)
-    hit = np.asarray(hits, bool)
+    right = np.asarray(hits, bool)
     wanted = int((~truth["ignore"]).sum())
-    taken = hit[score >= sure]
+    taken = right[score >= sure]
     return {
         "boxes": wanted,
-        "ap": average_precision(score, hit, wanted),
+        "ap": average_precision(score, right, wanted),
         "score": sure,
         "precision": float(taken.mean()) if len(taken) else float("nan"),
         "recall": float(taken.sum() / max(wanted, 1)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import dlib
@@ -65,6 +66,7 @@ def main() -> None:
             & (frame.truth.face_angle_deg < 45)
             & (frame.truth.head_px > 30)
         ]
+        row: Any
         for row in near.itertuples():
             margin = 0.4 * row.head_px
             x0, y0 = (int(max(0, v - margin)) for v in (row.head_x0, row.head_y0))

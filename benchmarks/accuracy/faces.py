@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.footage import frames
 from models.registry import Models, load
 from models.settings import ModelSettings
+from tasks.footage.picture import decode_picture
 from tasks.observe.face import turn_of
 from tasks.observe.sharpness import sharpness
 
@@ -57,7 +58,8 @@ def collect(
     """
     heads = []
     faces = []
-    vectors = [[] for _ in everyone]
+    vectors: list[list[np.ndarray]] = [[] for _ in everyone]
+    row: Any
     for frame in frames(site, every):
         for row in frame.truth[frame.truth.head_visible > 0.7].itertuples():
             pad = 0.5 * row.head_px
@@ -181,7 +183,9 @@ def similarities(site: Path, models: Models, faces: pd.DataFrame, vectors: np.nd
 
 def subject(site: Path, models: Models) -> np.ndarray:
     """(d,) of length 1: the mean of the subject's reference pictures."""
-    pictures = [cv2.imread(str(p)) for p in sorted((site / "reference").glob("*.jpg"))]
+    pictures = [
+        decode_picture(p.name, p.read_bytes()) for p in sorted((site / "reference").glob("*.jpg"))
+    ]
     marks = [models.face.detect([p])[0].landmarks[0] for p in pictures]
     mean = models.embedder.embed(pictures, marks).mean(0)
     return mean / np.linalg.norm(mean)

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.accuracy.faces_as_seen import held_out, pictures, seen
+from models.networks.faceres import FaceRes
 from models.registry import load
 from models.settings import ModelSettings
 
@@ -55,6 +56,8 @@ def gather(
     and blurred.
     """
     models = load(ModelSettings(embedder="faceres"))
+    embedder = models.embedder
+    assert isinstance(embedder, FaceRes)
     rng = np.random.default_rng(0)
     rows = []
     labels = []
@@ -64,7 +67,7 @@ def gather(
             for strong in (1.0, 1.5):
                 widths = list(rng.choice(WIDTHS, 4, replace=False))
                 for face in seen(path, models.face, widths, rng, strong=strong):
-                    vector = models.embedder.raw([face.image], [face.landmarks])[0]
+                    vector = embedder.raw([face.image], [face.landmarks])[0]
                     rows.append((vector, face.width_px, held_out(path)))
                     labels.append(label)
     return (

@@ -41,6 +41,7 @@ def frames(site: Path, every: int = 5) -> Iterator[Frame]:
                         continue
                     t = start + timedelta(seconds=round(float(frame.time), 3))
                     rows = groups.get((camera, t), truth.iloc[:0])
-                    yield Frame(camera, t, frame.to_ndarray(format="bgr24"), rows)
+                    image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+                    yield Frame(camera, t, image, rows)
         except av.error.InvalidDataError:
             continue  # some sites have a damaged segment on purpose

@@ -38,9 +38,8 @@ def ground_figures(tracks: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
         found_m.append(_distances(found_xy[at]))
         missed += int((_distances(true_xy) < LIMIT_M).sum() - (true_m[-1] < LIMIT_M).sum())
         invented += int((_distances(found_xy) < LIMIT_M).sum() - (found_m[-1] < LIMIT_M).sum())
-    return _figures(
-        *(np.concatenate(parts) for parts in (true_m, found_m, off_m)), missed, invented
-    )
+    true, found, off = (np.concatenate(parts) for parts in (true_m, found_m, off_m))
+    return _figures(true, found, off, missed, invented)
 
 
 def reported_figures(persons: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:

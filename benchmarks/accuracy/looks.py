@@ -102,7 +102,7 @@ def best_line(found: Pairs) -> tuple[float, float]:
 def together(found: Pairs) -> tuple[Array, Pairs]:
     """The ratio stated by all bodies of each pair, and the pairs, once each."""
     _, first = np.unique(found.pair, return_index=True)
-    weight = np.bincount(found.pair, found.weight)
+    weight = np.bincount(found.pair, found.weight).astype(np.float64)
     stated = _TOGETHER * np.bincount(found.pair, log_ratio(found.cosine)) / np.bincount(found.pair)
     ends = np.clip(stated, _EDGES[0], _EDGES[-1])
     return ends, Pairs(found.cosine[first], found.same[first], weight, found.pair[first])

@@ -48,16 +48,15 @@ def _detector(folder: Path, looked: following.Looked, truth: pd.DataFrame) -> di
     set is judged in publications; second boxes that are sure to redaction.
     """
     sampled = [pets_data.time_of(frame) for frame in range(0, looked.cost["frames"], 5)]
-    tables = (looked.answers, truth)
     sure = TrackSettings().high_score
-    fifth = [table[table["t_utc"].isin(sampled)] for table in tables]
+    some, true = (table[table["t_utc"].isin(sampled)] for table in (looked.answers, truth))
     # Somebody who stands just outside is nobody to miss, and a box on them no false one.
     found = looked.answers[pets_data.in_tracking_area(folder, looked.answers)]
-    inside = found, truth.assign(ignore=~pets_data.in_tracking_area(folder, truth))
+    inside = truth.assign(ignore=~pets_data.in_tracking_area(folder, truth))
     return {
-        "ap": detection_figures(*tables, sure)["ap"],
-        "ap_every_fifth": detection_figures(*fifth, sure)["ap"],
-        "ap_in_tracking_area": detection_figures(*inside, sure)["ap"],
+        "ap": detection_figures(looked.answers, truth, sure)["ap"],
+        "ap_every_fifth": detection_figures(some, true, sure)["ap"],
+        "ap_in_tracking_area": detection_figures(found, inside, sure)["ap"],
         **second_boxes(looked.answers, truth, RedactSettings().sure_score),
     }
 

@@ -30,16 +30,18 @@ from supervision import box_iou_batch
 
 from benchmarks.accuracy import pets_data
 from benchmarks.accuracy.detection import BOX, average_precision
-from models.files.manifest import read_manifest
+from models.files.manifest import ModelInput, read_manifest
 from models.files.pull import model_path
 from models.interface import Boxes, Image
 from models.networks.nanodet import NanoDet, letterbox
 from models.registry import PACKS
 from models.runtime import Session
-from models.settings import DEFAULT_CACHE
+from models.settings import DEFAULT_CACHE, RuntimeName
 
 ENTRY = read_manifest().entry("nanodet")
-SIZE = (ENTRY.input.width, ENTRY.input.height)
+assert ENTRY.input is not None
+INPUT: ModelInput = ENTRY.input
+SIZE = (INPUT.width, INPUT.height)
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".ts"}
 # A variant is worth choosing when its average precision is at most this much lower.
 WITHIN = 0.01
@@ -94,9 +96,7 @@ def quantise(original: Path, footage: Path, count: int, out: Path) -> None:
 def batch(image: Image) -> np.ndarray:
     """A picture as the network takes it."""
     canvas, _ = letterbox(image, SIZE)
-    normal = (canvas - np.asarray(ENTRY.input.mean, np.float32)) / np.asarray(
-        ENTRY.input.std, np.float32
-    )
+    normal = (canvas - np.asarray(INPUT.mean, np.float32)) / np.asarray(INPUT.std, np.float32)
     return np.ascontiguousarray(normal.transpose(2, 0, 1)[None], np.float32)
 
 
@@ -127,7 +127,7 @@ def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[
     """Average precision at overlap 0.5 and CPU time a frame, one thread: the original on both
     runtimes, the variant.
     """
-    files = {
+    files: dict[tuple[str, RuntimeName], Path] = {
         ("original", "onnxruntime"): original,
         ("original", "openvino"): original,
         ("int8", "openvino"): variant,
@@ -135,9 +135,7 @@ def measure(original: Path, variant: Path, pets: Path, every: int) -> list[dict[
     names = list(files)
     score = ENTRY.thresholds["score"]
     overlap = ENTRY.thresholds["overlap"]
-    made = {
-        n: NanoDet(Session(files[n], n[1], 1), ENTRY.input, SIZE, score, overlap) for n in names
-    }
+    made = {n: NanoDet(Session(files[n], n[1], 1), INPUT, SIZE, score, overlap) for n in names}
     found: dict[tuple[str, str], list[Boxes]] = {n: [] for n in names}
     spent: dict[tuple[str, str], list[float]] = {n: [] for n in names}
     numbers = []

@@ -26,6 +26,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,10 +63,12 @@ def main() -> None:
     given = parser.parse_args()
     rank = torchreid_rank()
     models = load(ModelSettings(appearance=given.model, pack=given.pack, accept_noncommercial=True))
+    appearance = models.appearance
+    assert appearance is not None, f"{given.model} is not there"
     query, gallery = read(given.folder, given.each)
     start = time.process_time()
-    q = embed(models.appearance, query)
-    g = embed(models.appearance, gallery)
+    q = embed(appearance, query)
+    g = embed(appearance, gallery)
     spent = (time.process_time() - start) / (len(q) + len(g))
     found = evaluate(rank, q, g, query, gallery)
     found |= {
@@ -95,6 +98,7 @@ def torchreid_rank() -> ModuleType:
         path = Path(root) / "reid" / "metrics" / "rank.py"
         if path.is_file():
             found = importlib.util.spec_from_file_location("torchreid_rank", path)
+            assert found is not None, path
             module = importlib.util.module_from_spec(found)
             with warnings.catch_warnings():
                 warnings.simplefilter(
@@ -171,6 +175,7 @@ def of_site(site: Path, each: int) -> Pictures:
     images = []
     person = []
     camera = []
+    row: Any
     for frame in frames(site, every=1):
         for row in frame.truth.itertuples():
             if (frame.camera, frame.t_utc, row.person) in wanted:

@@ -76,8 +76,8 @@ def figures(raw: list[Boxes], truth: pd.DataFrame, score: float, overlap: float)
         [_table(i, boxes, score, overlap) for i, boxes in enumerate(raw)], ignore_index=True
     )
     for every in EVERY:
-        parts = (table[table["frame"] % every == 0] for table in (found, truth))
-        measured = detection_figures(*parts, TrackSettings().high_score)
+        some, true = (table[table["frame"] % every == 0] for table in (found, truth))
+        measured = detection_figures(some, true, TrackSettings().high_score)
         out[f"ap, every {every}"] = measured["ap"]
         if every == 1:
             out |= {key: measured[key] for key in ("precision", "recall")}

@@ -124,7 +124,7 @@ def write_pack(story: Story, pack: Path, out: Path) -> None:
                 if key == person.base:
                     arrays[f"{person.id}/{rest}"] = _scaled(rest, stored[name], scale)
     (out / "cast.json").write_text(json.dumps({**meta, "cast": cast}), encoding="utf-8")
-    np.savez(out / "cast.npz", **arrays)
+    np.savez(out / "cast.npz", **arrays)  # type: ignore[arg-type]  # its stub: all are allow_pickle
     if not (out / "tex").exists():
         (out / "tex").symlink_to((pack / "tex").resolve())
 

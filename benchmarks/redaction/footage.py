@@ -20,7 +20,7 @@ import pandas as pd
 
 from benchmarks.truth import Subject, Truth
 from data_contracts import object_key
-from data_contracts.authorisation import AuthorisedCase, TrustedKeys
+from data_contracts.authorisation import AuthorisedCase, Role, TrustedKeys
 from data_contracts.camera import Camera, Site, read_site
 from data_contracts.case import CaseRequest, Scope
 from data_contracts.errors import BadInput, EncounterError
@@ -46,6 +46,7 @@ from tasks.redaction.redact import Detectors, Found, RedactSettings
 from tasks.redaction.render import Segment
 
 _DAY = timedelta(days=1)
+_ROLES: tuple[Role, ...] = ("consent", "approval")
 _NONE: Found = (np.zeros((0, 4)), np.zeros(0))
 
 
@@ -190,8 +191,8 @@ def authorised(subject: Subject, scopes: tuple[Scope, ...] = ("face",)) -> Autho
         reference_images=tuple(sorted(subject.references)),
         filed_utc=now,
     )
-    keys = {role: generate_key(f"throw-away {role}", (role,)) for role in ("consent", "approval")}
-    tokens = [
+    keys = {role: generate_key(f"throw-away {role}", (role,)) for role in _ROLES}
+    consent, approval = (
         sign_grant(
             private,
             GrantDraft(
@@ -209,9 +210,9 @@ def authorised(subject: Subject, scopes: tuple[Scope, ...] = ("face",)) -> Autho
             now - timedelta(seconds=1),
         )
         for role, (private, _) in keys.items()
-    ]
+    )
     trusted = TrustedKeys(keys=tuple(public for _, public in keys.values()))
-    return authorise(request, *tokens, trusted, now, standing=lambda _grant: "usable")
+    return authorise(request, consent, approval, trusted, now, standing=lambda _grant: "usable")
 
 
 def look(

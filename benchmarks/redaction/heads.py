@@ -62,6 +62,7 @@ def compare(
     sighting of the subject is on.
     """
     figures.frames += 1
+    row: Any
     for row in rows.itertuples():
         if row.head_visible < SEEABLE or (row.person != subject and row.head_px < MIN_HEAD_PX):
             continue

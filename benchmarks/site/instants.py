@@ -109,8 +109,10 @@ def _masks(truth: Truth, subject: str, run: RunTables, points: pd.DataFrame) -> 
 def _mask_rows(truth: Truth, person: str, times: pd.Series, mask_p: pd.Series) -> pd.DataFrame:
     path = truth.path[person]["masked"]
     tolerance = pd.Timedelta(seconds=truth.step_s)
-    at = path.index.as_unit("us").get_indexer(
-        pd.DatetimeIndex(times).as_unit("us"), "nearest", tolerance=tolerance
+    at = (
+        pd.DatetimeIndex(path.index)
+        .as_unit("us")
+        .get_indexer(pd.DatetimeIndex(times).as_unit("us"), "nearest", tolerance=tolerance)
     )
     true = np.where(at >= 0, path.to_numpy(float)[at], np.nan)
     p = mask_p.to_numpy(float, na_value=np.nan)

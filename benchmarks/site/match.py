@@ -24,8 +24,10 @@ def true_at(truth: Truth, person: str, times: pd.Series) -> NDArray[np.float64]:
     if path is None or times.empty:
         return np.full((len(times), 2), np.nan)
     at = pd.DatetimeIndex(times).as_unit("us")
-    index = path.index.as_unit("us").get_indexer(
-        at, method="nearest", tolerance=pd.Timedelta(seconds=truth.step_s)
+    index = (
+        pd.DatetimeIndex(path.index)
+        .as_unit("us")
+        .get_indexer(at, method="nearest", tolerance=pd.Timedelta(seconds=truth.step_s))
     )
     xy = path[["x_m", "y_m"]].to_numpy(float)[index]
     xy[index < 0] = np.nan

@@ -51,7 +51,7 @@ def true_tables(truth: Truth, subject: str) -> tuple[pd.DataFrame, pd.DataFrame]
     """The truth as a perfect tracker would report it: trajectory and persons, exact to a
     millimetre.
     """
-    columns = {
+    columns: dict[str, Any] = {
         "cov_xx": 1e-8,
         "cov_xy": 0.0,
         "cov_yy": 1e-8,

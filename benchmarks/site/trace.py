@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from data_contracts.case import Scope
 from data_contracts.errors import EncounterError
 from data_contracts.time import parse_utc
 
@@ -129,7 +130,7 @@ def trace(env, case_id, subject, policy, out, point=None):
     from flows.stages import publish
     from flows.stages.published import last_run
 
-    scopes = ("face", "appearance") if point is None else ("appearance",)
+    scopes: tuple[Scope, ...] = ("face", "appearance") if point is None else ("appearance",)
     basis = "benchmark on synthetic people"
     signed = papers(
         env, case_id, subject.itinerary, subject.references, policy, basis, scopes=scopes
@@ -146,6 +147,8 @@ def trace(env, case_id, subject, policy, out, point=None):
     wait_for(started)
     vault = open_case(case_id).vault
     done = last_run(vault)
+    if done is None:
+        raise EncounterError(f"case {case_id}: its run published nothing")
     if out is not None:
         publish.fetch(vault, done, out / case_id)
     tables = {

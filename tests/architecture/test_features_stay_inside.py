@@ -66,8 +66,8 @@ def functions_using(tree: ast.Module, wanted: set[str]) -> set[str]:
 
     def look(node: ast.AST, inside: str) -> None:
         for child in ast.iter_child_nodes(node):
-            own = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-            look(child, inside or (child.name if own else ""))
+            own = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else ""
+            look(child, inside or own)
             if isinstance(child, ast.Attribute | ast.Call) and not isinstance(node, ast.Module):
                 shallow = {child.attr} if isinstance(child, ast.Attribute) else names_in(child)
                 if shallow & wanted:

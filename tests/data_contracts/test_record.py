@@ -26,7 +26,7 @@ def test_no_value_is_quoted() -> None:
     assert NAME not in str(error)
     assert NAME not in first_fault(error)
     with pytest.raises(ValidationError) as unread:
-        Settings(case_concurrency=NAME)  # type: ignore[arg-type]
+        Settings(case_concurrency=NAME)
     assert NAME not in str(unread.value)
 
 

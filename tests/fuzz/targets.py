@@ -522,7 +522,7 @@ _RECORD = {
 
 def check_key_record(data: bytes) -> Ended:
     """A case's key record, which lies in the store in clear, gives the key or is refused."""
-    store = CaseStore(None, HeldKeys(_MASTER))  # type: ignore[arg-type]
+    store = CaseStore(None, HeldKeys(_MASTER))
     return refused_or(lambda: store._unwrap("K-2026-0042", _read_key_record("K-2026-0042", data)))
 
 

@@ -87,10 +87,10 @@ def test_the_end_is_found_by_a_new_process(log: AuditLog) -> None:
     fresh = again(log)
     reads: list[str] = []
     original = fresh.store.get
-    fresh.store.get = lambda bucket, key, **rest: reads.append(key) or original(bucket, key, **rest)  # type: ignore[method-assign]
+    fresh.store.get = lambda bucket, key, **rest: reads.append(key) or original(bucket, key, **rest)
     assert fresh.append(EVENT).entry.sequence == 4
     assert reads == [object_key.audit_entry(3)]
-    fresh.store.list_versions = fresh.store.folders = lambda *_args: pytest.fail("listed again")  # type: ignore[method-assign]
+    fresh.store.list_versions = fresh.store.folders = lambda *_args: pytest.fail("listed again")
     assert fresh.append(EVENT).entry.sequence == 5
 
 

@@ -31,11 +31,11 @@ def test_a_header_is_read_without_the_pictures(store: ObjectStore) -> None:
         got.append(read(*given, **named))
         return got[-1]
 
-    store.get = counted  # type: ignore[method-assign]
+    store.get = counted
     try:
         probe(ObjectReader(store, FOOTAGE, put))
     finally:
-        store.get = read  # type: ignore[method-assign]
+        store.get = read
     assert sum(map(len, got)) < 2 * 2**20
 
 

@@ -93,7 +93,7 @@ def test_frozen_and_picklable() -> None:
     """Settings cannot be changed after reading and travel to worker processes whole."""
     found = load_settings(s3={"endpoint": "h:1", "secret_key": "hush"})
     with pytest.raises(ValueError, match="frozen"):
-        found.case_concurrency = 1  # type: ignore[misc]
+        found.case_concurrency = 1
     assert pickle.loads(pickle.dumps(found)) == found
 
 

@@ -63,7 +63,7 @@ def env(settings: Settings, tmp_path: Path) -> Environment:
 
 def person(name: str, *roles: str) -> tuple[PrivateKey, TrustedKey]:
     """A key pair."""
-    return generate_key(name, roles)  # type: ignore[arg-type]
+    return generate_key(name, roles)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from grants import BINDING, PICTURES, usable
 
 from data_contracts.authorisation import AuthorisedCase, Grant, Limits, TrustedKeys
 from data_contracts.camera import Camera, Origin, Site
@@ -22,7 +23,6 @@ from tasks.consent.binding import bind_request
 from tasks.consent.evidence import sign_as_subject
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.search import plan as planning
-from tests.support.grants import BINDING, PICTURES, usable
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
 START = NOW - timedelta(days=3)

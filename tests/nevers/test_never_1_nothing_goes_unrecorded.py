@@ -133,7 +133,7 @@ def test_filing_is_written_with_its_grounds(env: Environment, signed: Callable[[
         store_case(env, made)
     (entry,) = entries(env, made.request.case_id)
     assert (entry.action, entry.outcome, entry.role) == ("authorise", "success", "intake")
-    assert entry.actor == f"user:{env.audit_log.key.pseudonym(f'user {NAME}')}"  # type: ignore[union-attr]
+    assert entry.actor == f"user:{env.audit_log.key.pseudonym(f'user {NAME}')}"
     assert (entry.purpose, entry.legal_basis) == (made.request.purpose, ("GDPR 9(2)(a)",))
     assert entry.from_utc is not None
     assert entry.from_utc <= made.request.itinerary[0].from_utc

@@ -37,7 +37,7 @@ from flows.runtime.segment_job import run_unit
 from flows.stages.claim import begin
 from flows.stages.template import make_template
 from infra.settings import Settings
-from models.registry import load
+from models.registry import Models, load
 from models.settings import ModelSettings
 from tasks.footage.reading import frames
 from tasks.footage.segment import SegmentInput
@@ -146,7 +146,7 @@ class Spoilt(Exception):
     """A fault as a library might raise it: with values in its text and in its arguments."""
 
 
-def spoil(monkeypatch: pytest.MonkeyPatch, loaded: object, prints: Prints) -> None:
+def spoil(monkeypatch: pytest.MonkeyPatch, loaded: Models, prints: Prints) -> None:
     """From now on the calibration fails and shows what it was given; every vector made is
     remembered.
     """

@@ -197,11 +197,8 @@ def test_no_face_vector_lies_in_the_store(vault: CaseVault, store: ObjectStore) 
     """
     models = load()
     seen = []
-    real = (
-        type(models.embedder).raw
-        if hasattr(type(models.embedder), "raw")
-        else type(models.embedder).embed
-    )
+    network = type(models.embedder)
+    real = getattr(network, "raw", network.embed)
 
     def watched(self, images, landmarks):
         vectors = real(self, images, landmarks)
@@ -209,7 +206,7 @@ def test_no_face_vector_lies_in_the_store(vault: CaseVault, store: ObjectStore) 
         return vectors
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(models.embedder), real.__name__, watched)
+        patch.setattr(network, real.__name__, watched)
         data = to_bytes(
             build_template(subject_case(vault.case_id), PICTURES, models, own_secret(vault))
         )

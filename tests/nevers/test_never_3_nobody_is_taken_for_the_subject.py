@@ -260,7 +260,7 @@ def test_a_sure_box_on_the_subject_s_is_somebody(score: float, people: int) -> N
             return [Boxes(both, np.array([0.9, score], np.float32)) for _ in images]
 
     models = SimpleNamespace(person=Person(), face=None)
-    found = detectors(models, SETTINGS)  # type: ignore[arg-type]
+    found = detectors(models, SETTINGS)
     ((boxes, _),) = found.people([np.zeros((360, 640, 3), np.uint8)])
     assert len(boxes) == people
     eyes = Detectors(people=found.people)
@@ -287,7 +287,7 @@ def test_who_has_no_place_may_be_anywhere(role: str) -> None:
             return [Boxes(nowhere[:0], sure[:0]) for _ in images]
 
     models = SimpleNamespace(**({"person": Nobody(), "face": Nobody()} | {role: Lost()}))
-    eyes = detectors(models, SETTINGS)  # type: ignore[arg-type]
+    eyes = detectors(models, SETTINGS)
     for frame, place in zip(
         frames(SUBJECT),
         locate(frames(SUBJECT), track(1, SUBJECT, TIMES), [1], eyes, SETTINGS),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from grants import BINDING
 from subject_case import NOW
 
 from data_contracts import object_key
@@ -15,7 +16,6 @@ from infra.case_store import CaseStore, CaseVault
 from infra.store import ObjectStore
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.ending.purge import CasePapers, claimed_expiry, plan_purge
-from tests.support.grants import BINDING
 
 KEEP = 28
 

@@ -3,12 +3,13 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from grants import PICTURES, usable
+
 from data_contracts.authorisation import TrustedKeys
 from data_contracts.case import CaseRequest, Visit
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
-from tests.support.grants import PICTURES, usable
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
 START = datetime(2026, 11, 14, tzinfo=UTC)

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from grants import BINDING
 
 from data_contracts.authorisation import Limits, TrustedKeys
 from data_contracts.camera import Camera, Origin, Site
 from data_contracts.errors import BadInput
 from flows.cases.signing import sign_draft
 from tasks.consent.grant_token import GrantDraft, generate_key, verify
-from tests.support.grants import BINDING
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
 PRIVATE, PUBLIC = generate_key("Dr Kim", ("consent",))

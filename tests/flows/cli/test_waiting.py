@@ -20,7 +20,7 @@ def _claim(vault: CaseVault, flow_run_id: str, state: str) -> None:
         salt="5",
         policy="who",
         flow_run_id=flow_run_id,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         started_utc=now_utc(),
     )
     vault.put(object_key.claim(vault.case_id), made.model_dump_json().encode())

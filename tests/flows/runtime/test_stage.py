@@ -69,7 +69,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Which models the stage finds; none is run."""
     found = {"digests": {"nanodet": "aa"}, "runtimes": {"nanodet": "openvino f32"}}
     nothing = dict.fromkeys(("person", "face", "embedder", "mask", "calibration"))
-    monkeypatch.setattr(runner, "models", lambda _env: Models(**nothing, **found))  # type: ignore[arg-type]
+    monkeypatch.setattr(runner, "models", lambda _env: Models(**nothing, **found))
     return found
 
 

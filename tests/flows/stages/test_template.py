@@ -47,9 +47,9 @@ def test_each_reference_picture_is_read_once() -> None:
         pytest.skip(str(error))
     vault = Vault()
     authorised = subject_case(vault.case_id)
-    case = OpenCase(authorised, vault, None, None)  # type: ignore[arg-type]
+    case = OpenCase(authorised, vault, None, None)
     run = Run(case_id=vault.case_id, run_id="r-1", salt="00", policy="who")
-    work = Work(run, case, SimpleNamespace(), (), {})  # type: ignore[arg-type]
+    work = Work(run, case, SimpleNamespace(), (), {})
     work.__dict__["models"] = models
     decided = make_template.decides(case, {})
     make_template.function(work)

@@ -12,7 +12,7 @@ from data_contracts.errors import ModelUnavailable
 from models.convert.dlib_resnet import read_layers
 from models.files.pull import pull
 from models.interface import FaceEmbedder, Floats, Image
-from models.networks.faceres import FaceRes
+from models.networks.faceres import FaceRes, FaceResMask
 from models.registry import Models, load
 from models.settings import ModelSettings
 
@@ -122,6 +122,7 @@ def test_backbone_is_shared_only_with_its_own_embedder() -> None:
     """With another embedder the mask classifier still gets the network that it was trained on."""
     pull(["dlib-resnet", "faceres"])
     mixed = load(ModelSettings(runtime="onnxruntime", embedder="dlib-resnet"))
+    assert isinstance(mixed.mask, FaceResMask)
     assert isinstance(mixed.mask.backbone, FaceRes)
     assert mixed.mask.backbone is not mixed.embedder
     assert {"dlib-resnet", "faceres", "mask-faceres"} <= set(mixed.digests)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from grants import PICTURES, usable
 
 from data_contracts.authorisation import TrustedKeys
 from data_contracts.camera import Camera, Origin, Site
@@ -12,7 +13,6 @@ from data_contracts.time import Interval
 from tasks.consent.authorise import authorise, require
 from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
-from tests.support.grants import PICTURES, usable
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
 START = datetime(2026, 11, 14, tzinfo=UTC)

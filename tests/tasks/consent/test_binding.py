@@ -1,11 +1,11 @@
 """What a token is bound to."""
 
 import pytest
+from grants import PICTURES
+from subject_case import subject_case
 
 from data_contracts.errors import NotAuthorised
 from tasks.consent.binding import bind_request, check_pictures, check_request
-from tests.support.grants import PICTURES
-from tests.support.subject_case import subject_case
 
 CASE = subject_case()
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from subject_case import subject_case
 
 from tasks.consent import consent_receipt as module
 from tasks.consent.consent_receipt import Controller, consent_receipt
-from tests.support.subject_case import subject_case
 
 SCHEMA = json.loads(
     Path(module.__file__).with_name("consent_receipt.schema.json").read_text(encoding="utf-8")

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from grants import BINDING
+from subject_case import subject_case
 
 from data_contracts.authorisation import Evidence
 from data_contracts.errors import BadInput, NotAuthorised
 from tasks.consent.binding import bind
 from tasks.consent.evidence import check_evidence, form_evidence, is_form, sign_as_subject
 from tasks.consent.grant_token import generate_key
-from tests.support.grants import BINDING
-from tests.support.subject_case import subject_case
 
 SUBJECT, _ = generate_key("the subject", ("consent",))
 OTHER, _ = generate_key("somebody", ("consent",))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from grants import BINDING
 from joserfc import jws
 from joserfc.jwk import OctKey, OKPKey
 
@@ -19,7 +20,6 @@ from tasks.consent.grant_token import (
     sign_grant,
     verify,
 )
-from tests.support.grants import BINDING
 
 NOW = datetime(2026, 11, 17, 8, 0, tzinfo=UTC)
 START = datetime(2026, 11, 14, tzinfo=UTC)
