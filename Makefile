@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export GX_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: softhsm setup models demo test check lint types imports guards docs lock clean
+.PHONY: softhsm setup models demo test check lint types imports guards docs texts lock clean
 
 setup: $(VENV)/.ready
 
@@ -50,6 +50,12 @@ guards: setup models
 
 docs: setup
 	$(BIN)/python -m docs.write_tables
+
+# The desk's texts: what the code and the templates say into the catalogue of each other language, to be translated by hand.
+texts: setup
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -F flows/desk/texts/babel.cfg -k mark -k text --no-location --project=encounter -o build/desk.pot flows/desk
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete -l ko -i build/desk.pot -o flows/desk/texts/ko.po
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev --extra pkcs11 pyproject.toml --custom-compile-command "make lock" -o requirements.lock

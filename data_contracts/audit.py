@@ -31,13 +31,25 @@ Action = Literal[
     "export",
     "decision",  # a reviewer confirms or rejects a sighting
     "withdraw",
+    "stop",  # somebody stops a running trace
     "delete-started",  # the case's key is destroyed, its objects are about to go
     "delete",
-    "configure",  # trusted keys, cameras or the master key were replaced
+    "configure",  # trusted keys, cameras, the master key, accounts or who sees a case
     "checkpoint",
 ]
 Outcome = Literal["success", "refused", "failed"]
-ActorRole = Literal["intake", "operator", "reviewer", "administrator", "service"]
+ActorRole = Literal[
+    "intake",
+    "operator",
+    "service",
+    # Those of the desk (data_contracts/account.py).
+    "tracer",
+    "consent-officer",
+    "approver",
+    "reviewer",
+    "administrator",
+    "auditor",
+]
 
 # The largest entry: twenty thousand cameras and as many sightings, in long names.
 MAX_ENTRY_BYTES = 16 * 1024 * 1024

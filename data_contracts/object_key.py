@@ -141,6 +141,11 @@ def published(case_id: str, run_id: str = "") -> str:
     return case(case_id, "published", f"{run_id}.json" if run_id else "")
 
 
+def assignment(case_id: str) -> str:
+    """Which accounts of the desk see the case."""
+    return case(case_id, "assignment.json")
+
+
 def looks(case_id: str) -> str:
     """The subject's looks of the day, one a case: each run learns them anew in the same place."""
     return case(case_id, "looks.bin")

@@ -109,9 +109,9 @@ class Home:
         return self.keys / "installation.jwk"
 
     @property
-    def viewer_accounts_file(self) -> Path:
-        """The accounts of the reports' page (mode 0600)."""
-        return self.path / "viewer-accounts.json"
+    def desk_accounts_file(self) -> Path:
+        """The accounts of the desk (mode 0600)."""
+        return self.path / "desk-accounts.json"
 
     @property
     def root_file(self) -> Path:

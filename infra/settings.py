@@ -13,9 +13,9 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -80,10 +80,30 @@ class StackSettings(Record):
     s3_port: int = Field(default=0, ge=0, le=65535)
     prefect_port: int = Field(default=0, ge=0, le=65535)
     dask_port: int = Field(default=0, ge=0, le=65535)
-    viewer_port: int = Field(default=0, ge=0, le=65535)
+    desk_port: int = Field(default=0, ge=0, le=65535)
     start_timeout_s: float = Field(default=120.0, gt=0, le=900)
     stop_timeout_s: float = Field(default=20.0, gt=0, le=300)
     volume_limit: int = Field(default=500, ge=50, le=10000)
+
+
+class DeskSettings(Record):
+    """The desk: its TLS, whether other machines reach it, how long a login lasts."""
+
+    network: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    idle_minutes: int = Field(default=20, ge=1, le=240)
+    session_hours: int = Field(default=10, ge=1, le=24)
+
+    @model_validator(mode="after")
+    def _encrypted_off_this_machine(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or neither")
+        if self.network and self.certificate is None:
+            raise ValueError(
+                "other machines reach the desk by TLS only: set desk.certificate and desk.key"
+            )
+        return self
 
 
 class DaskSettings(Record):
@@ -162,6 +182,7 @@ class Settings(BaseSettings):
     s3: S3Settings = S3Settings()
     prefect: PrefectSettings = PrefectSettings()
     stack: StackSettings = StackSettings()
+    desk: DeskSettings = DeskSettings()
     dask: DaskSettings = DaskSettings()
     keys: KeySettings = KeySettings()
     models: ModelSettings = ModelSettings()
@@ -206,6 +227,7 @@ class Settings(BaseSettings):
             exclude={
                 "home": True,
                 "stack": True,
+                "desk": True,
                 "s3": {"access_key", "secret_key"},
                 "keys": {"file", "signing_file", "pkcs11"},
                 "models": {"dir", "pack"},
@@ -301,8 +323,8 @@ def _from_stack(home: Home) -> dict[str, Any]:
         out["s3"] = {"endpoint": record.s3_endpoint, **record.s3_credentials}
     if record.prefect_api_url:
         out["prefect"] = {"api_url": record.prefect_api_url}
-    if record.viewer_url:
-        out["report_link_base"] = record.viewer_url
+    if record.desk_url:
+        out["report_link_base"] = record.desk_url
     if record.dask_scheduler and any(entry.name == "dask" for entry in record.processes):
         out["dask"] = {"scheduler": record.dask_scheduler}
     return out

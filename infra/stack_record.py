@@ -38,7 +38,7 @@ class StackRecord(Record):
     filer_address: str | None = None
     prefect_api_url: str | None = None
     dask_scheduler: str | None = None
-    viewer_url: str | None = None
+    desk_url: str | None = None
     ports: dict[str, int] = Field(default_factory=dict)
     data_dir: str | None = None
     processes: tuple[ProcessRecord, ...] = ()

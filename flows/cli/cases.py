@@ -17,6 +17,7 @@ from flows.cli.pointing import point
 from flows.cli.reviewing import review
 
 if TYPE_CHECKING:
+    from flows.cases.case_state import CaseState
     from flows.runtime.environment import Environment
     from models.registry import Models
 
@@ -86,39 +87,29 @@ def _models_at_hand(env: Environment) -> Models | None:
 @app.command("list")
 def show_all(as_json: Json = False) -> None:
     """All filed cases and their state; and cases whose end is not finished, with the steps."""
+    from flows.cases.case_state import case_state
     from flows.cases.filing import filed_cases
     from flows.cases.unfinished import unfinished_ends
     from flows.runtime.environment import environment
 
     env = environment()
-    rows = [{"case": case_id, **_case_state(env, case_id)} for case_id in filed_cases(env)]
+    rows = [_case_row(case_state(env, case_id)) for case_id in filed_cases(env)]
     for end in unfinished_ends(env):
         why = "; ".join(end.failed) or "its purge was broken off"
-        rows.append({"case": end.case_id, **_state_only(f"destroyed, not finished: {why}")})
+        state = f"destroyed, not finished: {why}"
+        rows.append({"case": end.case_id, "state": state, "since_utc": None, "published_runs": 0})
     CASES.tell(rows, as_json)
 
 
-def _case_state(env: Environment, case_id: str) -> dict[str, Any]:
-    """A case's state and since when; of one that cannot be read that it still can be destroyed."""
-    from flows.cases.attempt import told
-    from flows.runtime.open_case import read_request
-    from flows.stages.claim import read_claim
-    from flows.stages.published import count_published
-
-    try:
-        vault = env.cases.open(case_id)
-        read_request(vault)
-        claim = read_claim(vault)
-        published = count_published(vault)
-    except Exception as error:  # noqa: BLE001  one case's fault keeps no other from the list
-        return _state_only(f"cannot be read ({told(error)}); it expires, and can be purged")
-    if claim is None:
-        return {**_state_only("filed"), "published_runs": published}
-    return {"state": claim.state, "since_utc": claim.started_utc, "published_runs": published}
-
-
-def _state_only(state: str) -> dict[str, Any]:
-    return {"state": state, "since_utc": None, "published_runs": 0}
+def _case_row(found: CaseState) -> dict[str, Any]:
+    """A row of the list; of a case that cannot be read that it still can be destroyed."""
+    broken = f"cannot be read ({found.fault}); it expires, and can be purged"
+    return {
+        "case": found.case_id,
+        "state": broken if found.state == "unreadable" else found.state,
+        "since_utc": found.since_utc,
+        "published_runs": found.published_runs,
+    }
 
 
 @app.command("show")

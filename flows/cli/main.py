@@ -51,8 +51,8 @@ def _site() -> typer.Typer:
     return app
 
 
-def _viewer() -> typer.Typer:
-    from flows.cli.viewer import app
+def _desk() -> typer.Typer:
+    from flows.cli.desk import app
 
     return app
 
@@ -122,7 +122,7 @@ PARTS = {
     "models": Part("Neural models: get, list, check.", _models),
     "keys": Part("Signing keys of the people who sign consents and approvals.", _keys),
     "site": Part("The site's camera file.", _site),
-    "viewer": Part("The reports' page: who may open reports.", _viewer),
+    "desk": Part("The desk in the browser: run it, its accounts, who sees a case.", _desk),
     "audit": Part("The audit log: check, export, show.", _audit),
     "receipt": Part("Receipts of deletions: verify, list, fetch.", _receipt),
     "consent": Part("The subject's consent.", _consent),

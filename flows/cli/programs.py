@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from flows.desk import server as desk
 from flows.programs import prefect_server, worker
-from flows.viewer import server as viewer
 from infra.local import stack as local
 
-PROGRAMS = local.Programs(
-    prefect=prefect_server.command, worker=worker.command, viewer=viewer.command
-)
+PROGRAMS = local.Programs(prefect=prefect_server.command, worker=worker.command, desk=desk.command)

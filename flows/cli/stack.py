@@ -85,15 +85,16 @@ def up(
         f"{settings.home / 'stack.json'})"
     )
     say(f"Prefect UI    {ui_address(settings)}  ({login_hint(settings)})")
-    say(f"reports       {settings.report_link_base}  ({accounts_line(settings)})")
+    say(f"desk          {settings.report_link_base}  ({accounts_line(settings)})")
 
 
 def accounts_line(settings: Settings) -> str:
-    """Who may open reports, or how to let the first one."""
-    from flows.viewer.accounts import Accounts
+    """Who has an account, or how to make the first one."""
+    from flows.desk.accounts import Accounts
 
-    names = Accounts(settings.paths.viewer_accounts_file).names()
-    return f"accounts: {', '.join(names)}" if names else "encounter viewer account add NAME"
+    names = Accounts(settings.paths.desk_accounts_file).names()
+    first = "encounter desk account add NAME --role administrator"
+    return f"accounts: {', '.join(names)}" if names else first
 
 
 def ui_address(settings: Settings) -> str:

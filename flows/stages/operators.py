@@ -83,7 +83,7 @@ def show(result: Outcome) -> None:
 def report_link(run: Run) -> str:
     """Where a reviewer opens the report; the base is a setting."""
     base = environment().settings.report_link_base.rstrip("/")
-    return f"{base}/{run.case_id}/runs/{run.run_id}/{REPORT}"
+    return f"{base}/cases/{run.case_id}/runs/{run.run_id}/{REPORT}"
 
 
 def faults(gaps: pd.DataFrame) -> list[dict[str, object]]:

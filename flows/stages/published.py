@@ -24,11 +24,6 @@ def published_runs(vault: CaseVault) -> list[Published]:
     return sorted(found, key=lambda one: (one.published_utc, one.run.run_id))
 
 
-def count_published(vault: CaseVault) -> int:
-    """How many runs are published."""
-    return len(_published_keys(vault))
-
-
 def last_run(vault: CaseVault) -> Run | None:
     """The run that was published last, or None."""
     runs = published_runs(vault)

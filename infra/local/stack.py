@@ -19,11 +19,11 @@ from data_contracts.errors import StackError
 from infra.key_source import ensure_master_keys
 from infra.local import (
     dask_server,
+    desk_server,
     prefect_server,
     process,
     store_disk,
     store_locks,
-    viewer_server,
     weed,
 )
 from infra.local.prefect_server import SERVER, WORKER, prefect_command, prefect_environment
@@ -32,8 +32,8 @@ from infra.signing import ensure_signing_key
 from infra.stack_record import ProcessRecord, StackRecord, read_record, write_record
 from infra.store import ObjectStore
 
-Part = Literal["store", "prefect", "dask", "worker", "viewer"]
-PARTS: tuple[Part, ...] = ("store", "prefect", "dask", "worker", "viewer")
+Part = Literal["store", "prefect", "dask", "worker", "desk"]
+PARTS: tuple[Part, ...] = ("store", "prefect", "dask", "worker", "desk")
 
 
 class Programs(NamedTuple):
@@ -43,7 +43,7 @@ class Programs(NamedTuple):
 
     prefect: Callable[[int], list[str]]
     worker: Callable[[str, int, int], list[str]]
-    viewer: Callable[[int], list[str]]
+    desk: Callable[[int], list[str]]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def up(
     """Start the parts that do not run, in order, and wait until each can be used.
 
     `data_dir` is where the objects lie (default: in the home). Without `programs` the parts that
-    need one (Prefect's server and worker, the viewer) are not started. Raises StackError with the
+    need one (Prefect's server and worker, the desk) are not started. Raises StackError with the
     log's path and last line; what this call had started is stopped again then.
     """
     settings.paths.make()
@@ -100,8 +100,8 @@ def up(
                 starter.prefect(programs.prefect)
             if "dask" in parts:
                 starter.dask()
-            if "viewer" in parts and programs is not None:
-                starter.viewer(programs.viewer)
+            if "desk" in parts and programs is not None:
+                starter.desk(programs.desk)
             if "worker" in parts and programs is not None:
                 starter.worker(programs.worker)
             starter.settle()
@@ -138,7 +138,7 @@ def status(settings: Settings) -> list[PartStatus]:
         "store": record.s3_endpoint,
         SERVER: record.prefect_api_url,
         "dask": record.dask_scheduler,
-        viewer_server.NAME: record.viewer_url,
+        desk_server.NAME: record.desk_url,
     }
     known = {entry.name: entry for entry in record.processes}
     out = []
@@ -237,16 +237,14 @@ class _Starter:
         self._keep_entry(entry, ports, dask_scheduler=dask_server.address(ports["dask"]))
         self._waits.append((entry, lambda: process.listens(ports["dask"]), "the Dask scheduler"))
 
-    def viewer(self, command: Callable[[int], list[str]]) -> None:
-        if self._is_running(viewer_server.NAME):
+    def desk(self, command: Callable[[int], list[str]]) -> None:
+        if self._is_running(desk_server.NAME):
             return
-        self.on_progress("starting the report viewer")
-        ports = process.choose_ports(
-            {"viewer": self.settings.stack.viewer_port}, self.record.ports, ()
-        )
-        entry = viewer_server.start(self.settings, command(ports["viewer"]))
-        self._keep_entry(entry, ports, viewer_url=viewer_server.address(ports["viewer"]))
-        self._waits.append((entry, lambda: process.listens(ports["viewer"]), "the report viewer"))
+        self.on_progress("starting the desk")
+        ports = process.choose_ports({"desk": self.settings.stack.desk_port}, self.record.ports, ())
+        entry = desk_server.start(self.settings, command(ports["desk"]))
+        self._keep_entry(entry, ports, desk_url=desk_server.address(self.settings, ports["desk"]))
+        self._waits.append((entry, lambda: process.listens(ports["desk"]), "the desk"))
 
     def worker(self, command: Callable[[str, int, int], list[str]]) -> None:
         if self._is_running(WORKER):
@@ -302,8 +300,8 @@ class _Starter:
             entry.name == dask_server.NAME for entry in self.record.processes
         ):
             known["dask"] |= {"scheduler": self.record.dask_scheduler}
-        if self.record.viewer_url and not known["report_link_base"]:
-            known["report_link_base"] = self.record.viewer_url
+        if self.record.desk_url and not known["report_link_base"]:
+            known["report_link_base"] = self.record.desk_url
         return load_settings(**known)
 
 

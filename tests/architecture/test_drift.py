@@ -70,7 +70,7 @@ def test_commands_of_the_docs_exist() -> None:
     for page in DOCS:
         shown |= set(
             re.findall(
-                r"encounter ((?:camera|case|models|keys|site|consent|approval|audit|viewer)"
+                r"encounter ((?:camera|case|models|keys|site|consent|approval|audit|desk)"
                 r" [a-z-]+)",
                 page.read_text(),
             )

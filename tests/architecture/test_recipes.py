@@ -38,15 +38,15 @@ SEEN = """
 import json
 from demo_report import report_data
 from data_contracts.policies import policy_names
+from flows.desk.pages import artefacts
 from flows.stages import publish
-from flows.viewer import server
 from models.registry import known_models
 from data_contracts.tables.contracts import BY_NAME
 from flows import trace_case
 made = publish.make_exports(report_data())
 print(json.dumps({
     "published": sorted(made),
-    "served as": server.media_type("stays.csv"),
+    "served as": artefacts.media_type("stays.csv"),
     "in the report": "stays.csv" in made["report.html"].decode(),
     "in the docs": "`stays.csv`" in open("docs/artefacts.md").read(),
     "model": known_models().entry("halves").loader,

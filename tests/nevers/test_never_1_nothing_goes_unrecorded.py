@@ -24,13 +24,14 @@ from flows.cases.filing import Papers, store_case
 from flows.cases.site_files import publish_site_file
 from flows.cases.throwaway import papers
 from flows.cases.withdraw import mark_withdrawn
+from flows.desk.pages.artefacts import read_artefact
+from flows.desk.wrong_passwords import WrongPasswords
 from flows.runtime.acting import Acting, acting, service
 from flows.runtime.audit import audit, failures_written, refusals_written
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.stages import claim, publish
 from flows.stages.published import put_published
-from flows.viewer import server
 from infra.audit_log import AuditLog
 from infra.dask_map import _Attempt
 from infra.settings import Settings
@@ -85,7 +86,7 @@ def mute(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Environment:
         env.settings.s3.model_copy(update={"endpoint": "127.0.0.1:9", "retries": 0})
     )
     broken = dataclasses.replace(env, audit_log=AuditLog(nowhere, env.settings, env.audit_log.key))
-    for module in (publish, server, claim):
+    for module in (publish, claim):
         monkeypatch.setattr(module, "environment", lambda: broken)
     return broken
 
@@ -202,7 +203,7 @@ def test_views_and_exports_are_written(
     """
     run = finished(env, signed())
     with acting(Acting("account", NAME, "reviewer")):
-        server.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
+        read_artefact(env, run.case_id, run.run_id, "report.html")
     publish.fetch(env.cases.open(run.case_id), run, tmp_path / "out")
     _, view, export = entries(env, run.case_id)
     assert (view.action, view.role, view.objects, view.run_id) == (
@@ -231,7 +232,7 @@ def test_nothing_goes_on_unwritten(
     assert not env.store.list_versions(object_key.CASES, f"{new.request.case_id}/")
     run = finished(env, old)
     with pytest.raises(StoreError):
-        server.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
+        read_artefact(mute, run.case_id, run.run_id, "report.html")
     with pytest.raises(StoreError):
         publish.fetch(env.cases.open(run.case_id), run, tmp_path / "out")
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
@@ -252,13 +253,13 @@ def test_wrong_passwords_are_counted_not_flooding(env: Environment) -> None:
         return [e for e in entries(env)[after:] if e.action == "refuse" and "attempts" in e.counts]
 
     before = len(entries(env))
-    tries = server.WrongPasswords()
+    tries = WrongPasswords()
     for _ in range(101):
-        tries.count(NAME)
+        tries.count(env, NAME)
     (entry,) = refusals(before)
     assert entry.counts == {"attempts": 1}
     tries._written_s = float("-inf")
-    tries.count(NAME)
+    tries.count(env, NAME)
     assert [e.counts["attempts"] for e in refusals(before)] == [1, 101]
 
 
@@ -271,7 +272,7 @@ def test_the_log_names_no_one_and_holds_no_measure(
     made = signed()
     run = finished(env, made)
     with acting(Acting("account", NAME, "reviewer")):
-        server.read_artefact(f"/{run.case_id}/runs/{run.run_id}/report.html")
+        read_artefact(env, run.case_id, run.run_id, "report.html")
     stored = b"\n".join(e.data or b"" for e in env.audit_log.read())
     place = made.request.itinerary[0].place
     for secret in (

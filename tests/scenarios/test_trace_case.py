@@ -10,35 +10,35 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from desk_scene import Browser
 
 from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.errors import NotAuthorised
 from data_contracts.run import Run
 from data_contracts.tables.contracts import CONTACTS, ENCOUNTERS, GAPS, SIGHTINGS
+from flows.cases.assignment import assign
 from flows.cases.filing import Papers, store_case
 from flows.cli.waiting import wait_for
+from flows.desk.accounts import Accounts
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 from flows.runtime.prefect_api import client, runs_of, start_reassessment
 from flows.stages import publish
+from flows.stages.operators import report_link
 from flows.stages.published import last_run
-from flows.viewer.accounts import Accounts
 from infra.case_store import CaseVault
 from infra.stack_record import read_record
 from tasks.artefacts.exports import EXPORTS
 from tasks.audit.chain import verify
 
 DEMO = Path(__file__).parents[2] / "demo"
-_get = partial(httpx.get, timeout=30)
 RUN_ACTIONS = ("authorise", "run-started", "run-finished")
 pytestmark = [pytest.mark.stack, pytest.mark.scenario]
 
@@ -168,7 +168,7 @@ def test_operators_see_counts_and_gaps_but_no_person(
 def test_no_log_holds_features_pictures_or_the_subject(
     traced: tuple[Environment, Papers, CaseVault, Run],
 ) -> None:
-    """The logs of store, server, workers and viewer have no row of numbers as long as a feature, no
+    """The logs of store, server, workers and desk have no row of numbers as long as a feature, no
     picture, no pseudonym.
     """
     env, signed, _, _ = traced
@@ -331,20 +331,25 @@ def test_new_footage_is_noticed(traced: tuple[Environment, Papers, CaseVault, Ru
         env.store.remove_all_versions(object_key.FOOTAGE, key)
 
 
-def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
+def test_the_link_of_the_run_opens_the_report(
     traced: tuple[Environment, Papers, CaseVault, Run],
 ) -> None:
-    """The link of the Prefect UI opens the report for a reviewer with an account, and opens nothing
-    else.
+    """The link of the Prefect UI leads to the desk of the stack: after the login of an account that
+    sees the case it opens the report, and opens nothing else.
     """
     env, _, vault, _ = traced
     run = last_run(open_case(vault.case_id, env).vault)
     assert run is not None
-    base = f"{env.settings.report_link_base}/{vault.case_id}/runs/{run.run_id}"
-    reviewer = ("dr-kim", Accounts(env.settings.paths.viewer_accounts_file).add("dr-kim"))
-    assert _get(f"{base}/report.html").status_code == 401
-    assert _get(f"{base}/report.html", auth=("dr-kim", "wrong")).status_code == 401
-    page = _get(f"{base}/report.html", auth=reviewer)
+    link = report_link(run)
+    path = link.removeprefix(env.settings.report_link_base)
+    word = "a password of a test"
+    Accounts(env.settings.paths.desk_accounts_file).add("dr-kim", ["reviewer"], word)
+    assign(env, vault.case_id, ["dr-kim"])
+    browser = Browser(env.settings.report_link_base)
+    assert browser.get(path).headers["location"] == f"/login?next={path}"
+    assert browser.log_in("dr-kim", "wrong").status_code == 401
+    assert browser.log_in("dr-kim", word).status_code == 303
+    page = browser.get(path)
     assert page.status_code == 200
     assert vault.case_id in page.text
     assert page.headers["cache-control"] == "no-store"
@@ -357,8 +362,9 @@ def test_the_viewer_asks_for_the_password_and_serves_only_artefacts(
         run.run_id,
         ("report.html",),
     )
+    base = path.removesuffix("/report.html")
     for other in ("../../request.json", "manifest.json", "nothing"):
-        assert _get(f"{base}/{other}", auth=reviewer).status_code in (403, 404)
+        assert browser.get(f"{base}/{other}").status_code in (403, 404)
 
 
 def test_a_case_without_valid_papers_is_not_filed(

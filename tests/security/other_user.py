@@ -74,8 +74,12 @@ _PATHS = (
     "/info/main/workers.html",
     "/json/counts.json",
     "/api/v1/get_workers",
-    # the viewer
-    "/K-1/runs/x/report.html",
+    # the desk
+    "/login",
+    "/cases",
+    "/cases/K-1/runs/x/report.html",
+    "/administration",
+    "/audit",
 )
 _ASKED = (
     *(("GET", path) for path in _PATHS),
@@ -87,10 +91,10 @@ _ASKED = (
     ("DELETE", "/api/work_pools/encounter"),
     ("PUT", "/site/planted"),
 )
-_REFUSED = {400, 401, 403, 404, 405, 411, 421, 429, 501}
+_REFUSED = {400, 401, 403, 404, 405, 411, 413, 421, 429, 501}
 _OLD_400 = "<p>Error code: 400</p>"  # http.server to whoever speaks no HTTP/1
-# Pages that say where to log in: Prefect's UI, the same on every machine, and one line.
-_FRONT_DOORS = ("prefect", "viewer")
+# Pages that ask for a login: Prefect's UI and the desk's form, the same on every machine.
+_FRONT_DOORS = {("prefect", "/"), ("desk", "/login")}
 
 
 class Listener(NamedTuple):
@@ -276,7 +280,9 @@ def _refused(answer: Answer) -> bool:
         return not answer.said or "400" in answer.said.splitlines()[0] or _OLD_400 in answer.said
     part = answer.of.split(" ")[0]
     method, _, path = answer.asked.partition(" ")
-    if part in _FRONT_DOORS and (method, path) == ("GET", "/"):
+    if method == "GET" and (part, path) in _FRONT_DOORS:
+        return True
+    if part == "desk" and answer.status == 303 and not answer.said:  # to the form
         return True
     # S3's health checks: an empty answer says that a server is there, as the open port does.
     if part == "store" and path in ("/healthz", "/status") and not answer.said:

@@ -34,7 +34,7 @@ def test_no_socket_gives_anything_away(stack: StackInfo) -> None:
     bytes, and unix sockets at the door.
     """
     found = listeners(stack.record)
-    assert {one.part for one in found} == {"store", "prefect", "dask", "worker", "viewer"}
+    assert {one.part for one in found} == {"store", "prefect", "dask", "worker", "desk"}
     assert len([one for one in found if one.part == "store"]) >= 15
     assert given_away(try_sockets(found), secrets_of(stack.settings)) == []
 

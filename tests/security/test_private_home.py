@@ -106,7 +106,7 @@ def test_who_holds_the_master_key_leaves_no_dump(tmp_path: Path) -> None:
 
 @pytest.mark.stack
 def test_every_process_of_the_stack_has_no_core_limit(stack: StackInfo) -> None:
-    """Store, server, scheduler, workers, viewer: the limit is 0 in each."""
+    """Store, server, scheduler, workers, desk: the limit is 0 in each."""
     record = read_record(stack.settings.paths)
     assert record is not None
     for entry in record.processes:

@@ -23,12 +23,12 @@ from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
 from flows.cli.main import app
 from flows.cli.request import read_references
+from flows.desk.pages.artefacts import read_artefact
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.stages import publish
 from flows.stages.claim import begin, close_claim, next_run, read_claim
 from flows.stages.published import choose_run, last_run, published_runs, put_published
-from flows.viewer.server import read_artefact
 from infra.case_store import CaseVault
 from infra.settings import Settings
 from infra.signing import ensure_signing_key, publish_public_key
@@ -90,7 +90,7 @@ def told(*words: str, fails: type[EncounterError] | None = None) -> str:
 
 
 def test_a_new_run_hides_nothing(filed: CaseVault, tmp_path: Path) -> None:
-    """While a second run is under way, and when it has died, show, fetch and the viewer answer from
+    """While a second run is under way, and when it has died, show, fetch and the desk answer from
     the first; show says since when, with the offset of the site.
     """
     case_id = filed.case_id
@@ -109,15 +109,21 @@ def test_a_new_run_hides_nothing(filed: CaseVault, tmp_path: Path) -> None:
     assert f"a new run was begun {korea:%H:%M} +09:00" in said
     told("case", "fetch", case_id, "--out", str(tmp_path))
     assert (tmp_path / case_id / "report.html").read_text() == first.run_id
-    assert read_artefact(f"/{case_id}/runs/{first.run_id}/report.html")[0].decode() == first.run_id
+    assert (
+        read_artefact(environment(), case_id, first.run_id, "report.html")[0].decode()
+        == first.run_id
+    )
     with pytest.raises(NotFound):
-        read_artefact(f"/{case_id}/runs/{second.run_id}/report.html")
+        read_artefact(environment(), case_id, second.run_id, "report.html")
     assert publish.load_published(case_id).run.case_id == case_id
     finish(filed, second)
     said = told("case", "show", case_id)
     assert f"run {second.run_id}, policy who@1" in said
     assert "begun" not in said
-    assert read_artefact(f"/{case_id}/runs/{first.run_id}/report.html")[0].decode() == first.run_id
+    assert (
+        read_artefact(environment(), case_id, first.run_id, "report.html")[0].decode()
+        == first.run_id
+    )
 
 
 def test_an_assessment_stays_beside_a_new_trace(filed: CaseVault, tmp_path: Path) -> None:

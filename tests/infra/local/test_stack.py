@@ -73,7 +73,7 @@ def test_second_up_finds_everything_running(stack: StackInfo) -> None:
         ("prefect", True),
         ("dask", True),
         ("worker", True),
-        ("viewer", True),
+        ("desk", True),
     ]
 
 

@@ -1,5 +1,5 @@
-"""Limits on trying passwords: back-off by address and by browser, and a bound on all strangers
-together.
+"""Limits on trying passwords: back-off by address, by account and by browser, and a bound on all
+strangers together.
 
 A refused attempt costs nothing and lengthens nothing: a wait ends when it was said to end.
 """
@@ -32,7 +32,9 @@ class _Record:
 
 
 class Attempts:
-    """Counts wrong passwords by who tries: an address, or the device mark of a known browser."""
+    """Counts wrong passwords by who tries and at what: an address and an account, or the device
+    mark of a known browser.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -41,38 +43,44 @@ class Attempts:
         self._tokens = float(BURST)
         self._filled = clock()
 
-    def wait_s(self, who: str, known: bool) -> float:
-        """Seconds until `who` may try; 0: the attempt is admitted. `known`: a browser that logged
-        in before, which the bound on strangers does not hold up.
+    def wait_s(self, *whos: str, known: bool) -> float:
+        """Seconds until all of `whos` may try; 0: the attempt is admitted. `known`: a browser that
+        logged in before, which the bound on strangers does not hold up.
         """
         with self._lock:
             now = self._clock()
-            record = self._by_who.get(who)
-            if record is not None and record.free_at > now:
-                return record.free_at - now
+            free_at = [self._by_who[who].free_at for who in whos if who in self._by_who]
+            wait = max(free_at, default=now) - now
+            if wait > 0:
+                return wait
             return 0.0 if known else self._take_token(now)
 
-    def wrong(self, who: str) -> None:
+    def wrong(self, *whos: str) -> None:
         """A password was wrong."""
         with self._lock:
             now = self._clock()
-            record = self._by_who.pop(who, None) or _Record()
-            if now - record.last > _FORGIVEN_S:
-                record = _Record()
-            record.wrong += 1
-            record.last = now
-            if record.wrong >= FREE:
-                record.free_at = now + min(LONGEST_WAIT_S, 2.0 ** (record.wrong - FREE))
-            self._by_who[who] = record
+            for who in whos:
+                self._count(who, now)
             while len(self._by_who) > _MOST_REMEMBERED:
                 self._by_who.popitem(last=False)
 
-    def right(self, who: str, known: bool) -> None:
+    def right(self, *whos: str, known: bool) -> None:
         """A password was right: what it took is given back, and earlier errors are forgotten."""
         with self._lock:
-            self._by_who.pop(who, None)
+            for who in whos:
+                self._by_who.pop(who, None)
             if not known:
                 self._tokens = min(float(BURST), self._tokens + 1)
+
+    def _count(self, who: str, now: float) -> None:
+        record = self._by_who.pop(who, None) or _Record()
+        if now - record.last > _FORGIVEN_S:
+            record = _Record()
+        record.wrong += 1
+        record.last = now
+        if record.wrong >= FREE:
+            record.free_at = now + min(LONGEST_WAIT_S, 2.0 ** (record.wrong - FREE))
+        self._by_who[who] = record
 
     def _take_token(self, now: float) -> float:
         self._tokens = min(float(BURST), self._tokens + (now - self._filled) / REFILL_S)

@@ -1,0 +1,7 @@
+"""The pages of the desk. Importing this registers all: a new module of pages is a line here."""
+
+from flows.desk.pages import administration as administration
+from flows.desk.pages import artefacts as artefacts
+from flows.desk.pages import cases as cases
+from flows.desk.pages import login as login
+from flows.desk.pages import own_account as own_account
