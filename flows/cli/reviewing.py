@@ -107,17 +107,30 @@ def _given(verdict: str, reason: str, mask: str | None) -> Given:
 
 def _as_reviewer(env: Environment, account: str | None) -> AbstractContextManager[None]:
     """Acts under a reviewer's account whose password is given; without one as who runs this."""
-    from flows.viewer.accounts import Accounts
+    from flows.desk.accounts import Accounts
 
     if account is None:
         return nullcontext()
-    if sys.stdin.isatty():
-        password = str(typer.prompt(f"password of {account}", hide_input=True, err=True))
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    if not Accounts(env.settings.paths.viewer_accounts_file).verify(account, password):
-        raise NotAuthorised(f"account {account[:40]}: no such account, or another password")
+    accounts = Accounts(env.settings.paths.desk_accounts_file)
+    password = _typed(f"password of {account}")
+    known = accounts.find(account)
+    code = _typed("one-time code") if known and known.totp else ""
+    found = accounts.verify(account, password, code)
+    if found is None or found.must_change:
+        raise NotAuthorised(
+            f"account {account[:40]}: no such account, another password, or a first one, which "
+            "must be changed on the desk"
+        )
+    if "reviewer" not in found.roles:
+        raise NotAuthorised(f"account {account[:40]} is not a reviewer's: see desk account list")
     return acting(Acting("account", account, "reviewer"))
+
+
+def _typed(what: str) -> str:
+    """Something secret: asked for at a terminal, else a line of standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\n")
 
 
 def _row(asked: Asked) -> dict[str, Any]:

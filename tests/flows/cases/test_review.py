@@ -17,13 +17,13 @@ from data_contracts.time import now_utc
 from flows.cases.review import answer, decided, questions, reviewer_now
 from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
+from flows.desk.accounts import Accounts
 from flows.runtime import pointings
 from flows.runtime.acting import acting, service, this_user
 from flows.runtime.audit import who_acts
 from flows.runtime.decisions import store_answer
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
-from flows.viewer.accounts import Accounts
 from infra.audit_log import AuditLog
 from infra.case_store import CaseVault
 from infra.signing import ensure_signing_key
@@ -216,10 +216,10 @@ def test_the_command_line(env: Environment, vault: CaseVault) -> None:
     shown = runner.invoke(app, ["case", "review", case_id, "--show", question]).output
     assert "Is this the subject?" in shown
     assert "against: face: 100 faces do not match, up to 40 px wide" in shown
-    accounts = Accounts(env.settings.paths.viewer_accounts_file)
+    accounts = Accounts(env.settings.paths.desk_accounts_file)
     given = ["case", "review", case_id, "--answer", "S-02", "reject", "--reason", "taller"]
     for name, ended in (("kim", "open until two reviewers agree"), ("lee", "rejected by two")):
-        word = accounts.add(name)
+        word = accounts.add(name, ["reviewer"], f"the word of {name[::-1]}")
         wrong = runner.invoke(app, [*given, "--account", name], input="wrong\n")
         assert "another password" in str(wrong.exception)
         ran = runner.invoke(app, [*given, "--account", name], input=f"{word}\n")
