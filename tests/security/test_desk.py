@@ -552,6 +552,7 @@ def test_accounts_from_the_command_line(env: Environment) -> None:
         return done.output
 
     accounts = Accounts(env.settings.paths.desk_accounts_file)
+    accounts.path.unlink(missing_ok=True)  # what other tests made
     try:
         shown = call("account", "add", "dr-kim", "--role", "reviewer", "--role", "tracer")
         assert accounts.verify("dr-kim", shown.partition("password")[2].split()[0])
