@@ -18,11 +18,17 @@ from data_contracts.tables.contracts import (
     WINDOWS,
 )
 from flows.runtime.stage import Work, stage
+from flows.stages.plan import MAX_ROUNDS
 from tasks.exposure.assess import assess
 from tasks.exposure.double import DoubleSettings, People, with_doubts
 from tasks.exposure.meet import meet
 from tasks.people.trajectory import subject_ids
-from tasks.search.coverage_gaps import coverage_gaps, not_told_yet, uncalibrated_gaps
+from tasks.search.coverage_gaps import (
+    beyond_rounds,
+    coverage_gaps,
+    not_told_yet,
+    uncalibrated_gaps,
+)
 
 # What each earlier stage could not do: the stages' own tables of gaps.
 _GAPS_OF = ("planned", "scanned", "followed", "trace", "pictures")
@@ -81,11 +87,14 @@ def collect_gaps(
     **gaps_of: pd.DataFrame,
 ) -> pd.DataFrame:
     """Everything that could not be looked at, one row a stretch."""
-    scanned = coverage_gaps(windows, reports)
+    beyond = beyond_rounds(pd.concat([windows, dense], ignore_index=True), MAX_ROUNDS)
+    scanned = coverage_gaps(windows[windows["round"] <= MAX_ROUNDS], reports)
+    followed = coverage_gaps(dense[dense["round"] <= MAX_ROUNDS], followed_reports)
     frames = [
         gaps_of["planned"],
+        beyond,
         scanned,
-        not_told_yet(coverage_gaps(dense, followed_reports), scanned),
+        not_told_yet(followed, scanned),
         uncalibrated_gaps(windows, work.case.site),
         *(gaps_of[name] for name in _GAPS_OF[1:]),
     ]

@@ -19,7 +19,8 @@ from tasks.search.plan import follow_windows, new_windows, plan
 # Enough dense footage around a sighting for a track to begin and end in it; whole segments are read
 # anyway.
 FOLLOW_PAD_S = 15.0
-# Planning ends when nothing new is reachable; this bound only guards against a fault in it.
+# Planning ends when nothing new is reachable. What is planned beyond this bound is not looked at,
+# and is a gap.
 MAX_ROUNDS = 50
 
 _TABLES_TAKEN: dict[str, TableContract] = {
@@ -74,7 +75,6 @@ def plan_follow(
     """
     case = work.case
     seen = _where_found(candidates, sightings, points)
-    cameras = set(known["camera_id"])
     windows = follow_windows(
         case.authorised,
         case.site,
@@ -82,7 +82,7 @@ def plan_follow(
         seen,
         FOLLOW_PAD_S,
         round_no,
-        cameras,
+        known,
         alike=seen_alike(alike, case.policy.search),
     )
     return *_all_and_fresh(known, windows), GAPS.empty()

@@ -24,6 +24,9 @@ SHORTEST_GAP_S = 1.5
 _UNKNOWN_LENGTH_S = 3600.0
 
 NO_FOOTAGE_ADVICE = "look for this stretch at the recorder; the report does not cover it"
+ROUNDS_ADVICE = (
+    "look there by hand, or point at the subject there (encounter case point) and run again"
+)
 TIME_ADVICE = (
     "compare the recorder's clock and its export settings with a clock in the picture; where files "
     "overlap on purpose nothing need be done"
@@ -90,6 +93,20 @@ def not_told_yet(gaps: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
                 same = {str(name): value for name, value in row.items()}
                 out.append({**same, "start_utc": part.start_utc, "end_utc": part.end_utc})
     return GAPS.shape(out)
+
+
+def beyond_rounds(windows: pd.DataFrame, rounds: int) -> pd.DataFrame:
+    """Windows that were planned after so many rounds, which were not looked at (contract GAPS)."""
+    detail = (
+        f"planned and not looked at: the search ended after {rounds} rounds of planning, each from "
+        "what the one before had found"
+    )
+    gaps = [
+        gap_row("failed", camera_id, stretch, detail, ROUNDS_ADVICE)
+        for camera_id, stretches in stretches_of(windows[windows["round"] > rounds]).items()
+        for stretch in stretches
+    ]
+    return GAPS.shape(gaps)
 
 
 def uncalibrated_gaps(windows: pd.DataFrame, site: Site) -> pd.DataFrame:

@@ -13,7 +13,7 @@ reaches every camera within the policy's hops and horizon.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ def follow_windows(
     seen: pd.DataFrame,
     pad_s: float,
     round_no: int = 0,
-    known: Collection[str] = (),
+    known: pd.DataFrame | None = None,
     alike: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Windows (contract WINDOWS) to follow densely: `pad_s` around each stretch seen, on the camera
@@ -102,34 +102,75 @@ def follow_windows(
 
     `seen` has camera_id, start_utc, end_utc; `alike` too, of people in the subject's clothes: they
     are followed on the cameras that overlap alone, until following says whether they are the
-    subject. Call again with what the new windows showed until `new_windows` is empty.
+    subject. `known` are the windows of earlier rounds: where the subject was still in view when one
+    of them ended, the next is as long as the stay until then, so that a stay of hours takes few
+    rounds. Call again with what the new windows showed until `new_windows` is empty.
     """
     require(case)
     reach = Reach(site, policy.search.max_speed_mps)
-    pad = timedelta(seconds=pad_s)
-    wishes = [*_around(seen, pad, reach, pad_s, "the subject")]
+    looked = _by_camera(WINDOWS.empty() if known is None else known)
+    stays = {
+        camera: [_padded(stay, pad_s, looked.get(camera, [])) for stay in _stays(spans, pad_s)]
+        for camera, spans in _by_camera(seen).items()
+    }
+    wishes = [*_around(stays, reach, pad_s, "the subject")]
     if alike is not None:
-        wishes += _around(alike, pad, reach, 0.0, "somebody in the subject's clothes")
-    return _allowed_windows(wishes, case, site, policy, round_no, known).windows
+        pad = timedelta(seconds=pad_s)
+        near = {
+            camera: [Interval(a - pad, b + pad) for a, b in spans]
+            for camera, spans in _by_camera(alike).items()
+        }
+        wishes += _around(near, reach, 0.0, "somebody in the subject's clothes")
+    return _allowed_windows(wishes, case, site, policy, round_no, set(looked)).windows
 
 
 def _around(
-    seen: pd.DataFrame, pad: timedelta, reach: Reach, within_s: float, whom: str
+    seen: Mapping[str, list[Interval]], reach: Reach, within_s: float, whom: str
 ) -> Iterator[Wish]:
     """Around each stretch in which `whom` was seen, on the cameras within so many seconds."""
-    for camera_id, rows in seen.groupby("camera_id", sort=True):
-        own = str(camera_id)
-        stretches = merge([Interval(a - pad, b + pad) for a, b in intervals_of(rows)])
+    for own in sorted(seen):
         for other in sorted({own, *reach.times((own,), within_s)}):
             here = f"{whom} seen on {own}".removeprefix("the subject ")
             near = f"in reach of {own}, where {whom} was seen"
-            for stretch in stretches:
+            for stretch in merge(seen[own]):
                 yield Wish(other, stretch, here if other == own else near, f"follow-{own}")
+
+
+def _by_camera(windows: pd.DataFrame) -> dict[str, list[Interval]]:
+    return {str(camera): intervals_of(rows) for camera, rows in windows.groupby("camera_id")}
+
+
+def _stays(seen: Sequence[Interval], within_s: float) -> list[Interval]:
+    """What was seen, instants too, as stays: stretches closer than `within_s` are one."""
+    out: list[Interval] = []
+    for span in sorted(seen):
+        if out and (span.start_utc - out[-1].end_utc).total_seconds() <= within_s:
+            out[-1] = Interval(out[-1].start_utc, max(out[-1].end_utc, span.end_utc))
+        else:
+            out.append(span)
+    return out
+
+
+def _padded(stay: Interval, pad_s: float, looked: Sequence[Interval]) -> Interval:
+    """A stay with what is to be looked at around it: `pad_s`, or as long as the stay at an end at
+    which the subject was in view when the looking ended.
+    """
+    pad = timedelta(seconds=pad_s)
+    around = Interval(stay.start_utc - pad, stay.end_utc + pad)
+    beside = [w for w in merge(list(looked)) if w.intersect(around)]
+    long = max(pad, stay.end_utc - stay.start_utc) if beside else pad
+    # Whole files are read, so that somebody may be seen after a window's end.
+    left_before = any(w.start_utc <= around.start_utc for w in beside)
+    left_after = any(w.end_utc >= around.end_utc for w in beside)
+    return Interval(
+        stay.start_utc - (pad if left_before else long),
+        stay.end_utc + (pad if left_after else long),
+    )
 
 
 def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """The parts of `new` that `old` does not cover, as windows of their own (contract WINDOWS)."""
-    known = {camera: list(intervals_of(rows)) for camera, rows in old.groupby("camera_id")}
+    known = _by_camera(old)
     rows = []
     for row in new.to_dict("records"):
         whole = Interval(utc_of(row["start_utc"]), utc_of(row["end_utc"]))

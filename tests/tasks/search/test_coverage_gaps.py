@@ -9,7 +9,7 @@ from data_contracts.camera import Camera, Origin, Site
 from data_contracts.object_key import segment
 from data_contracts.tables.contracts import GAPS, SEGMENT_REPORTS
 from data_contracts.time import intervals_of, merge
-from tasks.search.coverage_gaps import coverage_gaps, not_told_yet, uncalibrated_gaps
+from tasks.search.coverage_gaps import beyond_rounds, coverage_gaps, not_told_yet, uncalibrated_gaps
 from tasks.search.time_line import one_source, taken_from
 
 
@@ -47,6 +47,14 @@ def rows(gaps):
         (g.kind, (g.start_utc - T0).total_seconds(), (g.end_utc - T0).total_seconds())
         for g in gaps.itertuples()
     ]
+
+
+def test_what_is_planned_beyond_the_last_round_is_told():
+    """Windows of later rounds were not looked at: a row each stretch, with the bound."""
+    planned = windows((0, 50), (40, 90), (200, 220)).assign(round=[50, 51, 52])
+    gaps = beyond_rounds(planned, 50)
+    assert rows(gaps) == [("failed", 40, 90), ("failed", 200, 220)]
+    assert "50 rounds" in gaps["detail"][0]
 
 
 def test_missing_segment_is_one_row():

@@ -19,7 +19,7 @@ from data_contracts.case import CaseRequest, Visit
 from data_contracts.errors import BadInput, NotAuthorised
 from data_contracts.policy import InfectiousWindow, Policy, SearchSettings, Tier
 from data_contracts.tables.contracts import CANDIDATES, GAPS, WINDOWS
-from data_contracts.time import Interval, subtract
+from data_contracts.time import Interval, merge, subtract
 from tasks.consent.authorise import authorise
 from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
@@ -287,7 +287,7 @@ def test_no_more_cameras_than_the_approval_allows():
     found = pd.DataFrame(
         {"camera_id": ["c4"], "start_utc": [pd.Timestamp(at(0))], "end_utc": [pd.Timestamp(at(9))]}
     )
-    assert follow_windows(few, street(), POLICY, found, 15.0, 0, known).empty
+    assert follow_windows(few, street(), POLICY, found, 15.0, 0, first.windows).empty
 
 
 def test_words_on_every_camera_say_nothing():
@@ -582,6 +582,34 @@ def test_follow_until_nothing_new():
         covered = [Interval(at(s), at(e)) for s, e in spans(known, name)]
         assert subtract(Interval(at(0), at(1000)), covered) == []
     assert known["window_id"].is_unique
+
+
+@pytest.mark.parametrize("files_s", [1, 10, 30])
+def test_a_stay_of_hours_takes_few_rounds(files_s):
+    """Somebody in view for ten hours, of whom a round shows what its windows cover in whole files:
+    followed from end to end in fewer than 20 rounds, and looked at for no more than three times as
+    long.
+    """
+    allowed = case(consent=(0, DAY))
+    only = site(camera("a"))
+    stay = Interval(at(3000), at(39_000))
+    known = WINDOWS.empty()
+    seen = stretch("a", 20_000, 20_000)
+    for rounds in range(20):
+        fresh = new_windows(known, follow_windows(allowed, only, POLICY, seen, 15.0, rounds, known))
+        if fresh.empty:
+            break
+        known = pd.concat([known, fresh], ignore_index=True)
+        files = [
+            Interval(at(s // files_s * files_s), at(-(-e // files_s) * files_s))
+            for s, e in spans(known, "a")
+        ]
+        shown = [part for file in files if (part := file.intersect(stay))]
+        seen = pd.DataFrame(shown).assign(camera_id="a")
+    assert rounds < 15
+    followed = merge([Interval(at(s), at(e)) for s, e in spans(known, "a")])
+    assert subtract(stay, followed) == []
+    assert sum(part.seconds for part in followed) < 3 * stay.seconds
 
 
 def test_new_windows():
