@@ -166,6 +166,15 @@ class AuditSettings(Record):
     lock_days: int = Field(default=730, ge=180, le=3650)
 
 
+class FootageSettings(Record):
+    """How recorders name what `encounter ingest` loads: docs/footage.md."""
+
+    recorder: str = ""
+    pattern: str = ""
+    zone: str = ""
+    cameras: dict[str, str] = Field(default_factory=dict)
+
+
 class Settings(BaseSettings):
     """All settings. Frozen; make changed ones with `load_settings(**overrides)`."""
 
@@ -188,6 +197,7 @@ class Settings(BaseSettings):
     models: ModelSettings = ModelSettings()
     retention: RetentionSettings = RetentionSettings()
     audit: AuditSettings = AuditSettings()
+    footage: FootageSettings = FootageSettings()
     # What an approval may name at most.
     grants: Limits = Limits()
     case_concurrency: int = Field(default=10, ge=1, le=100)

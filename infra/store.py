@@ -43,6 +43,7 @@ LARGEST_BYTES = 1024 * 1024 * 1024
 _BACKOFF_S = 0.2
 # Which call wrote an object on a condition: a random word, of that one write.
 _WRITTEN_BY = "x-amz-meta-written-by"
+_DIGEST = "x-amz-meta-sha256"
 _BYTES_TYPE = "application/octet-stream"
 
 T = TypeVar("T")
@@ -188,20 +189,56 @@ class ObjectStore:
         return self._put_stream(bucket, key, io.BytesIO(data), len(data), content_type)
 
     def put_file(
-        self, bucket: str, key: str, path: Path, content_type: str = _BYTES_TYPE
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        content_type: str = _BYTES_TYPE,
+        *,
+        with_digest: bool = False,
     ) -> ObjectInfo:
-        """Write a file as an object without reading it into memory at once."""
+        """Write a file as an object without reading it into memory at once. `with_digest`: its
+        SHA-256 is written beside it, for `digest_of`; raises BadInput, and keeps nothing, where the
+        file changes meanwhile.
+        """
         with path.open("rb") as file:
-            return self._put_stream(bucket, key, file, path.stat().st_size, content_type)
+            before = path.stat()
+            if not with_digest:
+                return self._put_stream(bucket, key, file, before.st_size, content_type)
+            notes = {_DIGEST: hashlib.file_digest(file, "sha256").hexdigest()}
+            file.seek(0)
+            put = self._put_stream(bucket, key, file, before.st_size, content_type, notes)
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            self.remove_all_versions(bucket, key)
+            raise BadInput(f"{path}: changed while it was loaded: load it when it is complete")
+        return put
+
+    def digest_of(self, bucket: str, key: str, etag: str) -> str:
+        """The SHA-256 that was written beside the object with this ETag; empty where it was put
+        without one, is gone or was replaced.
+        """
+        try:
+            there = self._call_client(bucket, key, lambda name: self._client.stat_object(name, key))
+        except NotFound:
+            return ""
+        same = _object_info(there).etag == etag
+        return (there.metadata or {}).get(_DIGEST, "") if same else ""
 
     def _put_stream(
-        self, bucket: str, key: str, data: BinaryIO, size: int, content_type: str
+        self,
+        bucket: str,
+        key: str,
+        data: BinaryIO,
+        size: int,
+        content_type: str,
+        notes: dict[str, str] | None = None,
     ) -> ObjectInfo:
         done = self._call_client(
             bucket,
             key,
             lambda name: self._client.put_object(
-                name, key, data, size, content_type, part_size=_PART_BYTES
+                name, key, data, size, content_type, notes or None, part_size=_PART_BYTES
             ),
         )
         return ObjectInfo(key, done.etag or "", size, done.version_id, datetime.now(UTC))

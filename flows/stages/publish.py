@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,7 @@ from tasks.artefacts.run_tables import RunTables
 
 # An export names this many artefacts in the audit log, and counts all.
 EXPORT_NAMED = 1_000
+_AT_ONCE = 16
 
 
 def manifest_key(run: Run) -> str:
@@ -86,9 +88,11 @@ def run_tables(case: OpenCase, result: Outcome) -> RunTables:
     vault = case.vault
     run = result.run
     used = models(environment())
+    segments = load(vault, result.scanned["segments"])
     record = provenance(
         run=run.model_dump(exclude={"salt"}),
-        segments=load(vault, result.scanned["segments"]),
+        segments=segments,
+        digests=_digests(segments),
         policy=case.policy,
         settings=environment().settings.public(),
         model_digests=used.digests,
@@ -115,6 +119,18 @@ def run_tables(case: OpenCase, result: Outcome) -> RunTables:
         },
         provenance=record,
     )
+
+
+def _digests(segments: pd.DataFrame) -> dict[str, str]:
+    """By key, the SHA-256 that each recording had when it was loaded."""
+    store = environment().store
+
+    def of(key: str, etag: str) -> str:
+        return store.digest_of(object_key.FOOTAGE, key, etag)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(of, segments["key"], segments["etag"])
+        return dict(zip(segments["key"], found, strict=True))
 
 
 def _write_artefact(vault: CaseVault, run: Run, name: str, data: bytes) -> Artefact:

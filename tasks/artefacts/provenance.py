@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ def provenance(
     *,
     run: Mapping[str, Any],
     segments: pd.DataFrame,
+    digests: Mapping[str, str],
     policy: Policy,
     settings: Mapping[str, Any],
     model_digests: Mapping[str, str],
@@ -44,21 +46,23 @@ def provenance(
     counts: Mapping[str, int],
     stats: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """The record as JSON: the run, its inputs' keys and ETags (SEGMENTS), models' digests, policy,
-    settings, versions.
+    """The record as JSON: the run, its inputs' keys and ETags (SEGMENTS) and the SHA-256 that each
+    had when it was loaded (`digests`, by key), models' digests, policy, settings, versions.
 
     `run` and `settings` must hold no secrets (the caller leaves them out); `stats` are the stages'
     rows with `stage`, `wall_s`, `cpu_s` and so on, and are summed by stage.
     """
+    inputs = [
+        {"key": key, "etag": etag, "sha256": digests.get(key, "")}
+        for key, etag in sorted(zip(segments["key"], segments["etag"], strict=True))
+    ]
     record = {
         "format": "encounter-provenance@1",
         "created_utc": now_utc().isoformat(timespec="seconds"),
         "run": dict(run),
         "policy": policy.model_dump(mode="json"),
-        "inputs": [
-            {"key": key, "etag": etag}
-            for key, etag in sorted(zip(segments["key"], segments["etag"], strict=True))
-        ],
+        "inputs": inputs,
+        "inputs_sha256": digest_of_inputs(inputs),
         "models": dict(sorted(model_digests.items())),
         "runtimes": dict(sorted(runtimes.items())),
         "decided": decided(stats),
@@ -69,6 +73,14 @@ def provenance(
         "stages": stages(stats),
     }
     return (json.dumps(record, indent=1, sort_keys=True, default=str) + "\n").encode()
+
+
+def digest_of_inputs(inputs: Sequence[Mapping[str, str]]) -> str:
+    """SHA-256 over the inputs, a line each: its own SHA-256, or its ETag where none was taken, and
+    its key, as `sha256sum` writes them.
+    """
+    lines = [f"{item['sha256'] or item['etag']}  {item['key']}\n" for item in inputs]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

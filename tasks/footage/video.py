@@ -12,6 +12,7 @@ import contextlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ MAX_PIXELS = 139_264 * 256
 # A day at 60 pictures a second; a segment is no longer than a day.
 _MAX_PACKETS = 86_400 * 60
 _NEXT_TO_NOTHING = 3
+_EPOCH_OF_MP4 = 1970
 _FAULTS = (av.error.FFmpegError, ValueError, OverflowError, MemoryError)
 # What cameras and recorders write, and the sound beside it, whose decoders fill in its header.
 _CODECS = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG", "av1": "AV1", "mpeg4": "MPEG-4"}
@@ -49,12 +51,15 @@ _ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.s
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a segment's header says: frames per second, seconds and picture size in pixels."""
+    """What a segment's header says: frames per second, seconds and picture size in pixels, and when
+    the recorder says that it was made.
+    """
 
     rate: Fraction
     duration_s: float
     width: int
     height: int
+    made_utc: datetime | None = None
 
 
 @dataclass
@@ -97,7 +102,8 @@ def probe(data: bytes | io.RawIOBase) -> VideoInfo:
         if container.format.name == containers.DAHUA.demuxer:
             duration += 1.0  # it says the second in which the last picture was taken
         size = stream.codec_context
-        return VideoInfo(_rate(stream), duration, size.width, size.height)
+        made = _made(container)
+        return VideoInfo(_rate(stream), duration, size.width, size.height, made)
 
 
 def contents(data: bytes) -> Contents:
@@ -203,6 +209,17 @@ def _stated_s(stream: VideoStream) -> float:
 def _container_s(container: InputContainer) -> float:
     """How long the header of a container says that it is, which says nothing of its streams."""
     return (container.duration or 0) / 1e6
+
+
+def _made(container: InputContainer) -> datetime | None:
+    """The time of making in a header (ISO 14496-12, 8.2.2); that of a clock that was never set is
+    not told.
+    """
+    try:
+        made = datetime.fromisoformat(container.metadata.get("creation_time", ""))
+        return made.astimezone(UTC) if made.tzinfo and made.year > _EPOCH_OF_MP4 else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _rate(stream: VideoStream) -> Fraction:

@@ -55,9 +55,12 @@ def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> st
         stills_left_out=stills.left_out,
         plan=draw_plan(data.site, data.trajectory, contacts, clock),
         timelines=draw_timelines(data.request, data.windows, sightings, contacts, data.gaps, clock),
-        provenance={"models": {}, "inputs": [], "software": {}} | json.loads(data.provenance),
+        provenance=_NO_PROVENANCE | json.loads(data.provenance),
         beside=beside,
     )
+
+
+_NO_PROVENANCE = {"models": {}, "inputs": [], "inputs_sha256": "", "software": {}}
 
 
 def _template() -> jinja2.Template:

@@ -1,5 +1,6 @@
 """Provenance says what a run was made from, and nothing about people."""
 
+import hashlib
 import json
 
 from data_contracts.policies import load_policy
@@ -23,6 +24,7 @@ def record() -> dict:
     data = provenance(
         run={"run_id": "r1", "case_id": "K-1"},
         segments=segments,
+        digests={"b/2026-11-16/00/01.00.mp4": "ab" * 32},
         policy=load_policy("who"),
         settings={"clip_fps": 5},
         model_digests={"nanodet": "95d8"},
@@ -39,6 +41,9 @@ def test_inputs_models_policy_and_versions_are_there() -> None:
     """
     found = record()
     assert [i["etag"] for i in found["inputs"]] == ["e1", "e2"]
+    assert [i["sha256"] for i in found["inputs"]] == ["ab" * 32, ""]
+    lines = f"{'ab' * 32}  b/2026-11-16/00/01.00.mp4\ne2  b/2026-11-16/00/02.00.mp4\n"
+    assert found["inputs_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     assert found["models"] == {"nanodet": "95d8"}
     assert found["policy"]["name"] == "who"
     assert found["policy"]["tiers"]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import BadInput
-from tasks.footage.ingest import plan_ingest
+from tasks.footage.ingest import Naming, plan_ingest
+from tasks.footage.recorders import recorders
 
 MP4 = b"\0\0\0\x18ftypisom"
 
@@ -25,15 +26,18 @@ def test_demo():
     plan = plan_ingest(folder)
     assert plan.problems == []
     assert len(plan.files) == 23
-    assert all(path == folder / key for path, key, _ in plan.files)
+    assert all(file.path == folder / file.key for file in plan.files)
 
 
 def test_frigate_layout(tmp_path):
     """Day and hour before the camera become camera before day and hour."""
     put(tmp_path, "2026-11-16/09/door/05.10.mp4")
-    assert plan_ingest(tmp_path).files == [
-        (tmp_path / "2026-11-16/09/door/05.10.mp4", "door/2026-11-16/09/05.10.mp4", "video/mp4")
-    ]
+    (found,) = plan_ingest(tmp_path).files
+    assert found[:3] == (
+        tmp_path / "2026-11-16/09/door/05.10.mp4",
+        "door/2026-11-16/09/05.10.mp4",
+        "video/mp4",
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_the_content_says_the_ending(tmp_path):
     put(tmp_path, "door/2026-11-16/09/05.10.mp4", content=b"IMKH" + bytes(36))
     put(tmp_path, "door/2026-11-16/09/06.10.mp4", content=b"#EXTM3U\n/etc/passwd")
     plan = plan_ingest(tmp_path)
-    assert [file[1:] for file in plan.files] == [("door/2026-11-16/09/05.10.mpg", "video/mp2p")]
+    assert [file[1:3] for file in plan.files] == [("door/2026-11-16/09/05.10.mpg", "video/mp2p")]
     assert "not a recording" in plan.problems[0]
 
 
@@ -104,3 +108,51 @@ def test_a_folder_without_recordings_says_why(tmp_path):
         plan_ingest(tmp_path / "missing")
     with pytest.raises(BadInput, match="is empty"):
         plan_ingest(tmp_path)
+
+
+SEOUL = {"entrance": "Asia/Seoul", "lobby": "Asia/Seoul"}
+
+
+def test_local_names_by_the_cameras_zone(tmp_path):
+    """A recorder's local time becomes UTC by the zone of the camera that its name stands for."""
+    put(tmp_path, "NVR_ch1_main_20261116083000_20261116090000.dav", content=b"DHAV" + bytes(60))
+    naming = Naming(cameras={"NVR_ch1": "entrance"}, zones=SEOUL)
+    (found,) = plan_ingest(tmp_path, naming).files
+    assert found.key == "entrance/2026-11-15/23/30.00.dav"
+    assert found.recorder == "dahua-export"
+
+
+def test_a_local_name_without_a_zone_is_asked(tmp_path):
+    """No camera file and no zone: the file is left, with what to say."""
+    put(tmp_path, "entrance_20261116083000.mp4")
+    assert "--zone" in plan_ingest(tmp_path).problems[0]
+    (found,) = plan_ingest(tmp_path, Naming(zone="+09:00")).files
+    assert found.key == "entrance/2026-11-15/23/30.00.mp4"
+
+
+def test_the_hour_that_comes_twice_is_asked(tmp_path):
+    """The file of the repeated hour is left until it is said which hour it is; others are taken."""
+    put(tmp_path, "door_20261025023000.mp4", "door_20261025043000.mp4")
+    berlin = Naming(zone="Europe/Berlin")
+    plan = plan_ingest(tmp_path, berlin)
+    assert [file.key for file in plan.files] == ["door/2026-10-25/03/30.00.mp4"]
+    assert "--repeated-hour" in plan.problems[0]
+    for which, hour in (("first", "00"), ("second", "01")):
+        files = plan_ingest(tmp_path, Naming(zone="Europe/Berlin", repeated=which)).files
+        assert files[0].key == f"door/2026-10-25/{hour}/30.00.mp4"
+
+
+def test_cameras_that_the_site_does_not_have_are_named(tmp_path):
+    """With the nearest one; a name that cannot be a camera's id says how to map it."""
+    put(tmp_path, "entrence/2026-11-16/09/00.00.mp4", "Camera 1_20261116083000.mp4")
+    plan = plan_ingest(tmp_path, Naming(zones=SEOUL))
+    assert "--camera entrence=entrance" in plan.unknown[0]
+    assert "--camera 'Camera 1'=ID" in plan.problems[0]
+
+
+def test_a_pattern_of_ones_own(tmp_path):
+    """Names that no recorder of the table uses are read by a pattern in the same words."""
+    put(tmp_path, "a/b/lobby/rec-16.11.26--08h30m05.mp4")
+    known = recorders(pattern="{**}/{camera}/rec-{day}.{month}.{yy}--{hour}h{minute}m{second}")
+    (found,) = plan_ingest(tmp_path, Naming(known, zones=SEOUL)).files
+    assert found.key == "lobby/2026-11-15/23/30.05.mp4"
