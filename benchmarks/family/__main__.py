@@ -3,8 +3,8 @@ compare them with their truth, all together.
 
 Scenes are rendered with `--render SIMULATOR PACK PYTHON` (see benchmarks/family/render.py) where
 they are not there yet. `--detections FOLDER` keeps what the detectors found, so that what comes
-after them is measured in seconds. Scenes to be pointed at, where no camera sees the subject's
-face well, are named and not traced.
+after them is measured in seconds. Where no camera of a scene sees the subject's face well, they are
+pointed at once, at a drawn instant, on a camera that sees them well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.family.figures import SceneFigures, figures_of, pooled
+from benchmarks.family.pointed import pointed_at
 from benchmarks.family.render import render
 from benchmarks.family.stories import DEVELOPMENT, KEPT_APART, Story, draw
 from benchmarks.family.trace import Traced, conclude, trace
@@ -88,9 +89,7 @@ def run(options: argparse.Namespace, stories: list[Story]) -> dict[str, Any]:
     scenes = []
     left_out = {}
     for story in stories:
-        if story.pointed:
-            left_out[story.name] = "needs pointing"
-        elif not (options.folder / story.name / "truth" / "boxes.csv").is_file():
+        if not (options.folder / story.name / "truth" / "boxes.csv").is_file():
             left_out[story.name] = "not rendered"
         else:
             scenes.append(_scene(options, story))
@@ -128,7 +127,8 @@ def _traced(options: argparse.Namespace, story: Story, subject: Subject, truth: 
         return conclude(authorised(subject), site, found, options.policy)
     with tempfile.TemporaryDirectory() as scratch:
         kept = (options.detections or Path(scratch)) / f"{story.name}.parquet"
-        return trace(folder, subject, options.policy, kept, options.looks)
+        points = (pointed_at(truth, subject.name, story.number),) if story.pointed else ()
+        return trace(folder, subject, options.policy, kept, options.looks, points)
 
 
 def _row(scene: SceneFigures, story: Story) -> str:

@@ -23,10 +23,10 @@ def looked(
     tracks: pd.DataFrame,
     sightings: pd.DataFrame,
 ) -> pd.DataFrame:
-    """LOOKS of everybody in DETECTIONS, learnt from the tracks that a face ties to the subject;
-    none where no track is sure.
+    """LOOKS of everybody in DETECTIONS, learnt from the tracks that a face or pointing ties to the
+    subject; none where no track is sure.
     """
-    sure = sightings[(sightings["band"] == "high") & (sightings["basis"] == "face")]
+    sure = sightings[(sightings["band"] == "high") & sightings["basis"].isin(["face", "pointed"])]
     own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
     segments = list(_segments(footage, found))
     key = secrets.token_bytes(32)  # the case's key of a case that is nowhere stored

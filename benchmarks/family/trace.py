@@ -6,6 +6,7 @@ made as the stages make them. Searching is left out: it is measured by `benchmar
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +19,14 @@ from benchmarks.site.run_tables import RunTables
 from benchmarks.truth import Subject
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Site
+from data_contracts.pointing import Pointing
 from data_contracts.policies import load_policy
 from data_contracts.tables.contracts import DETECTIONS, GAPS
 from models.registry import load
 from tasks.exposure.assess import assess
 from tasks.exposure.double import People, with_doubts
 from tasks.exposure.meet import meet
-from tasks.people.join import join
-from tasks.people.site_tracks import track_site
-from tasks.people.subject import sight
+from tasks.people.everybody import Known, everybody
 from tasks.people.trajectory import subject_ids, trajectory
 
 
@@ -38,12 +38,20 @@ class Traced:
     tracks: pd.DataFrame
 
 
-def trace(scene: Path, subject: Subject, policy: str, kept: Path, by_looks: bool = False) -> Traced:
+def trace(
+    scene: Path,
+    subject: Subject,
+    policy: str,
+    kept: Path,
+    by_looks: bool = False,
+    points: Sequence[Pointing] = (),
+) -> Traced:
     """Trace a scene's subject; detections are read from the file `kept`, or written there. With
-    `by_looks` the consent names the appearance too.
+    `by_looks`, or with `points` at the subject, the consent names the appearance too.
 
     Raises EncounterError.
     """
+    by_looks = by_looks or bool(points)
     footage = read_footage(scene)
     case = authorised(subject, ("face", "appearance") if by_looks else ("face",))
     if kept.is_file():
@@ -52,7 +60,7 @@ def trace(scene: Path, subject: Subject, policy: str, kept: Path, by_looks: bool
         found = look(case, footage, subject, load(), lambda text: print(text, file=sys.stderr))
         kept.parent.mkdir(parents=True, exist_ok=True)
         found.to_parquet(kept)
-    return conclude(case, footage.site, found, policy, footage if by_looks else None)
+    return conclude(case, footage.site, found, policy, footage if by_looks else None, points)
 
 
 def conclude(
@@ -61,22 +69,25 @@ def conclude(
     found: pd.DataFrame,
     policy: str,
     footage: Footage | None = None,
+    points: Sequence[Pointing] = (),
 ) -> Traced:
     """From DETECTIONS to contacts, as flows/stages/people.py and exposure.py do; by looks too where
     the footage is given.
     """
     rule = load_policy(policy)
-    tracks = track_site(found, site)
-    persons, members = join(tracks, site, np.random.default_rng(0))
-    sightings, named = sight(case, tracks, members, rule.search)
+    people = everybody(case, found, site, rule.search, _names, Known(None, points))
     if footage is not None:
-        looks = looked(case, footage, found, tracks, sightings)
-        sightings, named = sight(case, tracks, members, rule.search, looks=looks)
-    members = named
+        looks = looked(case, footage, found, people.tracks, people.sightings)
+        people = everybody(case, found, site, rule.search, _names, Known(looks, points))
+    tracks, persons, members, sightings = people
     way = trajectory(persons, members, sightings)
     subject = subject_ids(members, rule.search)
-    points, encounters = meet(way, persons, subject)
-    encounters = with_doubts(encounters, points, People(tracks, members, subject, site))
-    contacts = assess(points, encounters, rule, np.random.default_rng(0))
-    run = RunTables(way, sightings, encounters, points, contacts, GAPS.empty(), rule.label)
+    near, encounters = meet(way, persons, subject)
+    encounters = with_doubts(encounters, near, People(tracks, members, subject, site))
+    contacts = assess(near, encounters, rule, np.random.default_rng(0))
+    run = RunTables(way, sightings, encounters, near, contacts, GAPS.empty(), rule.label)
     return Traced(run, tracks)
+
+
+def _names() -> np.random.Generator:
+    return np.random.default_rng(0)

@@ -37,9 +37,8 @@ from tasks.footage.video import probe, write_clip
 from tasks.observe.follow import follow_segment
 from tasks.observe.match import SubjectSearch
 from tasks.observe.template import build_template
+from tasks.people.everybody import everybody
 from tasks.people.join import join
-from tasks.people.site_tracks import track_site
-from tasks.people.subject import sight
 from tasks.redaction.hidden_people import SitePeople, with_unseen
 from tasks.redaction.plan import surely
 from tasks.redaction.redact import Detectors, Found, RedactSettings
@@ -242,9 +241,9 @@ def follow_people(case: AuthorisedCase, footage: Footage, detections: pd.DataFra
     """Tracks, persons and the subject's sightings, as the flow makes them
     (flows/stages/people.py).
     """
-    tracks = track_site(detections, footage.site)
-    persons, members = join(tracks, footage.site, np.random.default_rng(0))
-    sightings, members = sight(case, tracks, members, SearchSettings())
+    tracks, persons, members, sightings = everybody(
+        case, detections, footage.site, SearchSettings(), lambda: np.random.default_rng(0)
+    )
     sure = surely(sightings).sort_values("probability", ascending=False, kind="stable")
     return People(tracks, persons, members, sure)
 

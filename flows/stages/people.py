@@ -19,13 +19,9 @@ from data_contracts.tables.contracts import (
 )
 from flows.runtime.environment import detector_scores, environment
 from flows.runtime.stage import Work, stage
-from tasks.people.face_evidence import SightSettings
-from tasks.people.join import JoinSettings, join
-from tasks.people.other_view import OtherViewSettings
+from tasks.people.everybody import Known, PeopleSettings, everybody
 from tasks.people.pointed import pointing_gaps
-from tasks.people.site_tracks import track_site
-from tasks.people.subject import sight
-from tasks.people.switched import SwitchSettings
+from tasks.people.site_tracks import SiteTrackSettings
 from tasks.people.track import TrackSettings
 from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajectory
 
@@ -35,11 +31,9 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
     takes={"detections": DETECTIONS, "looks": LOOKS},
     makes={"tracks": TRACKS, "persons": PERSONS, "members": MEMBERS, "sightings": SIGHTINGS},
     settings=lambda case: (
-        TrackSettings.of(detector_scores(environment())[0]),
-        OtherViewSettings(),
-        SwitchSettings(),
-        JoinSettings(),
-        SightSettings(),
+        PeopleSettings(
+            tracks=SiteTrackSettings(track=TrackSettings.of(detector_scores(environment())[0]))
+        ),
         case.policy.search,
     ),
 )
@@ -50,15 +44,10 @@ def find_people(
     are the subject's.
     """
     case = work.case
-    tracks = track_site(
-        detections, case.site, work[TrackSettings], work[OtherViewSettings], work[SwitchSettings]
-    )
-    persons, members = join(tracks, case.site, work.rng(), work[JoinSettings])
     search = case.policy.search
-    sightings, members = sight(
-        case.authorised, tracks, members, search, work[SightSettings], looks, points
-    )
-    return tracks, persons, members, sightings
+    known = Known(looks, points)
+    settings = work[PeopleSettings]
+    return everybody(case.authorised, detections, case.site, search, work.rng, known, settings)
 
 
 @stage(

@@ -102,3 +102,40 @@ def _take_measurement(x: Array, p: Array, z: Array, r: Array) -> tuple[Array, Ar
         s = p[:2, :2] + r
     gain = p[:, :2] @ np.linalg.inv(s)
     return x + gain @ gap, p - gain @ s @ gain.T
+
+
+def path_likelihoods(xy_m: Array, cov_m2: Array, step_s: float, most_sds: float) -> Array:
+    """(n,) log likelihoods of n sequences of positions (n, t, 2), `step_s` apart, NaN where nothing
+    was measured, with covariances (n, t, 2, 2), as those of one walker each: of every position
+    given those before it. One that is further off than `most_sds` deviations counts as so far off:
+    boxes of people who meet are of both.
+    """
+    n, steps = xy_m.shape[:2]
+    x = np.zeros((n, 4))
+    p = np.zeros((n, 4, 4))
+    begun = np.zeros(n, bool)
+    total = np.zeros(n)
+    ahead, noise = _motion_step(step_s)
+    for k in range(steps):
+        x = x @ ahead.T
+        p = ahead @ p @ ahead.T + noise
+        seen = np.isfinite(xy_m[:, k]).all(1)
+        go_on = np.flatnonzero(seen & begun)
+        gap = xy_m[go_on, k] - x[go_on, :2]
+        r = cov_m2[go_on, k]
+        s = p[go_on, :2, :2] + r
+        squared = np.einsum("ni,ni->n", gap, np.linalg.solve(s, gap[..., None])[..., 0])
+        spread = np.log(np.linalg.det(2 * np.pi * s))
+        total[go_on] -= (np.minimum(squared, most_sds**2) + spread) / 2
+        r = r * np.maximum(np.sqrt(squared) / _HUBER, 1.0)[:, None, None]
+        s = p[go_on, :2, :2] + r
+        gain = p[go_on][:, :, :2] @ np.linalg.inv(s)
+        x[go_on] += (gain @ gap[..., None])[..., 0]
+        p[go_on] -= gain @ s @ gain.transpose(0, 2, 1)
+        new = seen & ~begun
+        x[new] = np.c_[xy_m[new, k], np.zeros((int(new.sum()), 2))]
+        p[new] = 0.0
+        p[new, :2, :2] = cov_m2[new, k]
+        p[new, 2:, 2:] = np.eye(2) * SPEED_SD_MPS**2
+        begun |= new
+    return total

@@ -43,7 +43,7 @@ def by_way(
     And of each who is a question the likeliest of those who may be the subject in their place: seen
     at the same time elsewhere.
     """
-    keyed = _with_looks(keyed, looks)
+    keyed = with_looks(keyed, looks)
     ties = tie_evidence(keyed, settings, pointed)
     clothes = _clothes(keyed)
     placed = {str(p) for p in keyed.loc[keyed["x_m"].notna(), "person"]}
@@ -117,7 +117,7 @@ def _crowd(keyed: pd.DataFrame) -> Crowd:
     return Crowd(a_camera, keyed["person"].nunique() / lasted_s / area_m2)
 
 
-def _with_looks(keyed: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
+def with_looks(keyed: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
     """The tracks' rows with `llr` of the looks that were compared, by camera, time and box."""
     key = ["camera_id", "t_utc", "x0", "y0", "x1", "y1"]
     once = LOOKS.shape(looks).drop_duplicates(key)

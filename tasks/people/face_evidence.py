@@ -80,9 +80,7 @@ def _evidence(looks: pd.DataFrame, settings: SightSettings) -> float:
     The calibrated probabilities are used as if made at even odds; their prior is lower, which only
     makes this cautious.
     """
-    p = np.clip(looks["subject_p"].to_numpy(float, na_value=np.nan), 1e-4, 1 - 1e-4)
-    against = _against(looks, settings)
-    each = np.where(np.isnan(p), against, np.log(p / (1 - p)))
+    each = each_face(looks, settings)
     at = seconds_of(looks["t_utc"])
     _, index = np.unique(np.floor(at / settings.look_s), return_inverse=True)
     pooled = np.bincount(index, each) / np.bincount(index)
@@ -90,6 +88,13 @@ def _evidence(looks: pd.DataFrame, settings: SightSettings) -> float:
     weight = np.abs(pooled)
     effective = weight.sum() ** 2 / max(float((weight**2).sum()), 1e-12)
     return float(pooled.sum() / (1 + max(effective - 1, 0.0) * settings.correlation))
+
+
+def each_face(looks: pd.DataFrame, settings: SightSettings) -> Array:
+    """(n,) what each face says, as log odds; NaN where none was compared."""
+    p = np.clip(looks["subject_p"].to_numpy(float, na_value=np.nan), 1e-4, 1 - 1e-4)
+    against = np.where(looks["face_px"].notna(), _against(looks, settings), np.nan)
+    return np.where(np.isnan(p), against, np.log(p / (1 - p)))
 
 
 def _against(looks: pd.DataFrame, settings: SightSettings) -> Array:

@@ -23,6 +23,7 @@ from data_contracts.tables.contracts import MEMBERS, PERSONS
 from data_contracts.time import CLOCK_S
 from tasks.people.ground_path import GroundPath, fuse, link_ratio, overlap_ratio, path_of
 from tasks.people.mask_over_time import mask_over_time
+from tasks.people.piece import base_of
 
 Array = NDArray[np.float64]
 
@@ -105,12 +106,24 @@ class _Clusters:
         self._score: dict[tuple[int, int], float] = {}
         self._known: dict[tuple[int, int], float] = {}
         self._beside: dict[int, set[int]] = {}
+        self._merge_pieces()
         order = sorted(self._fused, key=lambda i: self._fused[i].start)
         for a, i in enumerate(order):
             for j in order[a + 1 :]:
                 if self._fused[j].start > self._fused[i].end + settings.link_s / CLOCK_S:
                     break
                 self._score_pair(i, j)
+
+    def _merge_pieces(self) -> None:
+        """Pieces of one track are one person."""
+        first: dict[tuple[str, int], int] = {}
+        for i, path in list(self._fused.items()):
+            camera, number = path.tracks[0]
+            key = (camera, int(base_of(np.asarray(number))))
+            if key in first:
+                self._merge(first[key], i)
+            else:
+                first[key] = i
 
     def solve(self) -> list[list[GroundPath]]:
         """The persons' paths. The least ambiguous pair is joined first; what is ambiguous waits for

@@ -41,7 +41,7 @@ def sight(
     settings = settings or SightSettings()
     if tracks.empty:
         return SIGHTINGS.empty(), MEMBERS.shape(members)
-    owner = _owners(tracks, members)
+    owner = owners(tracks, members)
     keyed = tracks.assign(
         person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
     )
@@ -93,7 +93,7 @@ def _basis(
     return "face" if part["subject_p"].notna().any() else "position"
 
 
-def _owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any], str]:
+def owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any], str]:
     """The person of each (camera, track); tracks joined to no one stand for themselves."""
     owner: dict[tuple[Any, Any], str] = {
         (camera, number): f"{camera}/{number}"

@@ -23,13 +23,12 @@ from data_contracts.record import Record
 from data_contracts.tables.contracts import TRACKS
 from data_contracts.time import CLOCK_S, ticks_of
 from tasks.people.other_view import hidden_share, locators_of
+from tasks.people.piece import PIECE, base_of
 from tasks.people.track_position import placed
 
 _BOX = ["x0", "y0", "x1", "y1"]
 _PLACE = ["x_m", "y_m", "cov_xx", "cov_xy", "cov_yy"]
 Key = tuple[str, int]
-# Numbers of pieces after a cut begin here: more than a camera has tracks.
-PIECE = 1_000_000
 
 
 class SwitchSettings(Record):
@@ -157,25 +156,26 @@ def share_inside(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArra
 
 def _cut(tracks: pd.DataFrame, cuts: dict[Key, set[int]], site: Site) -> pd.DataFrame:
     """TRACKS with each named track cut at its ticks, and its pieces placed anew: each has a body
-    height and a path of its own.
+    height and a path of its own. What follows a cut goes on as nobody before it.
     """
     number = tracks["track_id"].to_numpy(np.int64, copy=True)
     at = ticks_of(tracks["t_utc"])
-    pieces_of: dict[str, int] = {}
     touched = np.zeros(len(tracks), bool)
     for (camera, track), ticks in sorted(cuts.items()):
-        own = ((tracks["camera_id"] == camera) & (tracks["track_id"] == track)).to_numpy(bool)
-        touched |= own
+        here = (tracks["camera_id"] == camera).to_numpy(bool)
         for tick in sorted(ticks):
-            later = own & (at >= tick)
-            if later.any() and (own & ~later).any():
-                pieces_of[camera] = pieces_of.get(camera, 0) + 1
-                number[later] = PIECE + pieces_of[camera]
-                own = later
+            own = here & (tracks["track_id"] == track).to_numpy(bool)
+            cut = number[own & (at >= tick)]
+            if not len(cut) or not (own & (at < tick)).any():
+                continue
+            later = here & (base_of(number) == base_of(cut[0])) & (at >= tick)
+            touched |= here & (base_of(number) == base_of(cut[0]))
+            fresh = int(base_of(number[here]).max()) + 1
+            number[later] = fresh + PIECE * np.maximum(number[later] // PIECE, 1)
     pieces = tracks.assign(track_id=number, hidden_share=hidden_share(tracks))
     pieces["measured"] = tracks["score"] > 0
     locators = locators_of(pieces, site)
     parts = [pieces[~touched]]
-    for _, rows in pieces[touched].groupby(["camera_id", "track_id"]):
-        parts.append(placed(rows, locators.get(str(rows["camera_id"].iloc[0]))))
+    for (camera_id, _), rows in pieces[touched].groupby(["camera_id", base_of(number[touched])]):
+        parts.append(placed(rows, locators.get(str(camera_id))))
     return TRACKS.shape(pd.concat(parts).sort_index())

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.time import ticks_of
-from tasks.people.switched import PIECE
+from tasks.people.piece import PIECE
 
 Flags = NDArray[np.bool_]
 # Beyond this and two deviations the places are not one person's; within it they are. Half of the

@@ -25,6 +25,8 @@ INDIRECT = {
     "common_instants",
     "floor_plan",
     "ground_path",
+    "matching",
+    "meeting",
     "page",
     "svg",
     "walking_time",

@@ -66,12 +66,12 @@ def test_reliability_is_what_came_true_of_what_was_said():
 def test_a_folder_without_scenes_is_an_error_and_says_which_are_pointed(
     tmp_path, monkeypatch, capsys
 ):
-    """Nothing rendered: exit 1, what to do, and the scenes that wait for pointing by name."""
+    """Nothing rendered: exit 1, what to do, and the scenes that are not there by name."""
     monkeypatch.setattr("sys.argv", ["benchmarks.family", str(tmp_path)])
     with pytest.raises(SystemExit) as stopped:
         main()
     said = capsys.readouterr()
     assert stopped.value.code == 1
     assert "--render" in said.err
-    assert "family-004  not traced (needs pointing)" in said.out
+    assert "family-004  not traced (not rendered)" in said.out
     assert "family-000  not traced (not rendered)" in said.out

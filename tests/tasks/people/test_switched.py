@@ -8,7 +8,8 @@ from walk_scene import T0, camera, observe, owner, projection, site, way
 from data_contracts.tables.contracts import TRACKS
 from data_contracts.tables.validate import validate
 from tasks.people.join import join
-from tasks.people.switched import PIECE, cut_switched
+from tasks.people.piece import PIECE
+from tasks.people.switched import cut_switched
 from tasks.people.track import track
 
 # One camera looks along the line of two who talk, the other one across it.

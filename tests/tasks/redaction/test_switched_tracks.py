@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.tables.contracts import TRACKS
-from tasks.people.switched import PIECE
+from tasks.people.piece import PIECE
 from tasks.redaction.switched_tracks import without_strayed
 
 T0 = pd.Timestamp("2026-11-16T00:00:20Z")

@@ -1,0 +1,214 @@
+"""Who goes on as whom where people met: the pieces of tracks before a moment matched with those
+after it, by place, speed, body height, and what is known of the subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from data_contracts.time import CLOCK_S
+from tasks.ground.kalman import path_likelihoods
+from tasks.ground.position import BODY_HEIGHT_SD_M
+from tasks.people.meeting import CameraRows, ExchangeSettings, Meeting
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_MUST = 1e6
+_NEVER = -1e6
+# So many looks tell a height, and those of so many seconds are of one pose. Chosen, as elsewhere.
+_LEAST_HEIGHTS = 3
+_POSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Who goes on as whom at a tick: by who is seen after it, who they were before; None: somebody
+    else. `ratio`: how much likelier that is than that everybody goes on as they are.
+    """
+
+    tick: int
+    before: dict[int, int | None]
+    ratio: float
+
+
+def likeliest(rows: CameraRows, meeting: Meeting, settings: ExchangeSettings) -> Matching | None:
+    """The likeliest matching of all moments of a meeting; None where nobody is seen on both sides
+    of any.
+    """
+    lost = round(settings.lost_s / CLOCK_S)
+    near = _near(rows, meeting, lost, settings)
+    found = [
+        matching
+        for tick in range(meeting.begin - 1, meeting.end + lost // 2 + 1)
+        if (matching := _matching(rows, near, tick, settings)) is not None
+    ]
+    return max(found, key=lambda m: m.ratio, default=None)
+
+
+def _near(rows: CameraRows, meeting: Meeting, lost: int, settings: ExchangeSettings) -> list[int]:
+    """The two who meet, and who else is close by then, the nearest first."""
+    two = [int(rows.person[r]) for r in meeting.rows]
+    at = rows.between(meeting.begin - lost, meeting.end + lost + 1)
+    at = at[np.isfinite(rows.xy[at]).all(1)]
+    place = np.nanmedian(rows.xy[at[np.isin(rows.person[at], two)]], axis=0)
+    away = np.hypot(*(rows.xy[at] - place).T)
+    nearest = {
+        int(p): float(away[rows.person[at] == p].min())
+        for p in np.unique(rows.person[at])
+        if p not in two
+    }
+    others = sorted((m, p) for p, m in nearest.items() if m <= settings.far_m)
+    return [*dict.fromkeys(two), *(p for _, p in others[: settings.most_people - 2])]
+
+
+def _matching(
+    rows: CameraRows, people: list[int], tick: int, settings: ExchangeSettings
+) -> Matching | None:
+    lost = round(settings.lost_s / CLOCK_S)
+    before = [p for p in people if rows.seen[rows.of(p, tick - lost, tick)].any()]
+    after = [p for p in people if rows.seen[rows.of(p, tick, tick + lost)].any()]
+    both = [p for p in before if p in after]
+    if not both or len(before) + len(after) < 3:
+        return None
+    gain = _gains(rows, before, after, tick, settings)
+    keep = np.full_like(gain, _NEVER)
+    for person in both:
+        keep[before.index(person), after.index(person)] = _MUST
+    free = np.ix_([p not in both for p in before], [p not in both for p in after])
+    keep[free] = gain[free]
+    said = _said(rows, before, after, tick, settings)
+    kept = _best(keep, said)
+    best = _best(gain, said)
+    matched = {after[j]: before[i] for i, j in best.pairs}
+    names = {
+        p: matched.get(p)
+        for p in after
+        if matched.get(p) != p and (p in both or matched.get(p) in both)
+    }
+    held = kept.value + sum(gain[before.index(p), after.index(p)] - _MUST for p in both)
+    return Matching(tick, names, best.value - held) if names else None
+
+
+class _Said(NamedTuple):
+    """What is said of the subject, as log likelihood ratios: of each before (b,) and after (a,)."""
+
+    before: Array
+    after: Array
+    prior: float
+
+
+class _Best(NamedTuple):
+    pairs: list[tuple[int, int]]
+    value: float
+
+
+def _said(
+    rows: CameraRows, before: list[int], after: list[int], tick: int, settings: ExchangeSettings
+) -> _Said:
+    lost = round(settings.lost_s / CLOCK_S)
+    ends = [rows.told[rows.of(p, tick - lost, tick)[-1], 0] for p in before]
+    begins = [rows.told[rows.of(p, tick, tick + lost)[0], 1] for p in after]
+    return _Said(np.array(ends), np.array(begins), float(np.log(settings.subject_share)))
+
+
+def _best(gain: Array, said: _Said) -> _Best:
+    """The matching of the largest sum, where one of those before and one of those after may be the
+    subject: the same one.
+    """
+    pairs = _assigned(gain)
+    options = [_Best(pairs, _sum(gain, pairs))]
+    if not (said.before.any() or said.after.any()):
+        return options[0]
+    for i in [None, *range(len(said.before))]:
+        for j in [None, *range(len(said.after))]:
+            if (i is None and j is None) or (
+                i is not None and j is not None and gain[i, j] <= _NEVER
+            ):
+                continue
+            rest = gain.copy()
+            if i is not None:
+                rest[i] = _NEVER
+            if j is not None:
+                rest[:, j] = _NEVER
+            pairs = _assigned(rest)
+            value = _sum(gain, pairs) + said.prior
+            value += 0.0 if i is None else said.before[i]
+            value += 0.0 if j is None else said.after[j]
+            if i is not None and j is not None:
+                pairs = [*pairs, (i, j)]
+                value += gain[i, j]
+            options.append(_Best(pairs, value))
+    return max(options, key=lambda b: b.value)
+
+
+def _sum(gain: Array, pairs: list[tuple[int, int]]) -> float:
+    return float(sum(gain[i, j] for i, j in pairs))
+
+
+def _assigned(gain: Array) -> list[tuple[int, int]]:
+    """Pairs (row, column) of the matching of the largest sum; the rest counts nothing."""
+    i, j = linear_sum_assignment(-np.maximum(gain, 0.0))
+    return [(int(a), int(b)) for a, b in zip(i, j, strict=True) if gain[a, b] > 0]
+
+
+def _gains(
+    rows: CameraRows, before: list[int], after: list[int], tick: int, settings: ExchangeSettings
+) -> Array:
+    """(b, a) log likelihood ratios of one person : two, of each before with each after the tick."""
+    window = round(settings.window_s / CLOCK_S)
+    ends = _sequences(rows, before, tick - window, tick)
+    begins = _sequences(rows, after, tick, tick + window)
+    one, other = (
+        path_likelihoods(xy, cov, CLOCK_S, settings.most_sds) for xy, cov in (ends, begins)
+    )
+    i, j = np.indices((len(before), len(after))).reshape(2, -1)
+    xy, cov = (np.concatenate([e[i], b[j]], 1) for e, b in zip(ends, begins, strict=True))
+    together = path_likelihoods(xy, cov, CLOCK_S, settings.most_sds)
+    alone = one[:, None] + other[None, :]
+    moved = together.reshape(alone.shape) - alone - np.log(settings.density_per_m2)
+    return moved + _heights(rows, before, after, tick, settings) + 2 * settings.vanish
+
+
+def _sequences(rows: CameraRows, people: list[int], begin: int, end: int) -> tuple[Array, Array]:
+    """Positions (p, t, 2) of people, tick by tick, with covariances (p, t, 2, 2)."""
+    xy = np.full((len(people), end - begin, 2), np.nan)
+    cov = np.full((len(people), end - begin, 2, 2), np.nan)
+    for k, person in enumerate(people):
+        own = rows.of(person, begin, end)
+        own = own[np.isfinite(rows.xy[own]).all(1) & np.isfinite(rows.cov[own]).all((1, 2))]
+        xy[k, rows.tick[own] - begin] = rows.xy[own]
+        cov[k, rows.tick[own] - begin] = rows.cov[own]
+    return xy, cov
+
+
+def _heights(
+    rows: CameraRows, before: list[int], after: list[int], tick: int, settings: ExchangeSettings
+) -> Array:
+    """(b, a) what body heights say of one person : two."""
+    window = round(settings.height_window_s / CLOCK_S)
+    ends = np.array([_height(rows, rows.of(p, tick - window, tick - 1), settings) for p in before])
+    begins = np.array([_height(rows, rows.of(p, tick + 1, tick + window), settings) for p in after])
+    squared = (ends[:, None, 0] - begins[None, :, 0]) ** 2
+    variance = ends[:, None, 1] + begins[None, :, 1]
+    other = variance + 2 * BODY_HEIGHT_SD_M**2
+    said = (np.log(other / variance) - squared / variance + squared / other) / 2
+    return np.clip(
+        np.nan_to_num(said, nan=0.0), -settings.height_most / 2, settings.height_most / 2
+    )
+
+
+def _height(rows: CameraRows, own: Ints, settings: ExchangeSettings) -> tuple[float, float]:
+    """Body height of these rows, m, and its variance; NaN where too few show it."""
+    implied = rows.height[own]
+    implied = implied[np.isfinite(implied)]
+    if len(implied) < _LEAST_HEIGHTS:
+        return np.nan, np.nan
+    middle = float(np.median(implied))
+    spread = 1.4826 * float(np.median(np.abs(implied - middle)))
+    independent = max(1.0, len(implied) * CLOCK_S / _POSE_S)
+    return middle, settings.height_sd_m**2 + spread**2 / independent
