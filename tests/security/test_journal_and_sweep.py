@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from audit_scene import new_key
-from closing import environment_of, filled_case, nothing_of
+from closing import environment_apart, filled_case, nothing_of
 
 from data_contracts import object_key
 from data_contracts.audit import read_link
@@ -20,20 +21,16 @@ from flows.cases.destroy import Unfinished, destroy_case, plan_of
 from flows.cases.receipts import earlier_receipt
 from flows.cases.sweep import sweep
 from flows.runtime.environment import Environment
-from infra.case_store import CaseStore
 from infra.settings import Settings
-from infra.store import ObjectStore
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def env(
-    settings: Settings, store: ObjectStore, case_store: CaseStore, monkeypatch: pytest.MonkeyPatch
-) -> Environment:
-    """An environment with a store and no orchestrator."""
+def env(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """An environment of the test's own, with a store and no orchestrator."""
     monkeypatch.setattr(deletion_steps, "_DELETED_AFTER_S", 0.0)
-    return environment_of(settings, store, case_store)
+    return environment_apart(settings, tmp_path / "home")
 
 
 def dictated(case_id: str) -> DeletionPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from flows.stages.publish import _write_artefact, manifest_key
 from flows.stages.published import put_published
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore, CaseVault
-from infra.settings import Settings
+from infra.key_source import ensure_master_keys
+from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key
 from infra.store import ObjectStore
 from tasks.consent.binding import bind_request
@@ -31,6 +33,19 @@ def environment_of(settings: Settings, store: ObjectStore, case_store: CaseStore
     """The environment of a home that has a store and no orchestrator."""
     ensure_signing_key(settings)
     return Environment(settings, store, case_store, open_audit_log(store, settings))
+
+
+def environment_apart(settings: Settings, home: Path) -> Environment:
+    """The same in a home and buckets of its own on the shared store: other tests' receipts are not
+    read again.
+    """
+    s3 = settings.s3.model_copy(update={"bucket_prefix": f"p{secrets.token_hex(4)}-"})
+    own = load_settings(home=home, s3=s3.model_dump())
+    own.paths.make()
+    own.paths.logs.mkdir(exist_ok=True)
+    store = ObjectStore(own.s3)
+    store.ensure_buckets()
+    return environment_of(own, store, CaseStore(store, ensure_master_keys(own)))
 
 
 def filled_case(env: Environment, objects: int = 3) -> CaseVault:
@@ -121,6 +136,7 @@ __all__ = [
     "PLACE",
     "begin_upload",
     "bytes_in",
+    "environment_apart",
     "environment_of",
     "filled_case",
     "finished_run",
