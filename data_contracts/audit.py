@@ -31,6 +31,7 @@ Action = Literal[
     "export",
     "decision",  # a reviewer confirms or rejects a sighting
     "withdraw",
+    "start",  # somebody asks for a new run of a case
     "stop",  # somebody stops a running trace
     "delete-started",  # the case's key is destroyed, its objects are about to go
     "delete",

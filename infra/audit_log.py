@@ -113,11 +113,14 @@ class AuditLog:
             self._locks = self.store.object_lock(AUDIT)
         return self._locks
 
-    def read(self) -> Iterator[StoredEntry]:
-        """All versions of all entries by number, the oldest version first."""
+    def read(self, last: int | None = None) -> Iterator[StoredEntry]:
+        """All versions of all entries by number, the oldest version first; of the `last` so many
+        where that is given.
+        """
         found = self._versions(object_key.AUDIT_ENTRIES)
         numbered = [(n, i) for i in found if (n := object_key.read_audit_entry(i.key)) is not None]
         numbered.sort(key=lambda item: (item[0], item[1].last_modified))
+        numbered = numbered if last is None else numbered[-last:]
         with ThreadPoolExecutor(_READERS) as pool:
             yield from pool.map(self._stored, numbered)
 

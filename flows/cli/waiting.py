@@ -8,7 +8,7 @@ from uuid import UUID
 
 from data_contracts.errors import EncounterError
 from flows.cli.console import say, working
-from flows.runtime.prefect_api import client
+from flows.runtime.prefect_api import client, current_task
 from flows.stages.claim import read_claim
 from infra.case_store import CaseVault
 
@@ -31,7 +31,7 @@ def wait_for(flow_run_id: str, limit_s: float = 3600.0) -> None:
                 raise EncounterError(
                     f"the run ended as {run.state.name}: {first_line(run.state.message)}"
                 )
-            tell(_current_stage(api, flow_run_id) or "waiting for the worker")
+            tell(current_task(flow_run_id) or "waiting for the worker")
             time.sleep(_POLL_S)
     raise EncounterError(f"the run is not finished after {limit_s:.0f} s; see the Prefect UI")
 
@@ -69,15 +69,3 @@ def _read_run(api: Any, flow_run_id: str) -> Any:
 def first_line(text: str | None) -> str:
     """The first line of a message, or a hint."""
     return (text or "see the Prefect UI").strip().splitlines()[0][:300]
-
-
-def _current_stage(api: Any, flow_run_id: str) -> str:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-    from prefect.client.schemas.sorting import TaskRunSort
-
-    runs = api.read_task_runs(
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
-        sort=TaskRunSort.EXPECTED_START_TIME_DESC,
-        limit=1,
-    )
-    return runs[0].name if runs else ""

@@ -90,9 +90,9 @@ def find_login(visit: Visit, used: bool = True) -> None:
     """Who is logged in, by the session's cookie and the account as it is now."""
     session = visit.desk.sessions.find(visit.cookie(SESSION_COOKIE), used)
     account = visit.desk.accounts.find(session.name) if session else None
-    if session is not None and is_of(session, account):
-        visit.session = session
-        visit.account = account
+    there = session is not None and is_of(session, account)
+    visit.session = session if there else None
+    visit.account = account if there else None
 
 
 def _stopped(page: Page, act: Act, visit: Visit) -> Response | None:

@@ -106,15 +106,15 @@ class Visit:
         except BadInput:
             return None
 
-    def when(self, at: datetime) -> Markup:
-        """A moment in the site's zone with its offset, UTC on hover."""
+    def when(self, at: datetime, seconds: bool = False) -> Markup:
+        """A moment in the site's zone with its offset, to the minute or second; UTC on hover."""
         local = at.astimezone(self.clock.zone if self.clock else UTC)
         utc = at.astimezone(UTC)
         offset = local.isoformat(timespec="minutes")[-6:]
         return Markup('<time datetime="{}" title="{} UTC">{} {}</time>').format(
             utc.isoformat(timespec="seconds"),
             f"{utc:%Y-%m-%d %H:%M:%S}",
-            f"{local:%Y-%m-%d %H:%M}",
+            f"{local:%Y-%m-%d %H:%M:%S}" if seconds else f"{local:%Y-%m-%d %H:%M}",
             offset,
         )
 

@@ -5,8 +5,11 @@ in the catalogue where they are shown.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from data_contracts.account import Role
+from data_contracts.audit import Outcome
+from data_contracts.deletion import DeletionKind
 from flows.cases.case_state import CaseState
 from flows.desk.acts import Act
 from flows.desk.language import NAMES, mark
@@ -14,7 +17,17 @@ from tasks.artefacts.exports import PICTURES as PICTURES
 from tasks.artefacts.exports import REPORT as REPORT
 from tasks.ending.purge import WITHDRAWN as WITHDRAWN
 
-ROLES: dict[Role, str] = {
+OUTCOMES: dict[Outcome, str] = {
+    "success": mark("done"),
+    "refused": mark("refused"),
+    "failed": mark("failed"),
+}
+
+# Those of accounts, and of what else acts.
+ROLES: dict[Role | Literal["intake", "operator", "service"], str] = {
+    "intake": mark("intake"),
+    "operator": mark("operator"),
+    "service": mark("service"),
     "tracer": mark("contact tracer"),
     "consent-officer": mark("consent officer"),
     "approver": mark("approver"),
@@ -34,6 +47,7 @@ STATES = {
 NAVIGATION: tuple[tuple[Act, str, str], ...] = (
     ("list cases", "/cases", mark("Cases")),
     ("keep accounts", "/administration", mark("Administration")),
+    ("read audit log", "/audit", mark("Audit log")),
 )
 LANGUAGES = NAMES
 
@@ -49,3 +63,87 @@ def waits_for(text: Callable[..., str], found: CaseState) -> str:
     if found.questions:
         return text("two reviewers: %(count)s questions", count=found.questions)
     return text("nobody")
+
+
+HOW = {
+    "waiting": mark("Waits to begin"),
+    "running": mark("Under way"),
+    "published": mark("Finished"),
+    "ended": mark("Ended without a result"),
+    "unknown": mark("How it goes cannot be asked now"),
+}
+
+# Prefect's words for a run that ended without a result.
+FLOW_STATES = {
+    "Completed": mark("completed"),
+    "Failed": mark("failed"),
+    "Crashed": mark("its process died"),
+    "Cancelled": mark("stopped"),
+    "Interrupted": mark("interrupted; it starts again by itself"),
+    "TimedOut": mark("took too long"),
+}
+
+# The stages by their own names and those of their tasks.
+STAGES = {
+    "authorise and claim": mark("check consent and approval"),
+    "read pointings": mark("read where somebody pointed"),
+    "build template": mark("read the reference pictures"),
+    "plan search": mark("plan where to look"),
+    "scan footage": mark("look at key frames"),
+    "plan following": mark("plan whom to follow"),
+    "follow around sightings": mark("follow frame by frame"),
+    "build looks": mark("learn the clothes of the day"),
+    "compare looks": mark("compare clothes"),
+    "scan for looks": mark("look for the clothes"),
+    "track, join, sight": mark("tell people apart"),
+    "trajectory": mark("draw the way"),
+    "encounters": mark("measure who was near"),
+    "assess": mark("apply the exposure policy"),
+    "redact pictures": mark("hide everybody else in pictures"),
+    "carry pictures over": mark("carry pictures over"),
+    "collect gaps": mark("collect the gaps"),
+    "report and publish": mark("write the report"),
+    "tell the operators": mark("tell the operators"),
+}
+
+GAPS: dict[str, str] = {
+    "not_authorised": mark("not allowed"),
+    "not_infectious": mark("outside the infectious time"),
+    "not_covered": mark("no camera"),
+    "no_footage": mark("no footage"),
+    "unreadable": mark("unreadable"),
+    "no_pictures": mark("no pictures"),
+    "few_pictures": mark("too few pictures"),
+    "doubtful_time": mark("doubtful time"),
+    "no_calibration": mark("not calibrated"),
+    "not_seen": mark("not seen"),
+    "failed": mark("failed"),
+}
+
+DELETED: dict[DeletionKind, str] = {
+    "key_versions": mark("versions of the key"),
+    "object_versions": mark("versions of encrypted objects"),
+    "delete_markers": mark("marks of deleted objects"),
+    "uploads": mark("unfinished uploads"),
+    "runs": mark("runs in the orchestrator"),
+    "artifacts": mark("summaries in the orchestrator"),
+    "database_rows": mark("rows of the orchestrator's database"),
+    "scratch_files": mark("scratch files"),
+    "fetched_files": mark("copies fetched on this machine"),
+    "log_mentions": mark("mentions in logs"),
+}
+
+
+def task_name(name: str) -> str:
+    """What a stage or a task of it is called: the task's name may end in a number of its own."""
+    return STAGES.get(name, STAGES.get(name.rpartition("-")[0], name))
+
+
+def duration(text: Callable[..., str], seconds: float) -> str:
+    """Such as 45 s, 2 min 37 s, 1 h 5 min, in the language of `text`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return text("%(s)d s", s=whole)
+    if whole < 3600:
+        return text("%(m)d min %(s)d s", m=whole // 60, s=whole % 60)
+    return text("%(h)d h %(m)d min", h=whole // 3600, m=whole % 3600 // 60)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -141,6 +143,49 @@ def runs_of_flows(*names: str) -> list[Any]:
             found += page
             if len(page) < _PAGE:
                 return found
+
+
+def newest_run_of(case_id: str) -> Any | None:
+    """The last trace run of a case; None where there is none. Raises StackError."""
+    return next(iter(runs_of(case_id)), None)
+
+
+def server_listens() -> bool:
+    """Whether anything listens where the server is: Prefect's client tries for half a minute where
+    nothing does, and a page cannot wait for that.
+    """
+    address = urlsplit(os.environ.get("PREFECT_API_URL", ""))
+    try:
+        port = address.port or (443 if address.scheme == "https" else 80)
+        with socket.create_connection((address.hostname or "", port), timeout=2.0):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def state_of_run(flow_run_id: str) -> Any | None:
+    """The state of a flow run; None of one that the server does not know. Raises StackError."""
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return read_run(flow_run_id).state
+    except (ObjectNotFound, ValueError):
+        return None
+
+
+def current_task(flow_run_id: str) -> str:
+    """The name of the last task that a flow run began; empty before the first. Raises StackError
+    where the server is down.
+    """
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    from prefect.client.schemas.sorting import TaskRunSort
+
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)]))
+    with _asking_server(), client() as api:
+        runs = api.read_task_runs(
+            flow_run_filter=wanted, sort=TaskRunSort.EXPECTED_START_TIME_DESC, limit=1
+        )
+    return str(runs[0].name) if runs else ""
 
 
 def read_run(flow_run_id: UUID | str) -> Any:

@@ -52,8 +52,17 @@ def write_unit_stat(vault: CaseVault, run: Run, stage: str, unit: StageResult) -
 
 def read_stats(vault: CaseVault, run: Run) -> list[dict[str, Any]]:
     """Counts and times that the run's stages wrote down."""
+    found: dict[str, dict[str, Any]] = {}
+    read_new_stats(vault, run, found)
+    return list(found.values())
+
+
+def read_new_stats(vault: CaseVault, run: Run, known: dict[str, dict[str, Any]]) -> None:
+    """Add to `known`, by key, what the run's stages have written down since."""
     prefix = object_key.run(run.case_id, run.run_id, "stats")
-    return [json.loads(vault.get(item.key)) for item in vault.list(prefix + "/")]
+    for item in vault.list(prefix + "/"):
+        if item.key not in known:
+            known[item.key] = json.loads(vault.get(item.key))
 
 
 def _put_row(vault: CaseVault, run: Run, name: str, row: Mapping[str, Any]) -> None:

@@ -25,6 +25,8 @@ _OWN_SYSTEM = "urn:encounter:audit"
 _EVENT_TYPES: dict[Action, tuple[str, str, str, str]] = {
     "authorise": (_LIFECYCLE_SYSTEM, "verify", "Verify Record Lifecycle Event", "E"),
     "refuse": (_DICOM_SYSTEM, "110113", "Security Alert", "E"),
+    "start": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
+    "stop": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
     "run-started": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
     "run-finished": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
     "reassess": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),

@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk_scene import PASSWORD, RunningDesk, filed_case, published_run, staffed_desk
+from desk_scene import (
+    PASSWORD,
+    RunningDesk,
+    filed_case,
+    no_orchestrator,
+    published_run,
+    staffed_desk,
+)
 from typer.testing import CliRunner
 
 from data_contracts.account import ROLES
@@ -40,7 +47,7 @@ def desk(
     env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningDesk]:
     """A running desk."""
-    with staffed_desk(env, tmp_path) as made:
+    with no_orchestrator(), staffed_desk(env, tmp_path) as made:
         yield made
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from closing import finished_run
+from prefect.context import refresh_global_settings_context
 
 from data_contracts.account import ROLES, Account, AccountFile
 from data_contracts.run import Run
@@ -30,7 +32,7 @@ from flows.desk.desk import Desk, open_desk
 from flows.desk.server import make_server
 from flows.runtime.environment import Environment
 from flows.stages import publish
-from flows.stages.claim import close_claim
+from flows.stages.claim import close_claim, read_claim
 from flows.stages.published import put_published
 from infra.case_store import CaseVault
 from infra.stack_record import replace_private
@@ -128,6 +130,16 @@ def running(desk: Desk, port: int) -> Iterator[RunningDesk]:
 
 
 @contextmanager
+def no_orchestrator() -> Iterator[None]:
+    """A Prefect server that nobody can ask, as far as this process knows."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+        refresh_global_settings_context()
+        yield
+    refresh_global_settings_context()
+
+
+@contextmanager
 def staffed_desk(env: Environment, folder: Path) -> Iterator[RunningDesk]:
     """A desk with an account of each role, named like it, and `other`, a tracer without cases."""
     paths = env.settings.paths
@@ -154,10 +166,14 @@ def filed_case(env: Environment, *accounts: str) -> CaseVault:
     return env.cases.open(case_id)
 
 
-def published_run(vault: CaseVault) -> Run:
-    """A run of three artefacts, written and published as `publish` does at its end."""
+def published_run(vault: CaseVault, current: bool = False) -> Run:
+    """A run of three artefacts, written and published as `publish` does at its end; `current`: the
+    one that has the case.
+    """
     made, manifest = finished_run(vault, now_utc(), ())
-    run = made.model_copy(update={"run_id": f"20261116T0900{next(_numbers):02d}Z-ab12cd"})
+    claim = read_claim(vault) if current else None
+    run_id = claim.run_id if claim else f"20261116T0900{next(_numbers):02d}Z-ab12cd"
+    run = made.model_copy(update={"run_id": run_id})
     artefacts = {
         "report.html": REPORT,
         "contacts.csv": b"contact_id\n",

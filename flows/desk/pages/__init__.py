@@ -2,6 +2,9 @@
 
 from flows.desk.pages import administration as administration
 from flows.desk.pages import artefacts as artefacts
+from flows.desk.pages import audit_log as audit_log
+from flows.desk.pages import case_acts as case_acts
 from flows.desk.pages import cases as cases
+from flows.desk.pages import live as live
 from flows.desk.pages import login as login
 from flows.desk.pages import own_account as own_account

@@ -11,6 +11,7 @@ from data_contracts.errors import KeyMissing, NotFound
 from flows.cases.assignment import sees
 from flows.cases.case_state import CaseState, case_state
 from flows.cases.filing import filed_cases
+from flows.cases.progress import Watch
 from flows.cases.receipts import earlier_receipt
 from flows.desk.page import page
 from flows.desk.visit import Visit
@@ -64,7 +65,8 @@ def show_case(visit: Visit) -> Response:
         return show_gone(visit)
     audit(visit.env, _VIEW, case=case.authorised, objects=("case page",))
     state = case_state(visit.env, visit.case_id, count_questions=True)
-    return visit.show("case.html", case=case, state=state, runs=_runs(case))
+    progress = Watch(visit.env, visit.case_id).look()
+    return visit.show("case.html", case=case, state=state, runs=_runs(case), progress=progress)
 
 
 def show_gone(visit: Visit) -> Response:

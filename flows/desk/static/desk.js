@@ -6,3 +6,6 @@ document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+
+// A run that is over: the page is opened anew, with its results.
+document.addEventListener("over", () => window.location.reload());

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk_scene import RunningDesk, staffed_desk
+from desk_scene import RunningDesk, no_orchestrator, staffed_desk
 
 from flows.runtime.environment import Environment
 
@@ -14,5 +14,5 @@ from flows.runtime.environment import Environment
 @pytest.fixture
 def desk(env: Environment, tmp_path: Path) -> Iterator[RunningDesk]:
     """A running desk with an account of each role."""
-    with staffed_desk(env, tmp_path) as made:
+    with no_orchestrator(), staffed_desk(env, tmp_path) as made:
         yield made
