@@ -76,7 +76,9 @@ class SegmentJob(Record):
 
 
 class Outcome(Record):
-    """References to everything that a run's artefacts are made from."""
+    """References to everything that a run's artefacts are made from. `decided`: ids of the
+    questions about people that two reviewers had decided, each with what they decided.
+    """
 
     version: Literal[1] = 1
     run: Run
@@ -89,6 +91,7 @@ class Outcome(Record):
     contacts: StageResult
     gaps: StageResult
     pictures: StageResult
+    decided: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """What the operators see: numbers only."""

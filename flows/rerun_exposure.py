@@ -4,11 +4,17 @@ arrived.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import flow, get_run_logger
 
+from data_contracts.errors import BadInput
+from data_contracts.review import Decision
+from data_contracts.run import Outcome, only
 from flows.cases.filing import filed_cases
 from flows.cases.new_footage import has_new_footage
 from flows.runtime.acting import acting, service
+from flows.runtime.decisions import about_people, decisions_of_run
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case, stopping_when_unauthorised
 from flows.runtime.prefect_api import runs_of, start_trace
@@ -20,6 +26,8 @@ from flows.stages.published import last_run
 from flows.stages.redact import carry_pictures
 
 load_published = plain("load published run", publish.load_published)
+read_decisions = plain("read decisions", decisions_of_run)
+apply_decisions = task_of(exposure.apply_decisions)
 assess_contacts = task_of(exposure.assess_contacts)
 new_run = plain("new run", claim.next_run)
 carry = task_of(carry_pictures)
@@ -28,12 +36,17 @@ tell_operators = plain("tell the operators", show)
 
 
 def reassess(case_id: str, policy: str) -> str:
-    """Contacts of a finished case under another policy, from its stored encounters; no video is
-    read.
+    """Contacts of a finished case under another policy, from its stored encounters and what two
+    reviewers decided about them; no video is read. Raises BadInput where they decided since who is
+    the subject: then people are to be found anew.
     """
     before = load_published(case_id)
+    decisions = read_decisions(before.run)
+    check_people(before, decisions)
     run = new_run(before.run, policy)
-    contacts = assess_contacts(run, **before.meetings.tables)
+    seen_by = only(before.people.tables, "tracks", "members")
+    meetings = apply_decisions(run, decisions=decisions, **before.meetings.tables, **seen_by)
+    contacts = assess_contacts(run, **meetings.tables)
     pictures = carry(
         run,
         pictures=before.pictures["pictures"],
@@ -41,10 +54,22 @@ def reassess(case_id: str, policy: str) -> str:
         now=contacts["contacts"],
         from_run=before.run.run_id,
     )
-    result = before.model_copy(update={"run": run, "contacts": contacts, "pictures": pictures})
+    made = {"run": run, "meetings": meetings, "contacts": contacts, "pictures": pictures}
+    result = before.model_copy(update=made)
     publish_run(run, result)
     tell_operators(result)
     return run.run_id
+
+
+def check_people(before: Outcome, decisions: Sequence[Decision]) -> None:
+    """Raise BadInput where the run does not know who is the subject, as reviewers decided: its
+    pictures may show somebody else.
+    """
+    if before.decided != about_people(decisions):
+        raise BadInput(
+            f"case {before.run.case_id}: reviewers have decided since its last run who is the "
+            f"subject; run it again first: encounter case run {before.run.case_id}"
+        )
 
 
 def _cases_with_new_footage() -> list[str]:

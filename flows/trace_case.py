@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
 from data_contracts.pointing import Pointing
+from data_contracts.review import Decision
 from data_contracts.run import Outcome, Run, StageResult, TableRef, only, so_far
 from flows.runtime.acting import acting, service
+from flows.runtime.decisions import about_people, decisions_of_run
 from flows.runtime.fan_out import fan_out
 from flows.runtime.open_case import stopping_when_unauthorised
 from flows.runtime.pointings import pointings_of
@@ -27,6 +29,7 @@ def _begin(case_id: str, again: bool) -> Run | None:
 
 begin_case = plain("authorise and claim", _begin)
 read_pointings = plain("read pointings", pointings_of)
+read_decisions = plain("read decisions", decisions_of_run)
 build_template = task_of(template.make_template)
 plan_search = task_of(plan.plan_search)
 scan = task_of(observe.scan_footage)
@@ -38,6 +41,7 @@ scan_for_looks = task_of(looks.scan_for_looks)
 find_people = task_of(people.find_people)
 trace_subject = task_of(people.trace_subject)
 find_encounters = task_of(exposure.find_encounters)
+apply_decisions = task_of(exposure.apply_decisions)
 assess_contacts = task_of(exposure.assess_contacts)
 redact_pictures = task_of(redact.make_pictures)
 collect_gaps = task_of(exposure.collect_gaps)
@@ -57,12 +61,18 @@ def trace_case(case_id: str, again: bool = False) -> State | str:
 
 
 class _Start(NamedTuple):
-    """What a search starts from: the digest of the subject's template, and where somebody pointed
-    at the subject.
+    """What a search starts from: the digest of the subject's template, where somebody pointed at
+    the subject, and what two reviewers decided.
     """
 
     subject: str
     points: tuple[Pointing, ...]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What people have said, as stages take it."""
+        return {"points": self.points, "decisions": self.decisions}
 
 
 class _Seen(NamedTuple):
@@ -76,7 +86,7 @@ class _Seen(NamedTuple):
 
 
 def _trace(run: Run) -> str:
-    start = _Start(build_template(run).digest, read_pointings(run))
+    start = _Start(build_template(run).digest, read_pointings(run), read_decisions(run))
     return _conclude(run, start, _searched(run, start))
 
 
@@ -98,10 +108,11 @@ def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None
     """Plan, scan and follow until nothing new is reachable: by faces, and by looks where they were
     learnt. A search by looks goes on from the one by faces, `seen`.
     """
-    subject, points = start
+    subject = start.subject
+    said = start.said
     alike: dict[str, TableRef] = {}
     scanned, dense, followed, found = seen[1:] if seen else (None, None, None, None)
-    windows = seen.windows if seen else plan_search(run, points=points, **next_round(None))
+    windows = seen.windows if seen else plan_search(run, **said, **next_round(None))
     if followed is not None:
         found = _find(run, start, learnt, followed)
     while True:
@@ -110,7 +121,7 @@ def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None
         scanned = scan(run, windows=fresh, template=subject, progress=told, **so_far(scanned))
         if learnt:
             alike = _alike(run, start, learnt, scanned, followed)
-        known = {"points": points, **alike}
+        known = {**said, **alike}
         dense = plan_follow(run, **known, **next_round(dense), **sighted(scanned, found))
         while followed is None or is_open(dense):
             told = progress("follow", run.case_id)
@@ -120,7 +131,7 @@ def _search(run: Run, start: _Start, learnt: str = "", seen: _Seen | None = None
             )
             found = _find(run, start, learnt, followed)
             dense = plan_follow(run, **known, **next_round(dense), **sighted(scanned, found))
-        windows = plan_search(run, points=points, **next_round(windows), **sighted(scanned, found))
+        windows = plan_search(run, **said, **next_round(windows), **sighted(scanned, found))
         if not is_open(windows):
             assert found is not None
             return _Seen(windows, scanned, dense, followed, found)
@@ -145,16 +156,18 @@ def _find(run: Run, start: _Start, learnt: str, followed: StageResult) -> StageR
             run, segments=followed["segments"], template=start.subject, learnt=learnt
         )
         given |= compared.tables
-    return find_people(run, points=start.points, **given)
+    return find_people(run, **start.said, **given)
 
 
 def _conclude(run: Run, start: _Start, seen: _Seen) -> str:
     windows, scanned, dense, followed, found = seen
     people = found.tables
     own = only(people, "persons", "members", "sightings")
-    trace = trace_subject(run, points=start.points, **own)
+    trace = trace_subject(run, **start.said, **own)
     way = trace["trajectory"]
     meetings = find_encounters(run, **only(people, "tracks", "persons", "members"), trajectory=way)
+    seen_by = only(people, "tracks", "members")
+    meetings = apply_decisions(run, decisions=start.decisions, **meetings.tables, **seen_by)
     contacts = assess_contacts(run, **meetings.tables)
     pictures = redact_pictures(
         run,
@@ -186,6 +199,7 @@ def _conclude(run: Run, start: _Start, seen: _Seen) -> str:
         contacts=contacts,
         gaps=gaps,
         pictures=pictures,
+        decided=about_people(start.decisions),
     )
     publish_run(run, result)
     tell_operators(result)

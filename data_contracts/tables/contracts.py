@@ -212,7 +212,7 @@ MEMBERS = TableContract(
 
 SIGHTINGS = TableContract(
     "sightings",
-    2,
+    3,
     (
         Column("sighting_id", "text", "S-01, S-02, ... within the case"),
         Column("camera_id", "text", "camera"),
@@ -224,13 +224,28 @@ SIGHTINGS = TableContract(
         Column(
             "basis",
             "text",
-            "face, pointed (somebody pointed at them), position (joined on the ground to one of "
-            "these), or looks (clothes and way)",
+            "face, pointed (somebody pointed at them), confirmed (by two reviewers), position "
+            "(joined on the ground to one of these), or looks (clothes and way)",
         ),
         Column(
             "rival",
             "text",
             "person of this run who may be the subject in this one's place; of questions by looks",
+            nullable=True,
+        ),
+        Column(
+            "faces_llr", "float", "log odds by the person's faces; null: none seen", nullable=True
+        ),
+        Column(
+            "looks_llr",
+            "float",
+            "log likelihood ratio of the person's clothes; null: not compared",
+            nullable=True,
+        ),
+        Column(
+            "way_llr",
+            "float",
+            "what the way, and others who may be the subject instead, add to the log odds",
             nullable=True,
         ),
         Column("n_faces", "int", "faces that matched"),
@@ -244,7 +259,7 @@ SIGHTINGS = TableContract(
         ordered("end_utc", "start_utc"),
         probability("probability"),
         one_of("band", "high", "question"),
-        one_of("basis", "face", "looks", "pointed", "position"),
+        one_of("basis", "confirmed", "face", "looks", "pointed", "position"),
         one_of("review", "unreviewed", "confirmed", "rejected"),
         matches("sighting_id", r"^S-\d{2,}$"),
     ),
@@ -305,7 +320,7 @@ ENCOUNTER_POINTS = TableContract(
 
 ENCOUNTERS = TableContract(
     "encounters",
-    2,
+    3,
     (
         Column("encounter_id", "text", "E-001, ..."),
         Column("person_id", "text", "anonymous number within the run"),
@@ -328,6 +343,11 @@ ENCOUNTERS = TableContract(
         Column("cameras", "text", "cameras, comma separated"),
         Column("confidence", "float", "probability that the one is the subject, mean"),
         Column("doubt", "text", "empty, or why this person may be the subject seen twice"),
+        Column(
+            "review",
+            "text",
+            "unreviewed, confirmed or rejected by two reviewers: one person, as near as is said",
+        ),
     ),
     (
         unique("encounter_id"),
@@ -337,6 +357,7 @@ ENCOUNTERS = TableContract(
         probability("confidence"),
         one_of("subject_mask", "masked", "bare", "mixed", "unknown"),
         one_of("person_mask", "masked", "bare", "mixed", "unknown"),
+        one_of("review", "unreviewed", "confirmed", "rejected"),
     ),
 )
 

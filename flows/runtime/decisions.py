@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from data_contracts import object_key
@@ -44,6 +44,14 @@ def read_answered(vault: CaseVault) -> tuple[Answered, ...]:
 def decisions_of(vault: CaseVault) -> tuple[Decision, ...]:
     """All that two reviewers of a case agree on."""
     return tuple(d for found in read_answered(vault) if (d := found.decision) is not None)
+
+
+def about_people(decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """What was decided about who is the subject, by the questions' ids: what a run of which the
+    tracks are kept must have known.
+    """
+    told = (d for d in decisions if d.question.kind != "contact")
+    return tuple(sorted(f"{d.question.question_id} {d.state}" for d in told))
 
 
 def decisions_of_run(run: Run) -> tuple[Decision, ...]:

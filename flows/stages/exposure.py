@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from data_contracts.exposure import MeetSettings
+from data_contracts.review import Decision
 from data_contracts.tables.contracts import (
     CONTACTS,
     ENCOUNTER_POINTS,
@@ -19,9 +22,11 @@ from data_contracts.tables.contracts import (
 )
 from flows.runtime.stage import Work, stage
 from flows.stages.plan import MAX_ROUNDS
+from tasks.consent.authorise import require
 from tasks.exposure.assess import assess
 from tasks.exposure.double import DoubleSettings, People, with_doubts
 from tasks.exposure.meet import meet
+from tasks.exposure.reviewed import as_reviewed
 from tasks.people.trajectory import subject_ids
 from tasks.search.coverage_gaps import (
     beyond_rounds,
@@ -54,6 +59,30 @@ def find_encounters(
     points, encounters = meet(trajectory, persons, subject, settings=work[MeetSettings])
     people = People(tracks, members, subject, work.case.site)
     return points, with_doubts(encounters, points, people, work[DoubleSettings])
+
+
+@stage(
+    "apply decisions",
+    takes={
+        "points": ENCOUNTER_POINTS,
+        "encounters": ENCOUNTERS,
+        "tracks": TRACKS,
+        "members": MEMBERS,
+    },
+    makes={"points": ENCOUNTER_POINTS, "encounters": ENCOUNTERS},
+)
+def apply_decisions(
+    work: Work,
+    points: pd.DataFrame,
+    encounters: pd.DataFrame,
+    tracks: pd.DataFrame,
+    members: pd.DataFrame,
+    decisions: Sequence[Decision] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Encounters as two reviewers decided about them."""
+    require(work.case.authorised)
+    met, at = as_reviewed(encounters, points, tracks, members, decisions)
+    return at, met
 
 
 @stage(

@@ -24,6 +24,8 @@ from tasks.observe.template import to_bytes
 
 # At most so many segments are read to learn the looks: 200 boxes lie in two or three.
 _SEGMENTS = 6
+# What ties a sighting to the subject beside looks.
+_TIES = ("face", "pointed", "confirmed")
 
 
 @stage(
@@ -41,14 +43,14 @@ def learn_looks(
     segments: pd.DataFrame,
     template: str,
 ) -> pd.DataFrame:
-    """Learn the looks from tracks that a face or pointing ties to the subject, and store
-    them in the place of those before. Gives the segments that they were learnt from: none where
-    that is not consented to, or no track is sure.
+    """Learn the looks from tracks that a face, pointing or two reviewers tie to the subject, and
+    store them in the place of those before. Gives the segments that they were learnt from: none
+    where that is not consented to, or no track is sure.
     """
     case = work.case
     if "appearance" not in case.authorised.scopes:
         return SEGMENTS.empty()
-    sure = sightings[(sightings["band"] == "high") & sightings["basis"].isin(["face", "pointed"])]
+    sure = sightings[(sightings["band"] == "high") & sightings["basis"].isin(_TIES)]
     own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
     used = _with_rows(segments, own)
     footage = _footage(work, used, own, template)

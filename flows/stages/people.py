@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from data_contracts.pointing import Pointing
+from data_contracts.review import Decision
 from data_contracts.tables.contracts import (
     DETECTIONS,
     GAPS,
@@ -19,6 +20,7 @@ from data_contracts.tables.contracts import (
 )
 from flows.runtime.environment import detector_scores, environment
 from flows.runtime.stage import Work, stage
+from tasks.people.decided import decision_gaps
 from tasks.people.everybody import Known, PeopleSettings, everybody
 from tasks.people.pointed import pointing_gaps
 from tasks.people.site_tracks import SiteTrackSettings
@@ -38,14 +40,18 @@ from tasks.people.trajectory import TrajectorySettings, not_seen_gaps, trajector
     ),
 )
 def find_people(
-    work: Work, detections: pd.DataFrame, looks: pd.DataFrame, points: Sequence[Pointing] = ()
+    work: Work,
+    detections: pd.DataFrame,
+    looks: pd.DataFrame,
+    points: Sequence[Pointing] = (),
+    decisions: Sequence[Decision] = (),
 ) -> tuple[pd.DataFrame, ...]:
     """Track each camera's detections, join overlapping cameras on the ground, and say which tracks
     are the subject's.
     """
     case = work.case
     search = case.policy.search
-    known = Known(looks, points)
+    known = Known(looks, points, decisions)
     settings = work[PeopleSettings]
     return everybody(case.authorised, detections, case.site, search, work.rng, known, settings)
 
@@ -62,10 +68,13 @@ def trace_subject(
     members: pd.DataFrame,
     sightings: pd.DataFrame,
     points: Sequence[Pointing] = (),
+    decisions: Sequence[Decision] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The subject's trajectory, with the gaps between what was seen."""
     settings = work[TrajectorySettings]
     found = trajectory(persons, members, sightings, settings)
     missed = not_seen_gaps(found, work.case.request.itinerary, settings)
     unmet = pointing_gaps(work.case.authorised, sightings, points)
-    return found, pd.concat([g for g in (missed, unmet) if len(g)] or [missed], ignore_index=True)
+    lost = decision_gaps(work.case.authorised, sightings, decisions)
+    gaps = [g for g in (missed, unmet, lost) if len(g)]
+    return found, pd.concat(gaps or [missed], ignore_index=True)

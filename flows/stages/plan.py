@@ -8,11 +8,14 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.pointing import Pointing
+from data_contracts.review import Decision
 from data_contracts.run import StageResult, TableRef
 from data_contracts.tables.contracts import CANDIDATES, GAPS, LOOKS, SIGHTINGS, WINDOWS
 from data_contracts.tables.table import TableContract
 from flows.runtime.stage import Work, stage
 from tasks.people.alike import seen_alike
+from tasks.people.decided import confirmed_marks, rejected_marks
+from tasks.people.marked import lying_on
 from tasks.search.anchor import claimed_anchors, sighting_anchors
 from tasks.search.plan import follow_windows, new_windows, plan
 
@@ -40,13 +43,14 @@ def plan_search(
     sightings: pd.DataFrame,
     round_no: int,
     points: Sequence[Pointing] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Planned:
-    """Windows reachable from the claims, from where somebody pointed at the subject, and from the
-    sightings so far.
+    """Windows reachable from the claims, from where somebody pointed at the subject or two
+    reviewers confirmed them, and from the sightings so far.
     """
     case = work.case
     claimed, claim_gaps = claimed_anchors(case.request, case.site)
-    seen = _where_found(candidates, sightings, points)
+    seen = _where_found(candidates, sightings, points, decisions)
     anchors = [*claimed, *sighting_anchors(seen, case.policy.search.propose_probability)]
     cameras = set(known["camera_id"])
     planned = plan(case.authorised, case.site, case.policy, anchors, round_no, cameras)
@@ -68,13 +72,14 @@ def plan_follow(
     alike: pd.DataFrame,
     round_no: int,
     points: Sequence[Pointing] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Planned:
-    """Dense windows around where somebody pointed at the subject and the sightings so far, on the
-    camera itself and those that overlap or adjoin it; and around who wears the subject's clothes,
-    on the camera itself and those that overlap it.
+    """Dense windows around where somebody pointed at the subject or two reviewers confirmed them
+    and the sightings so far, on the camera itself and those that overlap or adjoin it; and around
+    who wears the subject's clothes, on the camera itself and those that overlap it.
     """
     case = work.case
-    seen = _where_found(candidates, sightings, points)
+    seen = _where_found(candidates, sightings, points, decisions)
     windows = follow_windows(
         case.authorised,
         case.site,
@@ -109,20 +114,28 @@ def sighted(scanned: StageResult, found: StageResult | None) -> dict[str, TableR
 
 
 def _where_found(
-    candidates: pd.DataFrame, sightings: pd.DataFrame, points: Sequence[Pointing]
+    candidates: pd.DataFrame,
+    sightings: pd.DataFrame,
+    points: Sequence[Pointing],
+    decisions: Sequence[Decision],
 ) -> pd.DataFrame:
-    """Where the subject was found and how surely: candidates of the scan, sightings of the
-    following, and where somebody pointed.
+    """Where the subject was found and how surely: candidates of the scan (but of people who were
+    rejected), sightings of the following, and where people have said so.
     """
     columns = ["camera_id", "start_utc", "end_utc", "probability"]
-    at = candidates["t_utc"]
-    found = candidates.assign(start_utc=at, end_utc=at, probability=candidates["subject_p"])
-    pointed = pd.DataFrame({"camera_id": [p.camera_id for p in points]}).assign(
-        start_utc=[pd.Timestamp(p.t_utc) for p in points],
-        end_utc=[pd.Timestamp(p.t_utc) for p in points],
-        probability=1.0,
-    )
-    return _under_one_another(found[columns], sightings[columns], pointed)
+    middle = {
+        "x": (candidates["x0"] + candidates["x1"]) / 2,
+        "y": (candidates["y0"] + candidates["y1"]) / 2,
+    }
+    left = candidates[~lying_on(candidates.assign(**middle), rejected_marks(decisions))]
+    at = left["t_utc"]
+    found = left.assign(start_utc=at, end_utc=at, probability=left["subject_p"])
+    said = [(p.camera_id, p.t_utc, p.t_utc, 1.0) for p in points]
+    said += [(m.camera_id, m.start_utc, m.end_utc, 1.0) for m in confirmed_marks(decisions)]
+    told = pd.DataFrame(said, columns=columns)
+    for column in ("start_utc", "end_utc"):
+        told[column] = pd.to_datetime(told[column], utc=True)
+    return _under_one_another(found[columns], sightings[columns], told)
 
 
 def _all_and_fresh(known: pd.DataFrame, planned: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

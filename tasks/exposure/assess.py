@@ -69,19 +69,20 @@ def assess(
     `rng` only shuffles the numbers C-01, C-02, ...: they say nothing about who or when.
     Probabilities come from the settings' fixed seed, so that the same encounters and policy give
     the same answer, and two policies are compared on the same error histories. Points of encounters
-    that are not in `encounters` are not assessed. A contact whose every encounter is in doubt is a
-    question, with the first one's reason.
+    that are not in `encounters`, or that two reviewers rejected, are not assessed. A contact whose
+    every encounter is in doubt is a question, with the first one's reason; one whose every
+    encounter two reviewers confirmed is confirmed.
     """
     settings = settings or MeetSettings()
-    points = encounter_points[encounter_points["encounter_id"].isin(encounters["encounter_id"])]
-    doubts = dict(zip(encounters["encounter_id"], encounters["doubt"], strict=True))
+    stand = encounters[encounters["review"] != "rejected"].set_index("encounter_id")
+    points = encounter_points[encounter_points["encounter_id"].isin(stand.index)]
     rows = []
     for _, person in points.groupby("person_id", sort=True):
         person = person.sort_values("t_utc").reset_index(drop=True)
         best = _strongest(person, policy, settings)
         if best is not None and best.probability >= policy.search.contact_probability:
             row = _contact(person, best, policy, settings)
-            rows.append(row | _band(row, doubts, policy))
+            rows.append(row | _as_reviewed(row, stand, policy))
     for row, number in zip(rows, rng.permutation(len(rows)) + 1, strict=True):
         row["contact_id"] = f"C-{number:02d}"
     return CONTACTS.shape(sorted(rows, key=lambda row: int(row["contact_id"][2:])))
@@ -188,16 +189,18 @@ def _contact(
             sorted({c for text in inside["cameras"] for c in text.split(",") if c})
         ),
         "probability": best.probability,
-        "review": "unreviewed",
     }
 
 
-def _band(row: dict[str, Any], doubts: dict[str, str], policy: Policy) -> dict[str, str]:
-    """The contact's `doubt` and `band`."""
-    reasons = [doubts[name] for name in row["encounter_ids"].split(",")]
+def _as_reviewed(row: dict[str, Any], stand: pd.DataFrame, policy: Policy) -> dict[str, str]:
+    """The contact's `review`, `doubt` and `band`, by its encounters."""
+    own = stand.loc[row["encounter_ids"].split(",")]
+    (review,) = set(own["review"]) if own["review"].nunique() == 1 else ("unreviewed",)
+    reasons = list(own["doubt"])
     doubt = reasons[0] if all(reasons) else ""
     sure = row["probability"] >= policy.search.high_probability and not doubt
-    return {"doubt": doubt, "band": "high" if sure else "question"}
+    high = sure or review == "confirmed"
+    return {"review": review, "doubt": doubt, "band": "high" if high else "question"}
 
 
 def _counted_instants(person: pd.DataFrame, best: _Outcome, policy: Policy) -> pd.DataFrame:

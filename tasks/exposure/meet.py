@@ -126,6 +126,7 @@ def _encounter_row(points: pd.DataFrame, settings: MeetSettings) -> dict[str, An
         "person_mask": mask_state(inside["person_mask_p"].to_numpy(float), dt, settings),
         "cameras": ",".join(cameras),
         "doubt": "",
+        "review": "unreviewed",
         "confidence": float(np.average(inside["subject_p"], weights=np.maximum(dt, 1e-9))),
         **expected_seconds(points, settings),
     }

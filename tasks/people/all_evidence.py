@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -30,22 +30,20 @@ _RIVAL = 0.05
 
 def by_way(
     keyed: pd.DataFrame,
-    looks: pd.DataFrame,
     alone: dict[str, float],
-    pointed: Collection[str],
+    told: Mapping[str, float],
     search: SearchSettings,
     settings: SightSettings,
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Probability of each person who is tied to the subject (`alone`: how surely, by that alone),
     and of those who are by ties, clothes and ways together. Who has no place on the ground has no
-    way: only a face or pointing ties them to the subject.
+    way: only a face or somebody's word (`told`) ties them to the subject.
 
     And of each who is a question the likeliest of those who may be the subject in their place: seen
     at the same time elsewhere.
     """
-    keyed = with_looks(keyed, looks)
-    ties = tie_evidence(keyed, settings, pointed)
-    clothes = _clothes(keyed)
+    ties = tie_evidence(keyed, settings, told)
+    clothes = clothes_evidence(keyed)
     placed = {str(p) for p in keyed.loc[keyed["x_m"].notna(), "person"]}
     # In a crowd larger than this, those in unlike clothes are left out.
     names = sorted(placed | set(alone), key=lambda p: (p not in alone, -clothes.get(p, 0.0), p))
@@ -88,9 +86,9 @@ def _rival(
     return max(others, key=lambda q: (found[q], q), default=None)
 
 
-def _clothes(keyed: pd.DataFrame) -> dict[str, float]:
-    """Log likelihood ratio of each person's clothes. They are one look, however often they are
-    seen: the mean of the ratios counts, a little more than one of them.
+def clothes_evidence(keyed: pd.DataFrame) -> dict[str, float]:
+    """Log likelihood ratio of each person's clothes (`with_looks`). They are one look, however
+    often they are seen: the mean of the ratios counts, a little more than one of them.
     """
     judged = keyed[keyed["llr"].notna()].groupby("person")["llr"].agg(["mean", "size"])
     together = np.where(judged["size"] >= _SEVERAL, _TOGETHER, 1.0) * judged["mean"]

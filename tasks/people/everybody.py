@@ -15,7 +15,9 @@ from data_contracts.camera import Site
 from data_contracts.pointing import Pointing
 from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
+from data_contracts.review import Decision
 from tasks.people.all_evidence import with_looks
+from tasks.people.decided import settled_tracks
 from tasks.people.face_evidence import SightSettings
 from tasks.people.join import JoinSettings, join
 from tasks.people.pointed import pointed_tracks
@@ -45,10 +47,13 @@ class People(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of the subject beside their face: LOOKS, and who was pointed at."""
+    """What is known of the subject beside their face: LOOKS, who was pointed at, and what two
+    reviewers decided.
+    """
 
     looks: pd.DataFrame | None = None
     points: Sequence[Pointing] = ()
+    decisions: Sequence[Decision] = ()
 
 
 def everybody(
@@ -70,9 +75,11 @@ def everybody(
     told = None
     for _ in range(_ROUNDS):
         tracks = settle(by_camera, site, settings.tracks, told)
-        persons, members = join(tracks, site, rng(), settings.join)
+        settled = settled_tracks(tracks, known.decisions, settings.sight)
+        never = settled.never_together(tracks, pointed_tracks(tracks, known.points))
+        persons, members = join(tracks, site, rng(), settings.join, never)
         sightings, members = sight(
-            case, tracks, members, search, settings.sight, known.looks, known.points
+            case, tracks, members, search, settings.sight, known.looks, known.points, settled
         )
         found = People(tracks, persons, members, sightings)
         before, told = told, _told(found, known, settings.sight)

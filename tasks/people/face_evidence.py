@@ -8,7 +8,7 @@ subject's never becomes the subject by a lucky look.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,8 @@ class SightSettings(Record):
     two people are at different places when their mean positions over this time are this far apart:
     ten times the median error of a position (0.10 m, docs/accuracy.md), for as long as `look_s`.
     `pointed`: log odds of somebody who was pointed at: of 150 who say "this is the subject" one
-    errs. Chosen.
+    errs. Chosen. `reviewed`: of somebody whom two reviewers confirmed, and against one whom they
+    rejected: of 3,000 pairs who agree one errs. Chosen.
     """
 
     look_s: float = Field(default=1.0, gt=0)
@@ -45,23 +46,26 @@ class SightSettings(Record):
     apart_m: float = Field(default=1.0, gt=0)
     apart_s: float = Field(default=1.0, gt=0)
     pointed: float = Field(default=5.0, ge=0)
+    reviewed: float = Field(default=8.0, ge=0)
 
 
 def by_ties(
-    keyed: pd.DataFrame, settings: SightSettings, pointed: Collection[str] = ()
+    keyed: pd.DataFrame, settings: SightSettings, told: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Probability of each person of whom a face was proposed, or who was pointed at."""
-    evidence = tie_evidence(keyed, settings, pointed)
-    tied = sorted(_proposed(keyed) | set(pointed))
+    """Probability of each person of whom a face was proposed, or of whom somebody has said whether
+    they are the subject (`told`: log odds).
+    """
+    evidence = tie_evidence(keyed, settings, told)
+    tied = sorted(_proposed(keyed) | set(told or {}))
     return _exclusive({p: evidence[p] for p in tied}, keyed, settings)
 
 
 def tie_evidence(
-    keyed: pd.DataFrame, settings: SightSettings, pointed: Collection[str] = ()
+    keyed: pd.DataFrame, settings: SightSettings, told: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Log odds of each person whose face was compared, or who was pointed at."""
+    """Log odds of each person whose face was compared, or of whom somebody has said it."""
     evidence = face_evidence(keyed, settings)
-    return evidence | {p: evidence.get(p, 0.0) + settings.pointed for p in pointed}
+    return evidence | {p: evidence.get(p, 0.0) + odds for p, odds in (told or {}).items()}
 
 
 def _proposed(keyed: pd.DataFrame) -> set[str]:

@@ -26,7 +26,8 @@ from tasks.people.mask_over_time import mask_over_time
 from tasks.people.piece import base_of
 
 Array = NDArray[np.float64]
-
+# (camera, track) of two sides.
+NeverTogether = tuple[frozenset[tuple[str, int]], frozenset[tuple[str, int]]]
 
 # Log likelihood ratios that exceed the limit by this, odds of 55 to 1, are all clear: the surest
 # evidence goes first among them. Chosen.
@@ -55,13 +56,18 @@ class JoinSettings(Record):
 
 
 def join(
-    tracks: pd.DataFrame, site: Site, rng: np.random.Generator, settings: JoinSettings | None = None
+    tracks: pd.DataFrame,
+    site: Site,
+    rng: np.random.Generator,
+    settings: JoinSettings | None = None,
+    never: NeverTogether = (frozenset(), frozenset()),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Persons (contract PERSONS: fused, smoothed, on a 0.2 s grid) and members (contract MEMBERS)
     of TRACKS.
 
-    `rng` draws the persons' names, so that they mean nothing beyond the run. Tracks without any
-    ground position belong to no one. Bridged positions have `seen` False.
+    `rng` draws the persons' names, so that they mean nothing beyond the run. No track of the first
+    of `never` is joined with one of the second: people have said that these are two. Tracks without
+    any ground position belong to no one. Bridged positions have `seen` False.
     """
     settings = settings or JoinSettings()
     placed = tracks[tracks["x_m"].notna()]
@@ -71,7 +77,7 @@ def join(
     paths = [
         path_of(rows, origin) for _, rows in placed.groupby(["camera_id", "track_id"], sort=True)
     ]
-    groups = _Clusters(paths, site, settings).solve()
+    groups = _Clusters(paths, site, settings, never).solve()
     names = _random_names(len(groups), rng)
     persons = []
     members = []
@@ -93,14 +99,16 @@ class _Clusters:
     path.
     """
 
-    def __init__(self, paths: list[GroundPath], site: Site, settings: JoinSettings) -> None:
+    def __init__(
+        self, paths: list[GroundPath], site: Site, settings: JoinSettings, never: NeverTogether
+    ) -> None:
         self._settings = settings
         self._members: dict[int, list[GroundPath]] = {i: [p] for i, p in enumerate(paths)}
         self._fused: dict[int, GroundPath] = dict(enumerate(paths))
         self._cameras = {i: {p.camera} for i, p in enumerate(paths)}
         # Bit sets over the tracks: which a cluster holds, and which it can never hold.
         self._of = {i: 1 << i for i in range(len(paths))}
-        self._against = _exclusions(paths, settings)
+        self._against = _exclusions(paths, settings, never)
         self._site = site
         self._adjacent: dict[tuple[str, str], bool] = {}
         self._score: dict[tuple[int, int], float] = {}
@@ -120,10 +128,10 @@ class _Clusters:
         for i, path in list(self._fused.items()):
             camera, number = path.tracks[0]
             key = (camera, int(base_of(np.asarray(number))))
-            if key in first:
-                self._merge(first[key], i)
-            else:
+            if key not in first:
                 first[key] = i
+            elif not self._seen_together(first[key], i):
+                self._merge(first[key], i)
 
     def solve(self) -> list[list[GroundPath]]:
         """The persons' paths. The least ambiguous pair is joined first; what is ambiguous waits for
@@ -210,7 +218,7 @@ class _Clusters:
             self._drop_margins(j)
 
     def _seen_together(self, i: int, j: int) -> bool:
-        """Whether one camera sees both at a time: then they are two people."""
+        """Whether one camera sees both at a time, or people have said it: they are two."""
         return bool(self._against[i] & self._of[j])
 
     def _cameras_meet(self, i: int, j: int) -> bool:
@@ -226,8 +234,12 @@ class _Clusters:
         return self._adjacent[key]
 
 
-def _exclusions(paths: list[GroundPath], settings: JoinSettings) -> dict[int, int]:
-    """For each track the bit set of those that its camera saw at the same time."""
+def _exclusions(
+    paths: list[GroundPath], settings: JoinSettings, never: NeverTogether
+) -> dict[int, int]:
+    """For each track the bit set of those that its camera saw at the same time, and of those that
+    it is `never` joined with.
+    """
     limit = settings.same_camera_overlap_s / CLOCK_S
     out = dict.fromkeys(range(len(paths)), 0)
     for i, p in enumerate(paths):
@@ -240,6 +252,13 @@ def _exclusions(paths: list[GroundPath], settings: JoinSettings) -> dict[int, in
             ):
                 out[i] |= 1 << j
                 out[j] |= 1 << i
+    sides = [
+        [i for i, p in enumerate(paths) if any(key in side for key in p.tracks)] for side in never
+    ]
+    for i in sides[0]:
+        for j in sides[1]:
+            out[i] |= 1 << j
+            out[j] |= 1 << i
     return out
 
 

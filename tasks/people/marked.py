@@ -64,6 +64,22 @@ def marked_tracks(
     return found
 
 
+def lying_on(places: pd.DataFrame, marks: Iterable[Mark]) -> NDArray[np.bool_]:
+    """(n,) whether each place (camera_id, t_utc, x, y in pixels) lies on somebody marked, then."""
+    at = places[["x", "y"]].to_numpy(float)
+    out = np.zeros(len(places), bool)
+    for mark in marks:
+        origin = pd.Timestamp(mark.start_utc)
+        t = (places["t_utc"] - origin).dt.total_seconds().to_numpy(float)
+        known = np.array([(g.t_utc - mark.start_utc).total_seconds() for g in mark.glimpses])
+        boxes = np.array([[g.x0, g.y0, g.x1, g.y1] for g in mark.glimpses])
+        x0, y0, x1, y1 = (np.interp(t, known, boxes[:, i]) for i in range(4))
+        here = (places["camera_id"] == mark.camera_id).to_numpy(bool)
+        here &= (t >= known[0] - _WITHIN_S) & (t <= known[-1] + _WITHIN_S)
+        out |= here & (x0 <= at[:, 0]) & (at[:, 0] <= x1) & (y0 <= at[:, 1]) & (at[:, 1] <= y1)
+    return out
+
+
 def _is_marked(rows: pd.DataFrame, mark: Mark) -> bool:
     """Whether most glimpses during a track lie on it."""
     rows = rows.sort_values("t_utc")

@@ -1,11 +1,13 @@
 """Which tracks are the subject's: by what faces say and who was pointed at
-(`tasks.people.face_evidence`), and where looks were compared by clothes and ways too
-(`tasks.people.all_evidence`).
+(`tasks.people.face_evidence`), where looks were compared by clothes and ways too
+(`tasks.people.all_evidence`), and as two reviewers decided (`tasks.people.decided`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,8 +17,9 @@ from data_contracts.pointing import Pointing
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
 from tasks.consent.authorise import require
-from tasks.people.all_evidence import by_way
-from tasks.people.face_evidence import SightSettings, by_ties
+from tasks.people.all_evidence import by_way, clothes_evidence, with_looks
+from tasks.people.decided import NOTHING_SETTLED, Settled, told_of
+from tasks.people.face_evidence import SightSettings, by_ties, face_evidence
 from tasks.people.pointed import pointed_tracks
 
 
@@ -28,14 +31,16 @@ def sight(
     settings: SightSettings | None = None,
     looks: pd.DataFrame | None = None,
     points: Sequence[Pointing] = (),
+    settled: Settled = NOTHING_SETTLED,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sightings (contract SIGHTINGS) and members with `subject_p` (contract MEMBERS).
 
     Every track of a person who is probably the subject is a sighting. A track that was joined to no
     one (no calibration) stands for itself. Of people who were at different places at one time, at
     most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes and the way
-    between people add up. Raises NotAuthorised where faces were compared without the face scope,
-    and where there are looks or points without the appearance scope.
+    between people add up. Whom two reviewers confirmed (`settled`) is the subject; whom they
+    rejected is not, and owns no sighting. Raises NotAuthorised where faces were compared without
+    the face scope, and where there are looks or points without the appearance scope.
     """
     _require(case, tracks, looks, points)
     settings = settings or SightSettings()
@@ -46,27 +51,82 @@ def sight(
         person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
     )
     pointed = pointed_tracks(tracks, points)
-    known = {owner[key] for key in pointed}
-    alone = by_ties(keyed, settings, known)
-    probability = alone
-    rivals: dict[str, str] = {}
-    if looks is not None and len(looks):
-        probability, rivals = by_way(keyed, looks, alone, known, search, settings)
+    found = _weighed(keyed, looks, told_of(owner, pointed, settled, settings), search, settings)
+    probability = _as_decided(found.probability, owner, settled, search)
     rows = []
     likely = [name for name, p in probability.items() if p >= search.propose_probability]
-    for key, part in keyed[keyed["person"].isin(likely)].groupby(
+    for _, part in keyed[keyed["person"].isin(likely)].groupby(
         ["camera_id", "track_id"], sort=True
     ):
         person = str(part["person"].iloc[0])
         row = _sighting(part, probability[person], search)
-        basis = _basis(part, alone.get(person, 0.0), key in pointed, row["band"], search)
-        rows.append(row | {"basis": basis, "rival": rivals.get(person)})
+        track = (str(part["camera_id"].iloc[0]), int(part["track_id"].iloc[0]))
+        row["review"] = settled.review_of(track)
+        basis = _basis(part, found.alone.get(person, 0.0), track in pointed, row, search)
+        rows.append(row | {"basis": basis} | found.evidence_of(person))
     rows.sort(key=lambda row: (row["start_utc"], row["camera_id"], row["track_id"]))
     for i, row in enumerate(rows, start=1):
         row["sighting_id"] = f"S-{i:02d}"
     return SIGHTINGS.shape(rows), MEMBERS.shape(
         members.assign(subject_p=members["person_id"].map(probability))
     )
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """By person: the probability, the one by ties `alone`, who else it may be, and what each kind
+    of evidence says (log likelihood ratios).
+    """
+
+    probability: dict[str, float]
+    alone: dict[str, float]
+    rivals: dict[str, str]
+    faces: dict[str, float]
+    looks: dict[str, float]
+    told: dict[str, float]
+
+    def evidence_of(self, person: str) -> dict[str, Any]:
+        """A sighting's columns on what speaks for and against."""
+        p = min(max(self.probability[person], 1e-9), 1 - 1e-9)
+        known = sum(of.get(person, 0.0) for of in (self.faces, self.looks, self.told))
+        return {
+            "rival": self.rivals.get(person),
+            "faces_llr": self.faces.get(person),
+            "looks_llr": self.looks.get(person),
+            "way_llr": math.log(p / (1 - p)) - known,
+        }
+
+
+def _weighed(
+    keyed: pd.DataFrame,
+    looks: pd.DataFrame | None,
+    told: dict[str, float],
+    search: SearchSettings,
+    settings: SightSettings,
+) -> _Weighed:
+    """All that is known of each person, taken together."""
+    faces = face_evidence(keyed, settings)
+    alone = by_ties(keyed, settings, told)
+    if looks is None or looks.empty:
+        return _Weighed(alone, alone, {}, faces, {}, told)
+    dressed = with_looks(keyed, looks)
+    probability, rivals = by_way(dressed, alone, told, search, settings)
+    return _Weighed(probability, alone, rivals, faces, clothes_evidence(dressed), told)
+
+
+def _as_decided(
+    probability: dict[str, float],
+    owner: dict[tuple[Any, Any], str],
+    settled: Settled,
+    search: SearchSettings,
+) -> dict[str, float]:
+    """The probabilities, of which those whom reviewers confirmed stand, and those whom they
+    rejected are left out.
+    """
+    confirmed = {owner[key] for key in settled.confirmed}
+    rejected = {owner[key] for key in settled.rejected}
+    stands = {p: max(probability.get(p, 0.0), search.high_probability) for p in confirmed}
+    return {p: c for p, c in (probability | stands).items() if p not in rejected}
 
 
 def _require(
@@ -83,10 +143,13 @@ def _require(
 
 
 def _basis(
-    part: pd.DataFrame, alone: float, pointed: bool, band: str, search: SearchSettings
+    part: pd.DataFrame, alone: float, pointed: bool, row: dict[str, Any], search: SearchSettings
 ) -> str:
     """What a sighting rests on: looks, where the band is not reached without them."""
-    if alone < search.propose_probability or (band == "high" and alone < search.high_probability):
+    if row["review"] == "confirmed":
+        return "confirmed"
+    high = row["band"] == "high"
+    if alone < search.propose_probability or (high and alone < search.high_probability):
         return "looks"
     if pointed:
         return "pointed"
@@ -122,5 +185,4 @@ def _sighting(part: pd.DataFrame, probability: float, search: SearchSettings) ->
         "max_face_px": float(matched["face_px"].max()) if len(matched) else None,
         "x_m": float(part["x_m"].median()) if part["x_m"].notna().any() else None,
         "y_m": float(part["y_m"].median()) if part["y_m"].notna().any() else None,
-        "review": "unreviewed",
     }

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from decisions import decision_on
+from reviewed_run import track
 from stored_run import store_table
 
 from data_contracts.run import Run, StageResult
@@ -55,3 +57,29 @@ def test_windows_keep_their_names_from_round_to_round(run: Run, what: str) -> No
     pd.testing.assert_frame_equal(after.loc[fresher.index], fresher)
     assert set(known["round"]) == {0}
     assert set(fresher["round"]) == {1}
+
+
+def test_decisions_are_anchors_and_what_is_rejected_is_none(run: Run) -> None:
+    """The face of somebody who was rejected moves nothing; where two reviewers confirmed the
+    subject it is looked at closely, as where a face was found.
+    """
+    head = {"x0": 120.0, "y0": 110.0, "x1": 150.0, "y1": 140.0, "face_px": 30.0, "subject_p": 0.97}
+    row = {"camera_id": "entrance", "t_utc": SEEN} | head
+    ref = store_table(open_case(run.case_id).vault, CANDIDATES, [row], "scan-rejected")
+    scan = StageResult(stage="scan", digest="d", tables={"candidates": ref})
+    none = store_table(open_case(run.case_id).vault, CANDIDATES, (), "scan-empty")
+    nobody = StageResult(stage="scan", digest="d", tables={"candidates": none})
+    start = (pd.Timestamp(SEEN) - pd.Timestamp("2026-11-16T00:00:00Z")).total_seconds()
+    whom = track(1, 100, start=start - 2, seconds=10)
+
+    def looked_at(scanned: StageResult, *decisions: object) -> pd.DataFrame:
+        given = {**plan.next_round(None), **plan.sighted(scanned, None)}
+        return windows(run, plan.plan_follow(run, decisions=decisions, **given))[0]
+
+    by_face = looked_at(scan)
+    assert len(by_face)
+    assert looked_at(scan, decision_on(whom, verdict="reject")).empty
+    elsewhere = track(1, 900, start=start - 2, seconds=10)
+    assert len(looked_at(scan, decision_on(elsewhere, verdict="reject"))) == len(by_face)
+    confirmed = looked_at(nobody, decision_on(whom))
+    assert set(confirmed["camera_id"]) == set(by_face["camera_id"])

@@ -63,7 +63,7 @@ def run(
     names = sorted(set(points["encounter_id"]))
     encounters = pd.DataFrame(
         {"encounter_id": names, "doubt": [(doubts or {}).get(n, "") for n in names]}
-    )
+    ).assign(review="unreviewed")
     return assess(points, encounters, rule, np.random.default_rng(seed))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import LOOKS, TRACKS
-from tasks.people.all_evidence import by_way
+from tasks.people.all_evidence import by_way, with_looks
 from tasks.people.face_evidence import SightSettings, by_ties
 
 T0 = pd.Timestamp("2026-11-16T00:00:00Z")
@@ -46,7 +46,8 @@ def judged(keyed, **ratio):
 def both(keyed, **ratio):
     """Probability and rivals by person."""
     alone = by_ties(keyed, SETTINGS)
-    return by_way(keyed, looks_of(keyed, **ratio), alone, (), SEARCH, SETTINGS)
+    dressed = with_looks(keyed, looks_of(keyed, **ratio))
+    return by_way(dressed, alone, {}, SEARCH, SETTINGS)
 
 
 FACE = seen("f", "alley", 0.0, 0, 10, face=0.95)
