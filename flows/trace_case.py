@@ -67,7 +67,7 @@ class _Start(NamedTuple):
 
     subject: str
     points: tuple[Pointing, ...]
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def said(self) -> dict[str, Any]:
