@@ -4,17 +4,13 @@ arrived.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from prefect import flow, get_run_logger
 
-from data_contracts.errors import BadInput
-from data_contracts.review import Decision
-from data_contracts.run import Outcome, only
+from data_contracts.run import only
 from flows.cases.filing import filed_cases
 from flows.cases.new_footage import has_new_footage
 from flows.runtime.acting import acting, service
-from flows.runtime.decisions import about_people, decisions_of_run
+from flows.runtime.decisions import check_people, decisions_of_run
 from flows.runtime.environment import environment
 from flows.runtime.open_case import open_case, stopping_when_unauthorised
 from flows.runtime.prefect_api import runs_of, start_trace
@@ -59,17 +55,6 @@ def reassess(case_id: str, policy: str) -> str:
     publish_run(run, result)
     tell_operators(result)
     return run.run_id
-
-
-def check_people(before: Outcome, decisions: Sequence[Decision]) -> None:
-    """Raise BadInput where the run does not know who is the subject, as reviewers decided: its
-    pictures may show somebody else.
-    """
-    if before.decided != about_people(decisions):
-        raise BadInput(
-            f"case {before.run.case_id}: reviewers have decided since its last run who is the "
-            f"subject; run it again first: encounter case run {before.run.case_id}"
-        )
 
 
 def _cases_with_new_footage() -> list[str]:

@@ -14,7 +14,7 @@ from data_contracts.record import Record
 from flows.cases import clock
 from flows.cases.attempt import attempt, told
 from flows.cases.destroy import destroy_case
-from flows.cases.old_pictures import delete_old_pictures
+from flows.cases.old_pictures import delete_old_pictures, delete_pictures_of_rejected
 from flows.cases.spent_tokens import has_ended
 from flows.cases.sweep import sweep
 from flows.cases.withdraw import is_withdrawn
@@ -170,9 +170,12 @@ def end_pictures(env: Environment, planned: Planned, now: datetime) -> Part:
     if planned.waits:
         return Part()
     gone: list[int] = []
-    out = _for_each(
-        case_ids(env), lambda case_id: gone.append(delete_old_pictures(env, case_id, now))
-    )
+
+    def end_of_case(case_id: str) -> None:
+        gone.append(delete_old_pictures(env, case_id, now))
+        gone.append(delete_pictures_of_rejected(env, case_id))
+
+    out = _for_each(case_ids(env), end_of_case)
     return out.model_copy(update={"done": sum(gone)})
 
 

@@ -21,6 +21,7 @@ from data_contracts.errors import BadInput, NotAuthorised
 from data_contracts.review import Answer, Decision, Given, Question, State
 from data_contracts.run import Run
 from data_contracts.time import now_utc
+from flows.cases.old_pictures import delete_pictures_of_rejected
 from flows.runtime.acting import who_acts_now
 from flows.runtime.audit import audit, refusals_written, who_acts
 from flows.runtime.decisions import Answered, decisions_of, read_answered, store_answer
@@ -77,7 +78,8 @@ def questions(env: Environment, case_id: str) -> list[Asked]:
 
 def answer(env: Environment, case_id: str, question_id: str, given: Given) -> Asked:
     """Write down the present account's answer to a question, by its id or by what it is about in
-    the run that was published last (S-03); and the question as it stands then.
+    the run that was published last (S-03); and the question as it stands then. Pictures of runs
+    that show as the subject whom two reviewers have rejected now are deleted.
 
     Raises NotAuthorised where no account of a reviewer acts, BadInput where there is no such open
     question or this reviewer has answered it, StoreError when the audit log cannot be written:
@@ -107,7 +109,10 @@ def answer(env: Environment, case_id: str, question_id: str, given: Given) -> As
     )
     if not store_answer(case.vault, asked.question, made):
         raise _answered_already(asked.question)
-    return _find(_queue(env, case, run, reviewer), made.question_id)
+    now = _find(_queue(env, case, run, reviewer), made.question_id)
+    if now.state == "rejected":
+        delete_pictures_of_rejected(env, case_id)
+    return now
 
 
 def pictures(env: Environment, case_id: str, name: str) -> dict[str, bytes]:

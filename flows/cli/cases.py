@@ -209,13 +209,16 @@ def assess_again(
     from flows.cli.server import server_environment
     from flows.cli.showing import show_case
     from flows.cli.waiting import wait_for
+    from flows.runtime.decisions import check_people, decisions_of
     from flows.runtime.open_case import open_case
     from flows.runtime.prefect_api import start_reassessment
+    from flows.stages.publish import load_manifest
     from flows.stages.published import choose_run
 
     server_environment()
     load_policy(policy)
-    choose_run(open_case(case_id).vault)
+    vault = open_case(case_id).vault
+    check_people(load_manifest(vault, choose_run(vault).run).result, decisions_of(vault))
     wait_for(str(start_reassessment(case_id, policy)))
     show_case(open_case(case_id), None, policy, as_json)
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from data_contracts.errors import BadInput, NotAuthorised
 from data_contracts.record import first_fault
-from data_contracts.review import Answer, Given
+from data_contracts.review import Answer, Given, Question
 from flows.cli.console import say, write_private
 from flows.cli.listing import Column, Json, Listing
 from flows.runtime.acting import Acting, acting
@@ -139,7 +139,7 @@ def _row(asked: Asked) -> dict[str, Any]:
         "question": question.question_id,
         "name": asked.name or None,
         "kind": question.kind,
-        "camera": ", ".join(sorted({mark.camera_id for mark in question.marks})),
+        "camera": _cameras(question),
         "start_utc": question.start_utc,
         "end_utc": question.end_utc,
         "worth": asked.worth,
@@ -154,9 +154,13 @@ def _row(asked: Asked) -> dict[str, Any]:
     }
 
 
+def _cameras(question: Question) -> str:
+    return ", ".join(sorted({mark.camera_id for mark in question.marks}))
+
+
 def _show(env: Environment, case_id: str, asked: Asked, out: Path | None) -> None:
     question = asked.question
-    cameras = ", ".join(sorted({mark.camera_id for mark in question.marks}))
+    cameras = _cameras(question)
     say(f"{question.question_id} {asked.name}: {_ASKS[question.kind]}")
     say(f"{cameras}, {question.start_utc:%Y-%m-%d %H:%M:%S} to {question.end_utc:%H:%M:%S} UTC")
     for reason in asked.reasons:
@@ -194,10 +198,12 @@ def _in_words(answer: Answer) -> str:
 
 
 def _tell_answered(case_id: str, asked: Asked) -> None:
+    question = asked.question
+    about = f"{question.question_id}, {_cameras(question)} from {question.start_utc:%H:%M:%S} UTC"
     if asked.state == "open":
-        say(f"{asked.question.question_id}: written down; it is open until two reviewers agree")
+        say(f"{about}: written down; it is open until two reviewers agree")
     else:
         say(
-            f"{asked.question.question_id}: {asked.state} by two reviewers; what follows from it: "
-            f"encounter case run {case_id}"
+            f"{about}: {asked.state} by two reviewers; what follows from it: encounter case run "
+            f"{case_id}"
         )

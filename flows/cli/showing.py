@@ -27,6 +27,7 @@ _CONTACT_HEADINGS = (
     "closest",
     "masks: subject / contact",
     "how sure",
+    "state",
 )
 
 
@@ -81,6 +82,7 @@ def _contact_cells(row: dict[str, Any]) -> list[str]:
         f"{row['min_m']:.1f} m",
         f"{row['subject_mask']} / {row['person_mask']}",
         f"{row['probability']:.2f}" + ("" if row["band"] == "high" else " (a question)"),
+        "confirmed" if row["review"] == "confirmed" else "proposed",
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from data_contracts import object_key
 from data_contracts.errors import BadInput
 from data_contracts.review import Answer, Decision, Question
-from data_contracts.run import Run
+from data_contracts.run import Outcome, Run
 from flows.runtime.open_case import open_case
 from infra.case_store import PAPER_BYTES, CaseVault
 from tasks.review.agreement import decide
@@ -52,6 +52,17 @@ def about_people(decisions: Sequence[Decision]) -> tuple[str, ...]:
     """
     told = (d for d in decisions if d.question.kind != "contact")
     return tuple(sorted(f"{d.question.question_id} {d.state}" for d in told))
+
+
+def check_people(before: Outcome, decisions: Sequence[Decision]) -> None:
+    """Raise BadInput where the run does not know who is the subject, as reviewers decided: its
+    pictures may show somebody else.
+    """
+    if before.decided != about_people(decisions):
+        raise BadInput(
+            f"case {before.run.case_id}: reviewers have decided since its last run who is the "
+            f"subject; run it again first: encounter case run {before.run.case_id}"
+        )
 
 
 def decisions_of_run(run: Run) -> tuple[Decision, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+_SAYS_SOMETHING = 0.7
 Speaks = Literal["for", "against", "neither"]
 
 
@@ -27,10 +28,12 @@ class Reason(NamedTuple):
 
 def of_sighting(row: Mapping[Any, Any], track: pd.DataFrame) -> tuple[Reason, ...]:
     """Of a row of SIGHTINGS and its TRACKS: is this the subject?"""
-    found = [*_faces(track)]
+    found = [*_faces(track), *_numbers(row)]
     if row["basis"] == "position":
         words = "joined by place and time with a track on another camera that is the subject's"
         found.append(Reason("place", "for", words))
+    if row["basis"] == "confirmed":
+        found.append(Reason("reviewers", "for", "two reviewers confirmed this person"))
     if row["basis"] == "pointed":
         found.append(Reason("pointing", "for", "somebody pointed at this person"))
     if not pd.isna(row["rival"]):
@@ -61,6 +64,27 @@ def of_contact(row: Mapping[Any, Any]) -> tuple[Reason, ...]:
         found.append(Reason("doubt", "against", str(row["doubt"])))
     words = f"mask of the subject: {row['subject_mask']}; of the contact: {row['person_mask']}"
     return (*found, Reason("masks", "neither", words))
+
+
+def _numbers(row: Mapping[Any, Any]) -> list[Reason]:
+    """What the evidence of the whole person, over all cameras, comes to, kind by kind."""
+    about = {
+        "face": ("faces_llr", "all faces of this person together"),
+        "looks": ("looks_llr", "clothes, against the subject's looks of the day"),
+        "way": ("way_llr", "the way, the time, and others who may be the subject instead"),
+    }
+    return [
+        Reason(name, _speaks(float(row[column])), words, round(float(row[column]), 2))
+        for name, (column, words) in about.items()
+        if not pd.isna(row[column])
+    ]
+
+
+def _speaks(ratio: float) -> Speaks:
+    """Less than two to one says nothing."""
+    if abs(ratio) < _SAYS_SOMETHING:
+        return "neither"
+    return "for" if ratio > 0 else "against"
 
 
 def _faces(track: pd.DataFrame) -> list[Reason]:

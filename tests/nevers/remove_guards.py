@@ -48,6 +48,7 @@ CLOCK = "tests/security/test_clock.py"
 PERSON = "tests/nevers/test_never_5_a_person_decides.py"
 AGREEMENT = "tests/tasks/review/test_agreement.py"
 REVIEW = "tests/flows/cases/test_review.py"
+REVIEWED = "tests/tasks/exposure/test_reviewed.py"
 DRIFT = "tests/architecture/test_drift.py"
 INSIDE = "tests/architecture/test_features_stay_inside.py"
 ONLY_AUTHORISE = "tests/architecture/test_only_authorise_makes_cases.py"
@@ -919,6 +920,72 @@ GUARDS = (
         "return vault.put_if_absent(key, answer.model_dump_json().encode())",
         "return bool(vault.put(key, answer.model_dump_json().encode()))",
         tests=(f"{REVIEW}::test_two_answers_at_once_leave_the_first",),
+    ),
+    Guard(
+        "3 whom two reviewers rejected is shown to nobody",
+        "tasks/people/subject.py",
+        "return {p: c for p, c in (probability | stands).items() if p not in rejected}",
+        "return probability | stands",
+        tests=(f"{QUESTION}::test_whom_reviewers_rejected_is_a_bystander_in_every_picture",),
+    ),
+    Guard(
+        "3 pictures of whom reviewers reject go at once",
+        "flows/cases/review.py",
+        "        delete_pictures_of_rejected(env, case_id)",
+        "        pass",
+        tests=(f"{REVIEW}::test_pictures_of_whom_reviewers_reject_go_at_once",),
+    ),
+    Guard(
+        "5 whom reviewers rejected is cut from the subject",
+        "tasks/people/join.py",
+        """    for i in sides[0]:
+        for j in sides[1]:
+            out[i] |= 1 << j
+            out[j] |= 1 << i
+""",
+        "",
+        tests=(
+            "tests/tasks/people/test_decided.py::test_one_rejected_track_is_cut_from_the_subject",
+        ),
+    ),
+    Guard(
+        "5 of two confirmed at one time neither stands",
+        "tasks/people/decided.py",
+        "frozenset(confirmed - apart_from_another)",
+        "frozenset(confirmed)",
+        tests=(
+            "tests/tasks/people/test_decided.py::test_of_two_confirmed_at_one_time_neither_stands",
+        ),
+    ),
+    Guard(
+        "5 a rejected contact is not on the list",
+        "tasks/exposure/assess.py",
+        'encounters[encounters["review"] != "rejected"]',
+        "encounters",
+        tests=(f"{REVIEWED}::test_a_rejected_contact_leaves_the_list_and_stays_an_encounter",),
+    ),
+    Guard(
+        "5 people are not kept after another decision",
+        "flows/runtime/decisions.py",
+        "if before.decided != about_people(decisions):",
+        "if False:",
+        tests=(
+            "tests/flows/runtime/test_decisions.py::test_people_are_found_anew_after_a_decision",
+        ),
+    ),
+    Guard(
+        "5 an answer counts in its own place alone",
+        "flows/runtime/decisions.py",
+        "if key != object_key.review_answer(case_id, answer.question_id, answer.reviewer):",
+        "if False:",
+        tests=("tests/security/test_review.py::test_a_record_in_the_wrong_place_decides_nothing",),
+    ),
+    Guard(
+        "5 accounts whose names look alike are one reviewer",
+        "flows/cases/review.py",
+        "    name = folded(who.name)",
+        "    name = who.name",
+        tests=("tests/security/test_review.py::test_one_person_under_two_spellings",),
     ),
     Guard(
         "5 nobody reads an answer before their own",

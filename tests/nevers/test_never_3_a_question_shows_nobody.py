@@ -13,14 +13,17 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from decisions import decision_on
 from demo_heads import BLIND, DEMO, alike, boxes, now
 from stored_run import empty_outcome, store_table
+from subject_case import subject_case
 from typer.testing import CliRunner
 
 from benchmarks.redaction.heads import head_mask
 from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.errors import NotAuthorised, StoreError
+from data_contracts.policy import SearchSettings
 from data_contracts.run import Run, RunManifest, StageResult
 from data_contracts.tables.contracts import (
     CONTACTS,
@@ -43,6 +46,8 @@ from flows.stages.published import put_published
 from infra.audit_log import AuditLog
 from infra.store import ObjectStore
 from tasks.footage import reading
+from tasks.people.decided import Settled, settled_tracks
+from tasks.people.subject import sight
 from tasks.redaction.plan import plan_pictures, question_job
 from tasks.redaction.redact import RedactSettings, levels_to_hide
 from tasks.redaction.who_is_where import locate
@@ -119,6 +124,26 @@ def test_whom_clothes_tell_is_shown_to_nobody() -> None:
     (confirmed,) = plan_pictures(question(basis="looks", review="confirmed"), *none)
     assert by_face.subject_tracks == confirmed.subject_tracks == (1,)
     assert by_looks.subject_tracks == ()
+
+
+def test_whom_reviewers_rejected_is_a_bystander_in_every_picture() -> None:
+    """Whose face was taken for the subject's, surely: shown, until two reviewers say no. Then no
+    picture of the run has them as its subject, on this camera or joined with the subject's person.
+    """
+    matched = tracks().assign(face_px=60.0, mask_p=0.1)
+    matched["subject_p"] = matched["track_id"].map({1: 0.99, 2: 0.98})
+    own = {number: matched[matched["track_id"] == number] for number in (1, 2)}
+    one_person = [{"person_id": "P-1", "camera_id": CAMERA, "track_id": n} for n in own]
+    rejected = settled_tracks(matched, [decision_on(own[1], verdict="reject")])
+
+    def shown(members: pd.DataFrame, settled: Settled) -> set[int]:
+        found, named = sight(subject_case(), matched, members, SearchSettings(), settled=settled)
+        jobs = plan_pictures(found, CONTACTS.empty(), ENCOUNTER_POINTS.empty(), matched, named)
+        return {number for job in jobs for number in job.subject_tracks}
+
+    assert 1 in shown(MEMBERS.shape(one_person), Settled())
+    assert 1 not in shown(MEMBERS.empty(), rejected)
+    assert shown(MEMBERS.shape(one_person), rejected) == set()
 
 
 @pytest.fixture

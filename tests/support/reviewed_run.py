@@ -22,7 +22,7 @@ from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
 from flows.runtime.acting import Acting
 from flows.runtime.environment import Environment
-from flows.stages.publish import manifest_key
+from flows.stages.publish import _write_artefact, manifest_key
 from flows.stages.published import put_published
 from infra.case_store import CaseVault
 from tasks.review.questions import Results
@@ -161,8 +161,10 @@ def published(env: Environment, found: Results) -> CaseVault:
     return vault
 
 
-def publish_again(vault: CaseVault, found: Results, run_id: str) -> None:
-    """Publish another run of the case."""
+def publish_again(
+    vault: CaseVault, found: Results, run_id: str, names: tuple[str, ...] = ()
+) -> Run:
+    """Publish another run of the case, with artefacts of these names."""
     run = Run(case_id=vault.case_id, run_id=run_id, salt="0" * 32, policy="demo-short")
     stage = f"test {run_id}"
     people = {
@@ -179,8 +181,9 @@ def publish_again(vault: CaseVault, found: Results, run_id: str) -> None:
         run_id=run.run_id,
         policy="demo-short@1",
         created_utc=now_utc(),
-        artefacts=(),
+        artefacts=tuple(_write_artefact(vault, run, name, b"data") for name in names),
         result=empty_outcome(run).model_copy(update=made),
     )
     vault.put(manifest_key(run), manifest.model_dump_json().encode())
     put_published(vault, run, manifest.policy)
+    return run

@@ -114,3 +114,12 @@ def percent(share: float) -> str:
 def masks(state: str) -> str:
     """A mask state in words."""
     return _MASK_WORDS.get(state, state)
+
+
+def reviewed(state: str) -> str:
+    """What a column `review` says of a sighting or contact."""
+    return {
+        "unreviewed": "proposed; two reviewers have not agreed yet",
+        "confirmed": "confirmed by two reviewers",
+        "rejected": "rejected by two reviewers",
+    }[state]

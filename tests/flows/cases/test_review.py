@@ -14,7 +14,7 @@ from data_contracts.errors import BadInput, NotAuthorised, StoreError
 from data_contracts.pointing import Pointing
 from data_contracts.review import Answer, Given
 from data_contracts.time import now_utc
-from flows.cases.review import answer, decided, questions, reviewer_now
+from flows.cases.review import answer, decided, pictures, questions, reviewer_now
 from flows.cases.withdraw import mark_withdrawn
 from flows.cli.main import app
 from flows.desk.accounts import Accounts
@@ -24,6 +24,7 @@ from flows.runtime.audit import who_acts
 from flows.runtime.decisions import store_answer
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
+from flows.stages.publish import load_manifest
 from infra.audit_log import AuditLog
 from infra.case_store import CaseVault
 from infra.signing import ensure_signing_key
@@ -175,6 +176,26 @@ def test_an_answer_survives_another_run(env: Environment, vault: CaseVault) -> N
         listed = questions(env, vault.case_id)
     assert [(q.name, q.state) for q in listed if q.question == made.question] == [("", "rejected")]
     assert [q.state for q in listed] == ["open", "open", "open", "rejected"]
+
+
+def test_pictures_of_whom_reviewers_reject_go_at_once(env: Environment, vault: CaseVault) -> None:
+    """The sure sighting is shown as the subject in the runs that are published: with the second
+    rejection their pictures and reports go, and tables stay. A question's show nobody, and stay.
+    """
+    names = ("contacts.csv", "report.html", "pictures/S-01.jpg")
+    run = publish_again(vault, results(renumbered=20), "R-2", names)
+
+    def left() -> list[str]:
+        return [a.name for a in load_manifest(vault, run).artefacts]
+
+    for who in ("kim", "lee"):
+        says(env, vault, who, REJECT, "S-02")
+    assert left() == list(names)
+    says(env, vault, "kim", REJECT, "S-01")
+    assert left() == list(names)
+    says(env, vault, "lee", REJECT, "S-01")
+    assert left() == ["contacts.csv"]
+    assert pictures(env, vault.case_id, "S-01") == {}
 
 
 def test_who_pointed_at_somebody_does_not_confirm_them(
