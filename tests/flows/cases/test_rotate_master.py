@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 from flaky_proxy import FlakyProxy, Request, flaky_proxy
+from reviewed_run import results
 from whole_stack import wait
 
 from data_contracts import object_key
 from data_contracts.audit import read_link
 from data_contracts.errors import KeyMissing
+from data_contracts.review import Answer, Given
 from flows.cases import rotate_master as rotation
 from flows.cases.rotate_master import holdings, rotate_master
+from flows.runtime.decisions import decisions_of, store_answer
 from flows.runtime.environment import Environment
 from infra.audit_log import open_audit_log
 from infra.case_store import CaseStore
@@ -30,6 +33,7 @@ from infra.settings import Settings, load_settings
 from infra.signing import ensure_signing_key
 from infra.store import ObjectStore
 from infra.token_list import TokenId, TokenList
+from tasks.review.questions import questions_of
 
 pytestmark = pytest.mark.stack
 _sites = itertools.count(1)
@@ -92,6 +96,26 @@ def test_every_case_lies_under_the_new_key(env: Environment) -> None:
         ("configure", "rotation of the master key begins", None),
         ("configure", "the keys of all cases are wrapped by the newest master key", 3),
     ]
+
+
+def test_reviewers_answers_stand(env: Environment) -> None:
+    """Two agree before the rotation: another process reads the same decision after it."""
+    (name,) = cases_of(env, 1)
+    question = questions_of(name, results())[0].question
+    for who in ("kim", "lee"):
+        given = Answer(
+            case_id=name,
+            question_id=question.question_id,
+            reviewer=f"account:{who}",
+            answered_utc=datetime.now(UTC),
+            given=Given(verdict="confirm"),
+        )
+        assert store_answer(env.cases.open(name), question, given)
+    before = decisions_of(env.cases.open(name))
+    rotate_master(env)
+    fresh = CaseStore(env.store, load_master_keys(env.settings))
+    assert decisions_of(fresh.open(name)) == before
+    assert [d.state for d in before] == ["confirmed"]
 
 
 def test_tokens_stay_used_and_withdrawn(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
