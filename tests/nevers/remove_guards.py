@@ -892,9 +892,9 @@ GUARDS = (
     ),
     Guard(
         "5 nothing is confirmed by itself",
-        "tasks/people/subject.py",
-        '"unreviewed"',
-        '"confirmed"',
+        "tasks/people/decided.py",
+        'return "confirmed" if key in self.confirmed else "unreviewed"',
+        'return "confirmed"',
         tests=(f"{PERSON}::test_every_sighting_waits_for_a_review",),
     ),
     Guard(

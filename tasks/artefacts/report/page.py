@@ -138,7 +138,7 @@ def _contact_facts(row: dict[Any, Any], policy: Policy, stills: _Stills) -> dict
         "chance": percent(row["probability"]),
         "subject_mask": masks(row["subject_mask"]),
         "person_mask": masks(row["person_mask"]),
-        "review": words.reviewed(row["review"]),
+        "reviewed": words.reviewed(row["review"]),
         "cameras": ", ".join(c.strip() for c in str(row["cameras"]).split(",")),
         "still": stills.uri(str(row["contact_id"])),
     }
@@ -162,7 +162,7 @@ def _sighting_facts(row: dict[Any, Any], data: RunTables, stills: _Stills) -> di
         + _rival_sentence(row["rival"], data.contacts),
         "shown": row["review"] == "confirmed"
         or (row["band"] == "high" and row["basis"] != "looks"),
-        "review": words.reviewed(row["review"]),
+        "reviewed": words.reviewed(row["review"]),
         "face": "" if pd.isna(row["max_face_px"]) else f"widest face {row['max_face_px']:.0f} px",
         "still": stills.uri(str(row["sighting_id"])),
     }
