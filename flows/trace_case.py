@@ -95,6 +95,7 @@ def _searched(run: Run, start: _Start) -> _Seen:
     seen = _search(run, start)
     learnt = learn_looks(
         run,
+        points=start.points,
         template=start.subject,
         segments=seen.followed["segments"],
         **only(seen.found.tables, "sightings", "tracks"),

@@ -34,6 +34,7 @@ from models.settings import ModelSettings
 from tasks.ground.position import Locator
 from tasks.observe.follow import detect_people
 from tasks.people.join import join
+from tasks.people.piece import base_of
 from tasks.people.site_tracks import track_site
 from tasks.people.track import TrackSettings
 
@@ -124,7 +125,8 @@ def measure(found: pd.DataFrame, site: Site, truth: pd.DataFrame) -> dict[str, A
     joined = time.process_time()
     pictures = max(len(found[["camera_id", "t_utc"]].drop_duplicates()), 1)
     # A track, and so a person, is another one on each camera; what `join` makes of them is not.
-    each = tracks.assign(who=tracks["camera_id"] + " " + tracks["track_id"].astype(str))
+    numbers = base_of(tracks["track_id"].to_numpy()).astype(str)
+    each = tracks.assign(who=tracks["camera_id"] + " " + numbers)
     people = truth.assign(person=truth["camera_id"] + " " + truth["person"].astype(str))
     return {
         "machine": machine(),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pandas as pd
 
 from benchmarks.redaction.footage import Footage
 from data_contracts.authorisation import AuthorisedCase
+from data_contracts.pointing import Pointing
 from data_contracts.tables.contracts import LOOKS
 from tasks.observe import looks
+from tasks.people.tied import tied_rows
 from tasks.search.find_segments import LONGEST_SEGMENT_S
 
 
@@ -22,12 +24,12 @@ def looked(
     found: pd.DataFrame,
     tracks: pd.DataFrame,
     sightings: pd.DataFrame,
+    points: Sequence[Pointing] = (),
 ) -> pd.DataFrame:
     """LOOKS of everybody in DETECTIONS, learnt from the tracks that a face or pointing ties to the
     subject; none where no track is sure.
     """
-    sure = sightings[(sightings["band"] == "high") & sightings["basis"].isin(["face", "pointed"])]
-    own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
+    own = tied_rows(tracks, sightings, points)
     segments = list(_segments(footage, found))
     key = secrets.token_bytes(32)  # the case's key of a case that is nowhere stored
     learnt = looks.build_looks(

@@ -77,7 +77,7 @@ def conclude(
     rule = load_policy(policy)
     people = everybody(case, found, site, rule.search, _names, Known(None, points))
     if footage is not None:
-        looks = looked(case, footage, found, people.tracks, people.sightings)
+        looks = looked(case, footage, found, people.tracks, people.sightings, points)
         people = everybody(case, found, site, rule.search, _names, Known(looks, points))
     tracks, persons, members, sightings = people
     way = trajectory(persons, members, sightings)

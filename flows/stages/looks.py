@@ -4,13 +4,14 @@ the appearance scope nothing of them is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from data_contracts import object_key
 from data_contracts.errors import EncounterError, FootageChanged, FootageGone, VideoUnreadable
+from data_contracts.pointing import Pointing
 from data_contracts.run import ObservationKind
 from data_contracts.tables.contracts import LOOKS, SEGMENTS, SIGHTINGS, TRACKS
 from flows.runtime.fan_out import in_order
@@ -21,11 +22,10 @@ from flows.runtime.stats import write_unit_stat
 from flows.runtime.subject_template import looks_secret_of
 from tasks.observe.looks import Footage, build_looks
 from tasks.observe.template import to_bytes
+from tasks.people.tied import tied_rows
 
 # At most so many segments are read to learn the looks: 200 boxes lie in two or three.
 _SEGMENTS = 6
-# What ties a sighting to the subject beside looks.
-_TIES = ("face", "pointed", "confirmed")
 
 
 @stage(
@@ -42,16 +42,16 @@ def learn_looks(
     tracks: pd.DataFrame,
     segments: pd.DataFrame,
     template: str,
+    points: Sequence[Pointing] = (),
 ) -> pd.DataFrame:
-    """Learn the looks from tracks that a face, pointing or two reviewers tie to the subject, and
+    """Learn the looks where a face, pointing or two reviewers tie tracks to the subject, and
     store them in the place of those before. Gives the segments that they were learnt from: none
     where that is not consented to, or no track is sure.
     """
     case = work.case
     if "appearance" not in case.authorised.scopes:
         return SEGMENTS.empty()
-    sure = sightings[(sightings["band"] == "high") & sightings["basis"].isin(_TIES)]
-    own = tracks.merge(sure[["camera_id", "track_id"]], on=["camera_id", "track_id"])
+    own = tied_rows(tracks, sightings, points)
     used = _with_rows(segments, own)
     footage = _footage(work, used, own, template)
     made = build_looks(case.authorised, footage, looks_secret_of(case))

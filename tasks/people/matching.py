@@ -76,6 +76,7 @@ def _matching(
     if not both or len(before) + len(after) < 3:
         return None
     gain = _gains(rows, before, after, tick, settings)
+    gain[:, [p in both for p in after]] += settings.stranger
     keep = np.full_like(gain, _NEVER)
     for person in both:
         keep[before.index(person), after.index(person)] = _MUST
@@ -126,24 +127,24 @@ def _best(gain: Array, said: _Said) -> _Best:
         return options[0]
     for i in [None, *range(len(said.before))]:
         for j in [None, *range(len(said.after))]:
-            if (i is None and j is None) or (
-                i is not None and j is not None and gain[i, j] <= _NEVER
-            ):
-                continue
-            rest = gain.copy()
-            if i is not None:
-                rest[i] = _NEVER
-            if j is not None:
-                rest[:, j] = _NEVER
-            pairs = _assigned(rest)
-            value = _sum(gain, pairs) + said.prior
-            value += 0.0 if i is None else said.before[i]
-            value += 0.0 if j is None else said.after[j]
-            if i is not None and j is not None:
-                pairs = [*pairs, (i, j)]
-                value += gain[i, j]
-            options.append(_Best(pairs, value))
+            if (i, j) != (None, None):
+                options.append(_with_subject(gain, said, i, j))
     return max(options, key=lambda b: b.value)
+
+
+def _with_subject(gain: Array, said: _Said, i: int | None, j: int | None) -> _Best:
+    """The best matching where the subject is `i` before and `j` after; None: not seen then."""
+    rest = gain.copy()
+    value = said.prior
+    if i is not None:
+        rest[i] = _NEVER
+        value += said.before[i]
+    if j is not None:
+        rest[:, j] = _NEVER
+        value += said.after[j]
+    own = [] if i is None or j is None else [(i, j)]
+    pairs = [*_assigned(rest), *own]
+    return _Best(pairs, value + _sum(gain, pairs))
 
 
 def _sum(gain: Array, pairs: list[tuple[int, int]]) -> float:
@@ -171,7 +172,25 @@ def _gains(
     together = path_likelihoods(xy, cov, CLOCK_S, settings.most_sds)
     alone = one[:, None] + other[None, :]
     moved = together.reshape(alone.shape) - alone - np.log(settings.density_per_m2)
-    return moved + _heights(rows, before, after, tick, settings) + 2 * settings.vanish
+    said = moved + _heights(rows, before, after, tick, settings) + 2 * settings.vanish
+    same = np.equal.outer(before, after)
+    return np.where(same | _reachable(ends[0], begins[0], settings), said, _NEVER)
+
+
+def _reachable(ends: Array, begins: Array, settings: ExchangeSettings) -> NDArray[np.bool_]:
+    """(b, a) whether somebody can have walked from where the one was last (b, t, 2) to where the
+    other was first (a, t, 2), by a metre more or less; who has no place can.
+    """
+    out = np.ones((len(ends), len(begins)), bool)
+    for i, end in enumerate(ends):
+        for j, begin in enumerate(begins):
+            last = np.flatnonzero(np.isfinite(end).all(1))
+            first = np.flatnonzero(np.isfinite(begin).all(1))
+            if len(last) and len(first):
+                gap_s = (len(end) - last[-1] + first[0]) * CLOCK_S
+                away = float(np.hypot(*(begin[first[0]] - end[last[-1]])))
+                out[i, j] = away <= settings.near_m + settings.max_speed_mps * gap_s
+    return out
 
 
 def _sequences(rows: CameraRows, people: list[int], begin: int, end: int) -> tuple[Array, Array]:

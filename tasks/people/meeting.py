@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from data_contracts.record import Record
-from data_contracts.time import CLOCK_S, ticks_of
+from data_contracts.time import CLOCK_S, seconds_of, ticks_of
 from tasks.ground.position import Locator
 from tasks.people.switched import share_inside
 from tasks.people.told import said_of
-from tasks.people.track_position import body_height
+from tasks.people.track_position import body_height, measurements
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,7 +35,8 @@ class ExchangeSettings(Record):
     after a moment tells how somebody moves, and `height_window_s` how tall they are. `lost_s`: so
     long nobody need be seen in between, as in `JoinSettings.link_s`; `max_speed_mps`: the fastest
     walk, as there. `density_per_m2`: other people, as there. `vanish`: what it costs to say that
-    somebody was never seen again, or comes from nowhere. `most_sds`: no position counts as further
+    somebody was never seen again, or comes from nowhere; `stranger`: and more, that somebody who
+    was not seen before goes on in the box of another. `most_sds`: no position counts as further
     off. `height_sd_m`: the part of a height's deviation that does not average out; `height_most`:
     what heights say at most, since hidden feet make people short. `subject_share`: of those who
     meet, the share that is the subject before anything is known.
@@ -54,6 +55,7 @@ class ExchangeSettings(Record):
     max_speed_mps: float = Field(default=2.5, gt=0)
     density_per_m2: float = Field(default=0.1, gt=0)
     vanish: float = 2.0
+    stranger: float = 2.0
     most_sds: float = 3.0
     height_sd_m: float = 0.04
     height_most: float = 4.0
@@ -108,15 +110,32 @@ def camera_rows(
     implied = locator.locate(boxes, height_sd_m=_ANY_HEIGHT_SD_M, hidden_share=hidden).height_m
     implied[~seen] = np.nan
     usual = locator.locate(boxes, hidden_share=hidden).height_m
-    height = np.empty((len(tracks), 2))
-    for number in np.unique(person):
-        own = person == number
-        height[own] = body_height(usual[own & seen])
-    ground = locator.locate(boxes, height[:, 0], height[:, 1], hidden)
-    xy = np.where(seen[:, None], ground.xy_m, np.nan)
     tick = ticks_of(tracks["t_utc"])
+    xy = np.full((len(tracks), 2), np.nan)
+    cov = np.full((len(tracks), 2, 2), np.nan)
+    for number in np.unique(person):
+        own = np.flatnonzero(person == number)
+        height_m, sd_m = body_height(usual[own][seen[own]])
+        ground = locator.locate(boxes[own], height_m, sd_m, hidden[own])
+        at = seconds_of(tracks["t_utc"].iloc[own])
+        xy[own], cov[own] = measurements(at, ground, seen[own])
+    xy = _on_ticks(tracks["t_utc"], tick, person, xy)
     said = np.zeros((len(tracks), 2)) if told is None else said_of(tracks, told)
-    return CameraRows(tick, person, boxes, seen, xy, ground.cov_m2, implied, said)
+    return CameraRows(tick, person, boxes, seen, xy, cov, implied, said)
+
+
+def _on_ticks(times: pd.Series, tick: Ints, person: Ints, xy: Array) -> Array:
+    """Positions (n, 2) at the beginnings of their ticks: pictures need not be a tick apart."""
+    out = xy.copy()
+    at = seconds_of(times, times.iloc[0])
+    late = times.dt.as_unit("ns").astype("int64").to_numpy() / 1e9 - tick * CLOCK_S
+    # What all pictures are late by moves nobody.
+    late = late - float(np.median(late))
+    for number in np.unique(person):
+        own = np.flatnonzero((person == number) & np.isfinite(xy).all(1))
+        for k in (0, 1) if len(own) else ():
+            out[own, k] = np.interp(at[own] - late[own], at[own], xy[own, k])
+    return out
 
 
 def meetings(rows: CameraRows, settings: ExchangeSettings) -> list[Meeting]:
@@ -178,6 +197,9 @@ def _changes(values: Ints) -> Ints:
 def _met(rows: CameraRows, at: Ints, settings: ExchangeSettings) -> Iterator[tuple[int, int]]:
     """Pairs of one tick's rows that met."""
     one, other = (at[k] for k in np.triu_indices(len(at), 1))
+    # In footage of more than five pictures a second somebody has two rows in a tick.
+    two = rows.person[one] != rows.person[other]
+    one, other = one[two], other[two]
     away = np.hypot(*(rows.xy[one] - rows.xy[other]).T)
     boxes = share_inside(rows.box[one], rows.box[other]) >= settings.met
     for k in np.flatnonzero((away <= settings.near_m) | (boxes & ~(away > settings.far_m))):

@@ -70,7 +70,7 @@ def placed(
     )
     ground = locator.locate(boxes, height, height_sd, hidden)
     at = seconds_of(part["t_utc"])
-    xy, cov = _measurements(at, ground, measured)
+    xy, cov = measurements(at, ground, measured)
     out = part.assign(foot_hidden=ground.foot_hidden | ~measured)
     if not np.isfinite(xy).all(1).any():
         return out.assign(x_m=np.nan, y_m=np.nan, cov_xx=np.nan, cov_xy=np.nan, cov_yy=np.nan)
@@ -88,7 +88,7 @@ def placed(
     )
 
 
-def _measurements(at: Array, ground: Ground, measured: NDArray[np.bool_]) -> tuple[Array, Array]:
+def measurements(at: Array, ground: Ground, measured: NDArray[np.bool_]) -> tuple[Array, Array]:
     """What to smooth: positions (n, 2) and covariances (n, 2, 2), NaN where nothing was measured.
 
     Foot and head may contradict each other for a moment between others, near, where they agree: one
