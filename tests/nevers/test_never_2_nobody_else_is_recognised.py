@@ -172,6 +172,7 @@ def test_contact_numbers_are_drawn_anew() -> None:
     """
     points = pd.concat([stand(n, 100 * i, 40, 1.0) for i, n in enumerate("ABCD")])
     encounters = pd.DataFrame({"encounter_id": sorted(set(points["encounter_id"])), "doubt": ""})
+    encounters["review"] = "unreviewed"
     firsts: Counter[str] = Counter()
     for _ in range(20):
         rng = np.random.default_rng(int(new_run("K-A-1").salt, 16))
