@@ -24,7 +24,13 @@ from data_contracts.time import now_utc
 from flows.cases.old_pictures import delete_pictures_of_rejected
 from flows.runtime.acting import who_acts_now
 from flows.runtime.audit import audit, refusals_written, who_acts
-from flows.runtime.decisions import Answered, decisions_of, read_answered, store_answer
+from flows.runtime.decisions import (
+    Answered,
+    about_people,
+    decisions_of,
+    read_answered,
+    store_answer,
+)
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import OpenCase, open_case
 from flows.runtime.pointings import read_pointings
@@ -173,29 +179,59 @@ def _queue(env: Environment, case: OpenCase, run: Run, reviewer: Actor | None) -
     for one in questions_of(case.vault.case_id, results):
         before = [a for a in left if one.asked_before(a.question, results.tracks)]
         left = [a for a in left if a not in before]
-        # Of several that are about the same, the first that is open goes on.
-        before.sort(key=lambda a: (a.decision is not None, a.question.question_id))
-        answered = before[0] if before else Answered(one.question, ())
-        queue.append(_seen_by(reviewer, answered, one, bool(one.tracks & pointed)))
-    queue += [_seen_by(reviewer, answered, None, False) for answered in left]
+        answered = _goes_on(one, before, results.decided)
+        stands = _stands(one, answered.decision, results.decided)
+        queue.append(_seen_by(reviewer, answered, one, bool(one.tracks & pointed), stands))
+    queue += [_seen_by(reviewer, answered, None, False, True) for answered in left]
     return sorted(queue, key=lambda asked: asked.state != "open")
 
 
-def _results_of(case: OpenCase, run: Run) -> Results:
+def _goes_on(one: Open, before: list[Answered], known: frozenset[str]) -> Answered:
+    """Of several earlier questions that are about the same as one of this run, the first that is
+    open; else one whose decision stands. Where none does, a question of its own.
+    """
+    own = Answered(one.question, ())
+    standing = [a for a in before if a.question == one.question or _stands(one, a.decision, known)]
+    standing.sort(key=lambda a: (a.decision is not None, a.question.question_id))
+    return standing[0] if standing else own
+
+
+def _stands(one: Open, decision: Decision | None, known: frozenset[str]) -> bool:
+    """Whether a decision is in force: not where the run knew it and nothing follows from it, as its
+    track goes on much longer now, or two were confirmed at different places at one time.
+    """
+    return (
+        decision is None
+        or one.review != "unreviewed"
+        or not known.intersection(about_people([decision]))
+    )
+
+
+@dataclass(frozen=True)
+class _KnownResults(Results):
+    """A run's results, and the decisions about people that it knew."""
+
+    decided: frozenset[str]
+
+
+def _results_of(case: OpenCase, run: Run) -> _KnownResults:
     result = load_manifest(case.vault, run).result
     tables = {
         name: load(case.vault, result.people[name]) for name in ("tracks", "members", "sightings")
     }
-    return Results(
+    return _KnownResults(
         **tables,
+        decided=frozenset(result.decided),
         trajectory=load(case.vault, result.trace["trajectory"]),
         contacts=load(case.vault, result.contacts["contacts"]),
     )
 
 
-def _seen_by(reviewer: Actor | None, answered: Answered, one: Open | None, pointed: bool) -> Asked:
-    """The question as a reviewer may see it."""
-    decision = decide(answered.question, answered.answers)
+def _seen_by(
+    reviewer: Actor | None, answered: Answered, one: Open | None, pointed: bool, stands: bool
+) -> Asked:
+    """The question as a reviewer may see it. One whose decision does not stand is open again."""
+    decision = decide(answered.question, answered.answers) if stands else None
     own = next((a for a in answered.answers if a.reviewer == reviewer), None)
     others = tuple(a for a in answered.answers if a is not own)
     return Asked(

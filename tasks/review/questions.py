@@ -45,7 +45,8 @@ class Results:
 @dataclass(frozen=True)
 class Open:
     """One question of a run: `name` as the report has it (S-03, C-01), the tracks that it is about,
-    what an answer is worth (`tasks.review.worth`), what speaks for and against, and the rival.
+    what an answer is worth (`tasks.review.worth`), what speaks for and against, the rival, and what
+    the run says that reviewers decided.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Open:
     worth: float
     reasons: tuple[Reason, ...]
     rival: str
+    review: str
 
     def asked_before(self, question: Question, tracks: pd.DataFrame) -> bool:
         """Whether an earlier question is about the same people at the same time."""
@@ -96,6 +98,7 @@ def _about_sighting(case_id: str, row: Mapping[Any, Any], run: Results) -> Open 
         worth=worth_of_sighting(row, run.trajectory, run.contacts),
         reasons=of_sighting(row, rows),
         rival=_rival(row["rival"], run.contacts),
+        review=str(row["review"]),
     )
 
 
@@ -129,6 +132,7 @@ def _about_contact(case_id: str, row: Mapping[Any, Any], run: Results) -> Open |
         worth=worth_of_contact(row),
         reasons=of_contact(row),
         rival="",
+        review=str(row["review"]),
     )
 
 

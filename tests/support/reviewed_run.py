@@ -162,9 +162,13 @@ def published(env: Environment, found: Results) -> CaseVault:
 
 
 def publish_again(
-    vault: CaseVault, found: Results, run_id: str, names: tuple[str, ...] = ()
+    vault: CaseVault,
+    found: Results,
+    run_id: str,
+    names: tuple[str, ...] = (),
+    decided: tuple[str, ...] = (),
 ) -> Run:
-    """Publish another run of the case, with artefacts of these names."""
+    """Publish another run of the case, with artefacts of these names, which knew of `decided`."""
     run = Run(case_id=vault.case_id, run_id=run_id, salt="0" * 32, policy="demo-short")
     stage = f"test {run_id}"
     people = {
@@ -182,7 +186,7 @@ def publish_again(
         policy="demo-short@1",
         created_utc=now_utc(),
         artefacts=tuple(_write_artefact(vault, run, name, b"data") for name in names),
-        result=empty_outcome(run).model_copy(update=made),
+        result=empty_outcome(run).model_copy(update={**made, "decided": decided}),
     )
     vault.put(manifest_key(run), manifest.model_dump_json().encode())
     put_published(vault, run, manifest.policy)

@@ -21,7 +21,7 @@ from flows.desk.accounts import Accounts
 from flows.runtime import pointings
 from flows.runtime.acting import acting, service, this_user
 from flows.runtime.audit import who_acts
-from flows.runtime.decisions import store_answer
+from flows.runtime.decisions import about_people, store_answer
 from flows.runtime.environment import Environment, environment
 from flows.runtime.open_case import open_case
 from flows.stages.publish import load_manifest
@@ -176,6 +176,25 @@ def test_an_answer_survives_another_run(env: Environment, vault: CaseVault) -> N
         listed = questions(env, vault.case_id)
     assert [(q.name, q.state) for q in listed if q.question == made.question] == [("", "rejected")]
     assert [q.state for q in listed] == ["open", "open", "open", "rejected"]
+
+
+def test_a_decision_of_which_nothing_followed_is_asked_again(
+    env: Environment, vault: CaseVault
+) -> None:
+    """The run knew it, and the sighting is as before: two were confirmed at one time, say. A third
+    and further reviewers can say which, and see no answer before their own.
+    """
+    for who in ("kim", "lee"):
+        says(env, vault, who, CONFIRM)
+    known = about_people(decided(env, vault.case_id))
+    publish_again(vault, results(renumbered=30), "R-2", decided=known)
+    with acting(as_reviewer("park")):
+        asked = next(q for q in questions(env, vault.case_id) if q.name == "S-02")
+    assert (asked.state, asked.answers, asked.others, asked.waits) == ("open", 2, (), True)
+    for who, state in (("park", "open"), ("choi", "open"), ("jung", "rejected")):
+        assert says(env, vault, who, REJECT) == state
+    (made,) = decided(env, vault.case_id)
+    assert made.state == "rejected"
 
 
 def test_pictures_of_whom_reviewers_reject_go_at_once(env: Environment, vault: CaseVault) -> None:
