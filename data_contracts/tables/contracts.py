@@ -230,7 +230,7 @@ SIGHTINGS = TableContract(
         Column(
             "rival",
             "text",
-            "person of this run who may be the subject in this one's place; of questions by looks",
+            "person of this run who may be the subject in this one's place; of questions",
             nullable=True,
         ),
         Column(

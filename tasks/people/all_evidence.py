@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +14,7 @@ import pandas as pd
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.time import seconds_of
-from tasks.people.face_evidence import SightSettings, apart, tie_evidence, whereabouts
+from tasks.people.face_evidence import SightSettings, apart, rivals_of, tie_evidence, whereabouts
 from tasks.people.step import Crowd, Presence
 from tasks.people.way import chances
 
@@ -24,8 +24,6 @@ _TOGETHER = 1.25
 _SEVERAL = 3
 # People among whom chains are sought: the sums cost its square.
 _MOST_PEOPLE = 1500
-# Who is less likely than this is nobody's rival. Chosen.
-_RIVAL = 0.05
 
 
 def by_way(
@@ -62,13 +60,9 @@ def by_way(
     where = {p.name: whereabouts(rows[p.name], settings) for p in people}
     elsewhere = partial(_elsewhere, where, settings)
     found = chances(people, elsewhere, _crowd(keyed), search.max_speed_mps)
-    asked = [
-        p for p, c in found.items() if search.propose_probability <= c < search.high_probability
-    ]
-    rivals = {p: _rival(p, found, elsewhere) for p in asked}
     return (
         {p: c for p, c in found.items() if p in alone or c >= search.propose_probability},
-        {p: rival for p, rival in rivals.items() if rival},
+        rivals_of(found, elsewhere, search),
     )
 
 
@@ -76,14 +70,6 @@ def _elsewhere(
     where: Mapping[str, pd.DataFrame], settings: SightSettings, one: str, other: str
 ) -> bool:
     return apart(where[one], where[other], settings)
-
-
-def _rival(
-    name: str, found: Mapping[str, float], elsewhere: Callable[[str, str], bool]
-) -> str | None:
-    """The likeliest of those seen elsewhere at that time."""
-    others = [q for q, c in found.items() if q != name and c >= _RIVAL and elsewhere(name, q)]
-    return max(others, key=lambda q: (found[q], q), default=None)
 
 
 def clothes_evidence(keyed: pd.DataFrame) -> dict[str, float]:

@@ -8,17 +8,22 @@ subject's never becomes the subject by a lucky look.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from data_contracts.policy import SearchSettings
 from data_contracts.record import Record
 from data_contracts.time import seconds_of
 
 Array = NDArray[np.float64]
+
+
+# Who is less likely than this is nobody's rival. Chosen.
+_RIVAL = 0.05
 
 
 class SightSettings(Record):
@@ -111,6 +116,33 @@ def _against(looks: pd.DataFrame, settings: SightSettings) -> Array:
     )
     masked = np.nan_to_num(looks["mask_p"].to_numpy(float, na_value=np.nan), nan=0.5)
     return bare * (1 - masked * (1 - settings.masked_share))
+
+
+def rivals_by_ties(
+    found: Mapping[str, float],
+    keyed: pd.DataFrame,
+    search: SearchSettings,
+    settings: SightSettings,
+) -> dict[str, str]:
+    """`rivals_of` people who were found by ties alone."""
+    where = {p: whereabouts(keyed[keyed["person"] == p], settings) for p in found}
+    return rivals_of(found, lambda a, b: apart(where[a], where[b], settings), search)
+
+
+def rivals_of(
+    found: Mapping[str, float], elsewhere: Callable[[str, str], bool], search: SearchSettings
+) -> dict[str, str]:
+    """Of each person who is a question, the likeliest of those who may be the subject in their
+    place: seen `elsewhere` at the same time.
+    """
+    rivals = {}
+    for name, chance in found.items():
+        if search.propose_probability <= chance < search.high_probability:
+            others = [p for p, c in found.items() if p != name and c >= _RIVAL]
+            away = [p for p in others if elsewhere(name, p)]
+            if away:
+                rivals[name] = max(away, key=lambda p: (found[p], p))
+    return rivals
 
 
 def _exclusive(

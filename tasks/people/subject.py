@@ -19,7 +19,7 @@ from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
 from tasks.consent.authorise import require
 from tasks.people.all_evidence import by_way, clothes_evidence, with_looks
 from tasks.people.decided import NOTHING_SETTLED, Settled, told_of
-from tasks.people.face_evidence import SightSettings, by_ties, face_evidence
+from tasks.people.face_evidence import SightSettings, by_ties, face_evidence, rivals_by_ties
 from tasks.people.pointed import pointed_tracks
 
 
@@ -108,7 +108,8 @@ def _weighed(
     faces = face_evidence(keyed, settings)
     alone = by_ties(keyed, settings, told)
     if looks is None or looks.empty:
-        return _Weighed(alone, alone, {}, faces, {}, told)
+        rivals = rivals_by_ties(alone, keyed, search, settings)
+        return _Weighed(alone, alone, rivals, faces, {}, told)
     dressed = with_looks(keyed, looks)
     probability, rivals = by_way(dressed, alone, told, search, settings)
     return _Weighed(probability, alone, rivals, faces, clothes_evidence(dressed), told)

@@ -159,7 +159,7 @@ def _sighting_facts(row: dict[Any, Any], data: RunTables, stills: _Stills) -> di
         "length": duration((row["end_utc"] - row["start_utc"]).total_seconds()),
         "chance": percent(row["probability"]),
         "basis": basis.get(row["basis"], row["basis"])
-        + _rival_sentence(row["rival"], data.contacts),
+        + _rival_sentence(row["rival"], row["basis"] == "looks", data.contacts),
         "shown": row["review"] == "confirmed"
         or (row["band"] == "high" and row["basis"] != "looks"),
         "reviewed": words.reviewed(row["review"]),
@@ -168,13 +168,14 @@ def _sighting_facts(row: dict[Any, Any], data: RunTables, stills: _Stills) -> di
     }
 
 
-def _rival_sentence(person: str | None, contacts: pd.DataFrame) -> str:
+def _rival_sentence(person: str | None, by_looks: bool, contacts: pd.DataFrame) -> str:
     """Who else a question may be about, by the contact's number where it is one."""
     if pd.isna(person):
         return ""
     numbers = contacts.loc[contacts["person_id"] == person, "contact_id"]
     who = numbers.iloc[0] if len(numbers) else "somebody who is not a contact"
-    return f"; or it is {who}, in like clothes"
+    how = "in like clothes" if by_looks else "seen elsewhere at that time"
+    return f"; or it is {who}, {how}"
 
 
 def _gap_rows(gaps: pd.DataFrame) -> list[dict[Any, Any]]:

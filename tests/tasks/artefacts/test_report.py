@@ -206,6 +206,9 @@ def test_a_sighting_by_looks_says_so_and_names_its_rival(data: RunTables) -> Non
     assert f"{words}; or it is {first['contact_id']}, in like clothes" in page
     assert page.count(words) == 2
     assert page.count("Nobody is shown: it may be a stranger") == 2
+    faces = SIGHTINGS.shape(row.assign(basis="face"))
+    page = render_report(replace(data, sightings=faces))
+    assert f"by the face; or it is {first['contact_id']}, seen elsewhere at that time" in page
 
 
 @pytest.mark.parametrize(

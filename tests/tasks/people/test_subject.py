@@ -111,6 +111,21 @@ def test_two_people_at_one_time_are_not_both_the_subject():
     assert found(part(2, 10, weaker), {("a", 2): "P-2"})[1]["P-2"] > 0.8
 
 
+def test_a_question_by_faces_names_its_rival():
+    """Of two faces at one time at different places the likelier is a question, and the other its
+    rival; whoever was seen later may be the same person, and is nobody's rival.
+    """
+    other = [(s, 70, 0.9, 0.1) for s in range(5)]
+    later = part(3, 10, [(s + 60, *rest) for s, *rest in other], camera="b", start=60)
+    tracks = pd.concat([part(1, 10, STRONG), part(2, 10, other, x=5.0), later])
+    persons = {("a", 1): "P-1", ("a", 2): "P-2", ("b", 3): "P-3"}
+    sightings, probability = found(tracks, persons)
+    assert 0.5 <= probability["P-1"] < 0.9
+    named = sightings.set_index("track_id")["rival"].to_dict()
+    assert named[1] == "P-2"
+    assert pd.isna(named[3])
+
+
 def test_uncalibrated_tracks_are_sightings_too():
     """A track that was joined to no one, for want of positions, is a sighting by its own faces."""
     tracks = part(1, 10, STRONG).assign(x_m=np.nan, y_m=np.nan)
