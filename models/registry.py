@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import ModelUnavailable
+from models.files.body_calibration import CALIBRATION_SUFFIX, read_body_calibration
 from models.files.checksum import sha256
 from models.files.manifest import (
     ROLES,
@@ -37,7 +38,7 @@ from models.interface import (
 )
 from models.networks.backend import BACKENDS, Setup
 from models.runtime import OPENVINO_FILE
-from models.score_calibration import LogisticCalibration
+from models.score_calibration import BodyCalibration, LogisticCalibration
 from models.settings import ModelSettings
 
 # Folder of the cache in which files that a user brings are looked for.
@@ -58,6 +59,7 @@ class Models:
     digests: dict[str, str] = field(default_factory=dict)
     runtimes: dict[str, str] = field(default_factory=dict)
     appearance: AppearanceEmbedder | None = None
+    body_calibration: BodyCalibration | None = None
     person_scores: PersonScores = field(default_factory=default_person_scores)
 
     def embed_and_mask(
@@ -87,6 +89,14 @@ def load_person(settings: ModelSettings | None = None) -> PersonDetector:
     """
     loader = _Loader(settings or ModelSettings(), known_models())
     return loader.role("person")
+
+
+def load_appearance(settings: ModelSettings) -> AppearanceEmbedder:
+    """The appearance model alone, also without a calibration: to measure one. Raises
+    ModelUnavailable like `load`.
+    """
+    loader = _Loader(settings, known_models())
+    return loader.role("appearance")
 
 
 def known_models() -> Manifest:
@@ -136,10 +146,33 @@ class _Loader:
             **made,
             embedder=embedder,
             calibration=calibration,
+            body_calibration=self._body_calibration(entries.get("appearance")),
             digests=dict(self.digests),
             runtimes=dict(self.runtimes),
             person_scores=entries["person"].person_scores or default_person_scores(),
         )
+
+    def _body_calibration(self, entry: ModelEntry | None) -> BodyCalibration | None:
+        """What the appearance model's cosines say: by the file beside its network, else by the
+        manifest where the network is the one that the manifest was measured with.
+
+        Raises ModelUnavailable where neither says it, or the file is wrong.
+        """
+        if entry is None:
+            return None
+        name = self.name("appearance")
+        network = self._file(name, entry).path
+        beside = network.with_suffix(CALIBRATION_SUFFIX)
+        if beside.is_file():
+            self.digests[f"{name} {beside.name}"] = sha256(beside)
+            return read_body_calibration(beside)
+        if entry.body_calibration is None or network.name not in entry.pack[:1]:
+            raise ModelUnavailable(
+                f"{network.name} has no calibration of bodies: expected {beside}; "
+                f"`python -m benchmarks.accuracy.looks SITE --describe {name} --write FILE` "
+                "measures it"
+            )
+        return entry.body_calibration
 
     def role(self, role: Role) -> Any:
         """The role's model, by the backend that the manifest names."""

@@ -1,4 +1,6 @@
-"""Similarity to probability, by face size and mask state; the numbers live in the manifest.
+"""What a similarity says; the numbers live in the manifest.
+
+Of faces a probability, by face size and mask state:
 
 logit P(same | s) = slope(w) * (s - midpoint(w)), where slope and midpoint are interpolated linearly
 in log2 of the face's width w between the manifest's knots and held constant outside them, one set
@@ -33,6 +35,23 @@ class Curve(Record):
     knots: tuple[Knot, ...] = Field(min_length=1)
     floor: float = Field(gt=0, lt=0.5)
     ceiling: float = Field(gt=0.5, lt=1)
+
+
+class BodyCalibration(Record):
+    """The log likelihood ratio (one person : two) of a cosine of two descriptions of bodies:
+    `slope` * -log(1 - cosine) + `offset`, not beyond `bound` either way, because others in like
+    clothes are always possible. `data`: what it rests on.
+    """
+
+    slope: float = Field(gt=0)
+    offset: float
+    bound: float = Field(gt=0, le=5)
+    data: str
+
+    def log_ratio(self, cosine: _FloatArray) -> NDArray[np.float64]:
+        """Of each cosine; the shape stays."""
+        away = -np.log(np.clip(1 - np.asarray(cosine, np.float64), 1e-4, 1.0))
+        return np.clip(self.slope * away + self.offset, -self.bound, self.bound)
 
 
 class LogisticCalibration(Record):

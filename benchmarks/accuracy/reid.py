@@ -34,7 +34,7 @@ import pandas as pd
 
 from benchmarks.accuracy.footage import frames
 from models.interface import AppearanceEmbedder, Image
-from models.registry import load
+from models.registry import load_appearance
 from models.settings import ModelSettings
 
 NAMED = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)")
@@ -62,13 +62,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     rank = torchreid_rank()
-    models = load(ModelSettings(appearance=given.model, pack=given.pack, accept_noncommercial=True))
-    appearance = models.appearance
-    assert appearance is not None, f"{given.model} is not there"
+    settings = ModelSettings(appearance=given.model, pack=given.pack, accept_noncommercial=True)
+    model = load_appearance(settings)
     query, gallery = read(given.folder, given.each)
     start = time.process_time()
-    q = embed(appearance, query)
-    g = embed(appearance, gallery)
+    q = embed(model, query)
+    g = embed(model, gallery)
     spent = (time.process_time() - start) / (len(q) + len(g))
     found = evaluate(rank, q, g, query, gallery)
     found |= {

@@ -33,7 +33,7 @@ from tasks.consent.authorise import require
 from tasks.footage.segment import SegmentInput
 from tasks.footage.video import probe
 from tasks.observe.follow import FollowSettings, follow_segment
-from tasks.observe.looks import Footage, compare_looks
+from tasks.observe.looks import Describer, Footage, compare_looks
 from tasks.observe.match import SubjectSearch
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
@@ -90,7 +90,9 @@ def follow_unit(work: Work, **job: Any) -> tuple[pd.DataFrame, ...]:
 )
 def looks_unit(work: Work, looks: str, **job: Any) -> pd.DataFrame:
     """The clothes of everyone who was found by following one segment, against the subject's."""
-    return compare_looks(work.case.authorised, followed_segment(work, **job), load_looks(work.case))
+    footage = followed_segment(work, **job)
+    describer = Describer.of(work.models)
+    return compare_looks(work.case.authorised, footage, load_looks(work.case), describer)
 
 
 @stage(
@@ -113,7 +115,8 @@ def scan_looks_unit(work: Work, looks: str, **job: Any) -> pd.DataFrame:
         return LOOKS.empty()
     sure = boxes["score"].to_numpy(float) >= work.models.person_scores.looked_at
     footage = _footage_of(work, boxes, **job)._replace(chosen=sure)
-    return compare_looks(work.case.authorised, footage, load_looks(work.case))
+    describer = Describer.of(work.models)
+    return compare_looks(work.case.authorised, footage, load_looks(work.case), describer)
 
 
 UNITS: dict[ObservationKind, Stage] = {

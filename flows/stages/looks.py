@@ -20,7 +20,7 @@ from flows.runtime.segment_job import followed_segment, run_unit, segment_job
 from flows.runtime.stage import Work, stage
 from flows.runtime.stats import write_unit_stat
 from flows.runtime.subject_template import looks_secret_of
-from tasks.observe.looks import Footage, build_looks
+from tasks.observe.looks import Describer, Footage, build_looks
 from tasks.observe.template import to_bytes
 from tasks.people.tied import tied_rows
 
@@ -33,6 +33,7 @@ _SEGMENTS = 6
     takes={"sightings": SIGHTINGS, "tracks": TRACKS, "segments": SEGMENTS},
     makes={"learnt": SEGMENTS},
     settings=lambda case: (case.policy.search,),
+    uses_models=True,
     scope="case",
     fresh=True,
 )
@@ -54,7 +55,8 @@ def learn_looks(
     own = tied_rows(tracks, sightings, points)
     used = _with_rows(segments, own)
     footage = _footage(work, used, own, template)
-    made = build_looks(case.authorised, footage, looks_secret_of(case))
+    describer = Describer.of(work.models)
+    made = build_looks(case.authorised, footage, looks_secret_of(case), describer)
     if made is None:
         return SEGMENTS.empty()
     work.vault.put(object_key.looks(work.run.case_id), to_bytes(made))

@@ -16,7 +16,7 @@ from data_contracts.record import Record, first_fault
 from models import convert
 from models.files.pack_files import PackTask
 from models.interface import FaceScores, PersonScores
-from models.score_calibration import LogisticCalibration
+from models.score_calibration import BodyCalibration, LogisticCalibration
 
 Role = Literal["person", "face", "embedder", "appearance", "mask"]
 ROLES: tuple[Role, ...] = ("person", "face", "embedder", "appearance", "mask")
@@ -66,7 +66,8 @@ class ModelEntry(Record):
     brings one (never downloaded, no digest), with `pack_advice` on how. `pack_task` is the task
     that an InsightFace pack with a manifest.json has the file for. `thresholds` are what the
     backend itself needs; `person_scores` and `face_scores` say what a detector's scores are worth
-    to others.
+    to others. `calibration` is a face embedder's; `body_calibration` that of an appearance model's
+    published weights, which are the first of `pack`.
     """
 
     role: Role
@@ -90,6 +91,7 @@ class ModelEntry(Record):
     person_scores: PersonScores | None = None
     face_scores: FaceScores | None = None
     calibration: LogisticCalibration | None = None
+    body_calibration: BodyCalibration | None = None
 
     @field_validator("convert")
     @classmethod

@@ -6,10 +6,11 @@ inside `compare_looks`: they are made, compared and forgotten there; what comes 
 box. The subject's own are kept as one vector under the case's secret rotation, as the face is
 (`tasks.observe.rotation`).
 
-A descriptor is made of the square roots of colour histograms of the upper body, the lower body and
-the shoes, so that the cosine of two is their mean Bhattacharyya coefficient. Colours are first
-corrected for the camera's light, by what its picture shows on average (shades of grey: Finlayson
-and Trezzi, Color Imaging Conference 2004). Figures: `python -m benchmarks.accuracy.looks`.
+A descriptor is a network's where `models.appearance` names one. Else it is of colours: the square
+roots of histograms of the upper body, the lower body and the shoes, so that the cosine of two is
+their mean Bhattacharyya coefficient. Colours are first corrected for the camera's light, by what
+its picture shows on average (shades of grey: Finlayson and Trezzi, Color Imaging Conference 2004).
+Figures: `python -m benchmarks.accuracy.looks`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -27,15 +28,20 @@ from numpy.typing import NDArray
 
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Camera
-from data_contracts.errors import NotAuthorised, VideoUnreadable
+from data_contracts.errors import BadInput, NotAuthorised, VideoUnreadable
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.time import CLOCK_S, seconds_of
+from models.score_calibration import BodyCalibration
 from tasks.consent.authorise import require
 from tasks.footage.reading import key_frames
 from tasks.footage.segment import fitted
 from tasks.observe.no_traceback import forgetful
 from tasks.observe.rotation import Rotation
 from tasks.observe.template import Derive, SubjectTemplate
+
+if TYPE_CHECKING:
+    from models.interface import AppearanceEmbedder
+    from models.registry import Models
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -60,12 +66,24 @@ _REGIONS = (
     _Region(0.53, 0.84, 0.28, 0.72, 1.0),
     _Region(0.92, 1.0, 0.1, 0.9, 0.4),
 )
+
+
+def _shares(values: Array, centres: Array, sd: float) -> Array:
+    """(n, bins) each value's share of the bins; rows add up to 1."""
+    weight = np.exp(-0.5 * ((values[:, None] - centres) / sd) ** 2) + 1e-12
+    return np.asarray(weight / weight.sum(1, keepdims=True))
+
+
 # Bins of CIELAB, each pixel shared by its neighbours: light that differs a little moves no one to
 # another bin. Of deviations 3.5, 5.5 and 9 the middle one tells people apart best.
 _AB_CENTRES = np.linspace(-44.0, 44.0, 9)
 _AB_SD = 5.5
 _L_CENTRES = np.linspace(10.0, 90.0, 5)
 _L_SD = 14.0
+# By whole numbers of a or b from -_AB_ZERO on, and of lightness.
+_AB_ZERO = 128
+_AB_SHARES = _shares(np.arange(-_AB_ZERO, _AB_ZERO + 1.0), _AB_CENTRES, _AB_SD)
+_L_SHARES = _shares(np.arange(101.0), _L_CENTRES, _L_SD)
 # Lightness changes with light and shade, colour less. Chosen.
 _L_SHARE = 0.35
 # Minkowski norm of shades of grey: 6 is its authors' best.
@@ -79,14 +97,41 @@ _MOST_HIDDEN = 0.25
 _CROP_HEIGHT_PX = 160
 # The subject's own looks are read from at most this many boxes.
 _EXAMPLES = 200
-# Log likelihood ratio of a cosine s (the subject : somebody else) as a line in -log(1 - s), fitted
-# to boxes of the demo, plaza and scenes 0, 1, 2 and 4 of benchmarks/family, template and box from
-# different cameras (`python -m benchmarks.accuracy.looks`). Bounded, because among those people
-# were like clothes only as often as the stories say: others in like clothes are always possible.
-_SLOPE = 2.94
-_OFFSET = -7.42
-_BOUND = 3.0
+_NETWORK_HEIGHT_PX = 256
 _PLACE = ["t_utc", "x0", "y0", "x1", "y1"]
+
+
+class Describer(NamedTuple):
+    """How bodies are described, by a network or, without one, by colours, and what the cosine of
+    two descriptions says.
+    """
+
+    appearance: AppearanceEmbedder | None
+    calibration: BodyCalibration
+
+    @classmethod
+    def of(cls, models: Models) -> Describer:
+        """As the models' settings say."""
+        if models.appearance is None or models.body_calibration is None:
+            return COLOURS
+        return cls(models.appearance, models.body_calibration)
+
+    @property
+    def height_px(self) -> int:
+        """Taller bodies are shrunk to this."""
+        return _CROP_HEIGHT_PX if self.appearance is None else _NETWORK_HEIGHT_PX
+
+
+COLOURS = Describer(
+    None,
+    BodyCalibration(
+        slope=2.94,
+        offset=-7.42,
+        bound=3.0,
+        data="true boxes of the demo, plaza and scenes 0, 1, 2 and 4 of benchmarks/family, template"
+        " and box from different cameras: python -m benchmarks.accuracy.looks",
+    ),
+)
 
 
 class Footage(NamedTuple):
@@ -118,7 +163,10 @@ class _Crops:
 
 @forgetful
 def build_looks(
-    case: AuthorisedCase, footage: Iterable[Footage], derive: Derive
+    case: AuthorisedCase,
+    footage: Iterable[Footage],
+    derive: Derive,
+    describer: Describer = COLOURS,
 ) -> SubjectTemplate | None:
     """The subject's looks, from boxes that are surely the subject's; None where none can be judged.
 
@@ -128,8 +176,11 @@ def build_looks(
     made = []
     for one in footage:
         require(case, "appearance", one.camera.camera_id)
-        crops = _crops(case, one)
-        made += [_describe(p, crops.gains) for p in crops.pictures]
+        crops = _crops(case, one, describer.height_px)
+        if describer.appearance is None:
+            made += [_describe(p, crops.gains) for p in crops.pictures]
+        else:
+            made += [*describer.appearance.embed(crops.pictures).astype(float)]
         if len(made) >= _EXAMPLES:
             break
     if not made:
@@ -143,7 +194,9 @@ def build_looks(
 
 
 @forgetful
-def compare_looks(case: AuthorisedCase, footage: Footage, looks: SubjectTemplate) -> pd.DataFrame:
+def compare_looks(
+    case: AuthorisedCase, footage: Footage, looks: SubjectTemplate, describer: Describer = COLOURS
+) -> pd.DataFrame:
     """One row of LOOKS for each box of a key frame whose clothes can be judged.
 
     A segment that cannot be decoded further ends there: following it told so already. Raises
@@ -152,26 +205,23 @@ def compare_looks(case: AuthorisedCase, footage: Footage, looks: SubjectTemplate
     require(case, "appearance", footage.camera.camera_id)
     if looks.case_id != case.case_id:
         raise NotAuthorised("these looks were learnt for another case")
-    crops = _crops(case, footage)
+    crops = _crops(case, footage, describer.height_px)
     if not crops.rows:
         return LOOKS.empty()
-    vectors = np.stack([_describe(p, crops.gains) for p in crops.pictures])
-    ratio = log_ratio(looks.rotation.apply(vectors) @ looks.rotated)
+    if describer.appearance is None:
+        vectors = np.stack([_describe(p, crops.gains) for p in crops.pictures])
+    else:
+        vectors = describer.appearance.embed(crops.pictures).astype(float)
+    if vectors.shape[1] != len(looks.rotated):
+        raise BadInput("these looks were learnt with another models.appearance: run the case again")
+    ratio = describer.calibration.log_ratio(looks.rotation.apply(vectors) @ looks.rotated)
     table = footage.boxes.iloc[crops.rows]
     return LOOKS.shape(
         table.assign(camera_id=footage.camera.camera_id, llr=ratio)[LOOKS.empty().columns.tolist()]
     )
 
 
-def log_ratio(cosine: Array) -> Array:
-    """(n,) log likelihood ratio (the subject : somebody else) of cosines with the subject's
-    looks.
-    """
-    away = -np.log(np.clip(1 - cosine, 1e-4, 1.0))
-    return np.clip(_SLOPE * away + _OFFSET, -_BOUND, _BOUND)
-
-
-def _crops(case: AuthorisedCase, footage: Footage) -> _Crops:
+def _crops(case: AuthorisedCase, footage: Footage, height_px: int) -> _Crops:
     """The bodies that can be judged, from the key frames of the granted time."""
     at = seconds_of(footage.boxes["t_utc"], pd.Timestamp(footage.start_utc))
     usable = _judged(footage)
@@ -191,7 +241,7 @@ def _crops(case: AuthorisedCase, footage: Footage) -> _Crops:
             now = (frame.t_utc - footage.start_utc).total_seconds()
             near = np.flatnonzero((np.abs(at - now) < CLOCK_S / 4) & usable)
             rows += near.tolist()
-            pictures += [_cut(image, _boxes(footage)[i]) for i in near]
+            pictures += [_cut(image, _boxes(footage)[i], height_px) for i in near]
     except VideoUnreadable:
         pass
     return _Crops(rows, pictures, _light(views) if views else np.ones(3))
@@ -222,10 +272,10 @@ def _hidden_share(boxes: Array) -> Array:
     return np.asarray((common * in_front).max(axis=1) / area)
 
 
-def _cut(image: Picture, box: Array) -> Picture:
+def _cut(image: Picture, box: Array, height_px: int = _CROP_HEIGHT_PX) -> Picture:
     x0, y0, x1, y1 = np.clip(np.round(box), 0, [image.shape[1], image.shape[0]] * 2).astype(int)
     body = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-    scale = min(1.0, _CROP_HEIGHT_PX / body.shape[0])
+    scale = min(1.0, height_px / body.shape[0])
     size = (max(1, round(scale * body.shape[1])), max(1, round(scale * body.shape[0])))
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -248,18 +298,10 @@ def _describe(body: Picture, gains: Array) -> Array:
         left = int(region.left * width)
         bottom = max(int(region.bottom * height), top + 1)
         right = max(int(region.right * width), left + 1)
-        pixels = lab[top:bottom, left:right].reshape(-1, 3).astype(np.float64)
-        a = _shared(pixels[:, 1], _AB_CENTRES, _AB_SD)
-        b = _shared(pixels[:, 2], _AB_CENTRES, _AB_SD)
-        colours = (a.T @ b).ravel() / len(pixels)
-        lightness = _shared(pixels[:, 0], _L_CENTRES, _L_SD).mean(0)
-        parts.append(np.sqrt(region.weight * (1 - _L_SHARE) * colours))
-        parts.append(np.sqrt(region.weight * _L_SHARE * lightness))
+        pixels = lab[top:bottom, left:right].reshape(-1, 3)
+        lightness, a, b = np.rint(pixels).astype(int).T
+        colours = _AB_SHARES[a + _AB_ZERO].T @ _AB_SHARES[b + _AB_ZERO] / len(pixels)
+        parts.append(np.sqrt(region.weight * (1 - _L_SHARE) * colours.ravel()))
+        parts.append(np.sqrt(region.weight * _L_SHARE * _L_SHARES[lightness].mean(0)))
     vector = np.concatenate(parts)
     return np.asarray(vector / np.linalg.norm(vector))
-
-
-def _shared(values: Array, centres: Array, sd: float) -> Array:
-    """(n, bins) each value's share of the bins; rows add up to 1."""
-    weight = np.exp(-0.5 * ((values[:, None] - centres) / sd) ** 2) + 1e-12
-    return np.asarray(weight / weight.sum(1, keepdims=True))

@@ -29,6 +29,7 @@ DOORS = {
     "models.registry",
     "models.settings",
     "models.interface",
+    "models.score_calibration",
     "models.files.pull",
     "models.files.manifest",
     "models.geometry",
@@ -77,14 +78,16 @@ def functions_using(tree: ast.Module, wanted: set[str]) -> set[str]:
     return found
 
 
-def test_embedders_are_reached_from_two_functions_only() -> None:
-    """Nothing but the comparison and the building of a template makes features."""
+def test_embedders_are_reached_from_four_functions_only() -> None:
+    """Nothing but the comparisons and the building of templates makes features."""
     users = {
         (path, name) for path, tree in sources(*LAYERS) for name in functions_using(tree, EMBEDS)
     }
     assert users == {
         ("tasks/observe/match.py", "match"),
         ("tasks/observe/template.py", "build_template"),
+        ("tasks/observe/looks.py", "build_looks"),
+        ("tasks/observe/looks.py", "compare_looks"),
     }
 
 
@@ -130,8 +133,8 @@ def test_raw_outputs_stay_in_models() -> None:
 
 
 def test_no_search_by_appearance_without_its_scope() -> None:
-    """Whoever calls the appearance embedder asks for that scope in the same function. Today nobody
-    calls it; that a call would be found is shown on one.
+    """Whoever calls the appearance embedder asks for that scope in the same function; that a call
+    would be found is shown on one.
     """
     for path, tree in sources("tasks", "flows"):
         assert not unasked(tree), path

@@ -404,9 +404,9 @@ GUARDS = (
     Guard(
         "2 descriptions of bodies die with the comparison",
         "tasks/observe/looks.py",
-        "    ratio = log_ratio(looks.rotation.apply(vectors) @ looks.rotated)",
+        "    ratio = describer.calibration",
         "    globals().setdefault('kept', []).append([_describe(p, crops.gains) for p in "
-        "crops.pictures])\n    ratio = log_ratio(looks.rotation.apply(vectors) @ looks.rotated)",
+        "crops.pictures])\n    ratio = describer.calibration",
         tests=(f"{LOOKS}::test_no_description_outlives_the_comparison",),
     ),
     Guard(

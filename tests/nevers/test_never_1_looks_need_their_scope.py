@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -15,13 +16,14 @@ import pytest
 from drawn_clothes import GREEN, GREY, SUBJECT, drawn, only
 from subject_case import derive, subject_case
 
-from data_contracts.errors import EncounterError, NotAuthorised
+from data_contracts.errors import BadInput, EncounterError, NotAuthorised
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import SEGMENTS, SIGHTINGS, TRACKS
 from flows.runtime.segment_job import scan_looks_unit
 from flows.stages import looks as stages
 from models.interface import Boxes
 from models.registry import Models
+from models.score_calibration import BodyCalibration
 from tasks.footage.segment import SegmentInput
 from tasks.observe import follow, looks, scan
 from tasks.observe.match import SubjectSearch
@@ -119,12 +121,49 @@ def test_no_description_outlives_the_comparison(monkeypatch: pytest.MonkeyPatch)
     assert len(made_of) > 2
     assert list(table.columns) == ["camera_id", "t_utc", "x0", "y0", "x1", "y1", "llr"]
     assert table["llr"].dtype == np.float64
-    monkeypatch.setattr(looks, "log_ratio", lambda _cosine: 1 / 0)
+    monkeypatch.setattr(BodyCalibration, "log_ratio", lambda *_: 1 / 0)
     with pytest.raises(EncounterError) as failure:
         looks.compare_looks(BOTH, drawn((GREEN, SUBJECT, GREY), "b"), template)
     assert failure.value.__context__ is None
     gc.collect()
     assert [made() for made in made_of if made() is not None] == []
+
+
+class Watched:
+    """An appearance model whose every vector is remembered."""
+
+    def __init__(self) -> None:
+        self.made: list[weakref.ref[np.ndarray]] = []
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Mean colours of quarters from head to feet, as rows of length 1."""
+        parts = [[q.mean((0, 1)) for q in np.array_split(crop, 4)] for crop in crops]
+        vectors = np.asarray(parts, np.float32).reshape(len(crops), -1) - 100
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        self.made.append(weakref.ref(vectors))
+        return vectors
+
+
+def test_no_vector_of_a_network_outlives_the_comparison() -> None:
+    """With `models.appearance` too: nothing is asked of the network without the scope, what it made
+    is gone after the comparison, and one number a body comes out, of which the subject's is first.
+    """
+    network = Watched()
+    calibration = BodyCalibration(slope=2.0, offset=-4.0, bound=3.0, data="drawn")
+    by_network = looks.Describer(network, calibration)
+    with pytest.raises(NotAuthorised, match="appearance"):
+        looks.build_looks(FACE_ONLY, [drawn((SUBJECT,))], derive, by_network)
+    assert network.made == []
+    template = looks.build_looks(BOTH, [only(drawn((GREEN, SUBJECT)), 1)], derive, by_network)
+    assert template is not None
+    table = looks.compare_looks(BOTH, drawn((GREEN, SUBJECT, GREY), "b"), template, by_network)
+    assert table.groupby("x0")["llr"].mean().idxmax() == 180.0
+    assert table.shape[1] == 7
+    gc.collect()
+    assert len(network.made) >= 2
+    assert [made() for made in network.made if made() is not None] == []
+    with pytest.raises(BadInput, match=r"another models\.appearance"):
+        looks.compare_looks(BOTH, drawn((SUBJECT,), "b"), template)
 
 
 def test_without_the_face_scope_no_face_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,14 @@ def reid_network() -> onnx.ModelProto:
     return model
 
 
+def osnet_network() -> onnx.ModelProto:
+    """(n, 3, 256, 128) -> (n, 48): a 4 x 4 grid's means, as OSNet is exported."""
+    out = GraphWriter()
+    pooled = out.emit("AveragePool", ["x"], kernel_shape=[64, 32], strides=[64, 32])
+    out.emit("Flatten", [pooled], out="y")
+    return out.finish({"x": ["n", 3, 256, 128]}, ["y"], "osnet")
+
+
 def halves_network() -> onnx.ModelProto:
     """(1, 3, 64, 64) -> (1, 2): how red the left and the right half of a picture are."""
     out = GraphWriter()

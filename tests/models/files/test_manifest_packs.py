@@ -27,6 +27,7 @@ from models.geometry import ARCFACE_112
 from models.networks.insightface_pack import ArcFace, Scrfd, arcface_template
 from models.networks.insightface_person import PackPerson, PackReid
 from models.registry import load
+from models.score_calibration import BodyCalibration
 from models.settings import ModelSettings
 
 NETWORKS = {
@@ -35,6 +36,7 @@ NETWORKS = {
     "person_detection": person_network,
     "person_reid": reid_network,
 }
+BODIES = BodyCalibration(slope=3.0, offset=-6.0, bound=3.0, data="drawn")
 Pack = Callable[..., Path]
 
 
@@ -50,6 +52,8 @@ def pack(tmp_path: Path) -> Pack:
         for task in tasks:
             path = write(NETWORKS[task](), folder / f"{task}.onnx")
             records[task] = {"file": path.name, "sha256": sha256(path)}
+            if task == "person_reid":
+                path.with_suffix(".calibration.json").write_text(BODIES.model_dump_json())
         # Means and deviations on 0..255, so that the small networks see 0..1.
         unit_range = {"mean": 0.0, "std": 255.0}
         for task in ("person_detection", "person_reid"):
@@ -131,6 +135,7 @@ def test_a_whole_pack_in_every_role(cache: Path, pack: Pack, no_network: None) -
     assert isinstance(models.face, Scrfd)
     assert isinstance(models.embedder, ArcFace)
     assert isinstance(models.appearance, PackReid)
+    assert models.body_calibration == BODIES
     assert models.digests["insightface-person"] == sha256(folder / "person_detection.onnx")
     assert models.digests["insightface-reid manifest.json"] == sha256(folder / "manifest.json")
 

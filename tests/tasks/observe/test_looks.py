@@ -13,7 +13,7 @@ from subject_case import derive, subject_case
 from data_contracts.errors import NotAuthorised
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.tables.validate import validate
-from tasks.observe.looks import build_looks, compare_looks, log_ratio
+from tasks.observe.looks import COLOURS, build_looks, compare_looks
 from tasks.observe.template import from_bytes, to_bytes
 
 CASE = subject_case(scopes=("appearance",))
@@ -99,7 +99,7 @@ def test_looks_are_kept_under_the_cases_secret() -> None:
 
 def test_a_likelihood_ratio_is_bounded_and_grows() -> None:
     """No clothes prove or exclude anybody."""
-    ratio = log_ratio(np.array([-1.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0]))
+    ratio = COLOURS.calibration.log_ratio(np.array([-1.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0]))
     assert np.all(np.diff(ratio) >= 0)
     assert ratio[0] == -3.0
     assert ratio[-1] == 3.0
