@@ -11,10 +11,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from data_contracts.camera import Site
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.time import seconds_of
 from tasks.people.face_evidence import SightSettings, apart, rivals_of, tie_evidence, whereabouts
+from tasks.people.height_evidence import height_evidence
 from tasks.people.step import Crowd, Presence
 from tasks.people.way import chances
 
@@ -32,19 +34,21 @@ def by_way(
     told: Mapping[str, float],
     search: SearchSettings,
     settings: SightSettings,
+    looks: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Probability of each person who is tied to the subject (`alone`: how surely, by that alone),
-    and of those who are by ties, clothes and ways together. Who has no place on the ground has no
-    way: only a face or somebody's word (`told`) ties them to the subject.
+    and of those who are by ties, `looks` (by default clothes alone) and ways together. Who has no
+    place on the ground has no way: only a face or somebody's word (`told`) ties them to the
+    subject.
 
     And of each who is a question the likeliest of those who may be the subject in their place: seen
     at the same time elsewhere.
     """
     ties = tie_evidence(keyed, settings, told)
-    clothes = clothes_evidence(keyed)
+    looks = clothes_evidence(keyed) if looks is None else looks
     placed = {str(p) for p in keyed.loc[keyed["x_m"].notna(), "person"]}
     # In a crowd larger than this, those in unlike clothes are left out.
-    names = sorted(placed | set(alone), key=lambda p: (p not in alone, -clothes.get(p, 0.0), p))
+    names = sorted(placed | set(alone), key=lambda p: (p not in alone, -looks.get(p, 0.0), p))
     rows = {str(p): part for p, part in keyed.groupby("person", sort=True)}
     begin = keyed["t_utc"].min()
     people = [
@@ -52,7 +56,7 @@ def by_way(
             _presence(p, rows[p], begin),
             log_odds=ties.get(p, 0.0),
             tied=p in alone,
-            clothes=clothes.get(p, 0.0),
+            clothes=looks.get(p, 0.0),
             sure=alone.get(p, 0.0) >= search.high_probability,
         )
         for p in names[:_MOST_PEOPLE]
@@ -70,6 +74,20 @@ def _elsewhere(
     where: Mapping[str, pd.DataFrame], settings: SightSettings, one: str, other: str
 ) -> bool:
     return apart(where[one], where[other], settings)
+
+
+def looks_evidence(
+    keyed: pd.DataFrame, alone: Mapping[str, float], search: SearchSettings, site: Site | None
+) -> dict[str, float]:
+    """Log likelihood ratio of each person's clothes and body height together; of the clothes alone
+    where no `site` says where the cameras stand.
+    """
+    clothes = clothes_evidence(keyed)
+    if site is None:
+        return clothes
+    sure = {p for p, chance in alone.items() if chance >= search.high_probability}
+    height = height_evidence(keyed, site, sure)
+    return {p: clothes.get(p, 0.0) + height.get(p, 0.0) for p in {*clothes, *height}}
 
 
 def clothes_evidence(keyed: pd.DataFrame) -> dict[str, float]:

@@ -79,7 +79,7 @@ def everybody(
         never = settled.never_together(tracks, pointed_tracks(tracks, known.points))
         persons, members = join(tracks, site, rng(), settings.join, never)
         sightings, members = sight(
-            case, tracks, members, search, settings.sight, known.looks, known.points, settled
+            case, tracks, members, search, settings.sight, known.looks, known.points, settled, site
         )
         found = People(tracks, persons, members, sightings)
         before, told = told, _told(found, known, settings.sight)

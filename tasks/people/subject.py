@@ -13,11 +13,12 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.authorisation import AuthorisedCase
+from data_contracts.camera import Site
 from data_contracts.pointing import Pointing
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
 from tasks.consent.authorise import require
-from tasks.people.all_evidence import by_way, clothes_evidence, with_looks
+from tasks.people.all_evidence import by_way, looks_evidence, with_looks
 from tasks.people.decided import NOTHING_SETTLED, Settled, told_of
 from tasks.people.face_evidence import SightSettings, by_ties, face_evidence, rivals_by_ties
 from tasks.people.pointed import pointed_tracks
@@ -32,13 +33,14 @@ def sight(
     looks: pd.DataFrame | None = None,
     points: Sequence[Pointing] = (),
     settled: Settled = NOTHING_SETTLED,
+    site: Site | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sightings (contract SIGHTINGS) and members with `subject_p` (contract MEMBERS).
 
     Every track of a person who is probably the subject is a sighting. A track that was joined to no
     one (no calibration) stands for itself. Of people who were at different places at one time, at
-    most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes and the way
-    between people add up. Whom two reviewers confirmed (`settled`) is the subject; whom they
+    most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes, body
+    height over the `site`'s ground and the way between people add up. Whom two reviewers confirmed (`settled`) is the subject; whom they
     rejected is not, and owns no sighting. Raises NotAuthorised where faces were compared without
     the face scope, and where there are looks or points without the appearance scope.
     """
@@ -51,7 +53,8 @@ def sight(
         person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
     )
     pointed = pointed_tracks(tracks, points)
-    found = _weighed(keyed, looks, told_of(owner, pointed, settled, settings), search, settings)
+    told = told_of(owner, pointed, settled, settings)
+    found = _weighed(keyed, looks, told, search, settings, site)
     probability = _as_decided(found.probability, owner, settled, search)
     rows = []
     likely = [name for name, p in probability.items() if p >= search.propose_probability]
@@ -103,6 +106,7 @@ def _weighed(
     told: dict[str, float],
     search: SearchSettings,
     settings: SightSettings,
+    site: Site | None,
 ) -> _Weighed:
     """All that is known of each person, taken together."""
     faces = face_evidence(keyed, settings)
@@ -111,8 +115,9 @@ def _weighed(
         rivals = rivals_by_ties(alone, keyed, search, settings)
         return _Weighed(alone, alone, rivals, faces, {}, told)
     dressed = with_looks(keyed, looks)
-    probability, rivals = by_way(dressed, alone, told, search, settings)
-    return _Weighed(probability, alone, rivals, faces, clothes_evidence(dressed), told)
+    said = looks_evidence(dressed, alone, search, site)
+    probability, rivals = by_way(dressed, alone, told, search, settings, said)
+    return _Weighed(probability, alone, rivals, faces, said, told)
 
 
 def _as_decided(
