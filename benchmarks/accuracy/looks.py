@@ -27,7 +27,8 @@ from benchmarks.accuracy.footage import Frame, frames
 from models.registry import load_appearance
 from models.score_calibration import BodyCalibration
 from models.settings import ModelSettings
-from tasks.observe.looks import COLOURS, Describer, _cut, _describe, _light
+from tasks.observe.clothes import describe_clothes, light_of
+from tasks.observe.looks import COLOURS, Describer, _cut
 from tasks.people.all_evidence import _TOGETHER
 
 Array = NDArray[np.float64]
@@ -62,9 +63,9 @@ def described(site: Path, describer: Describer) -> dict[tuple[str, str], Array]:
     if describer.appearance is not None:
         network = describer.appearance
         return {key: network.embed(found).astype(float) for key, found in often.items()}
-    light = {camera: _light(pictures[:60]) for camera, pictures in views.items()}
+    light = {camera: light_of(pictures[:60]) for camera, pictures in views.items()}
     return {
-        key: np.stack([_describe(body, light[key[0]]) for body in found])
+        key: np.stack([describe_clothes(body, light[key[0]]) for body in found])
         for key, found in often.items()
     }
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from data_contracts import object_key
 from flows.runtime.open_case import OpenCase
+from tasks.observe.day_looks import DayLooks, looks_from_bytes
 from tasks.observe.template import Derive, SubjectTemplate, from_bytes
 
 
@@ -30,9 +31,9 @@ def secret_of(case: OpenCase) -> Derive:
     return partial(case.vault.derive, "subject template")
 
 
-def load_looks(case: OpenCase) -> SubjectTemplate:
+def load_looks(case: OpenCase) -> DayLooks:
     """The subject's looks of the day, stored as the template is, under a secret of their own."""
-    return from_bytes(
+    return looks_from_bytes(
         case.vault.get(object_key.looks(case.vault.case_id)),
         looks_secret_of(case),
     )

@@ -20,8 +20,8 @@ from flows.runtime.segment_job import followed_segment, run_unit, segment_job
 from flows.runtime.stage import Work, stage
 from flows.runtime.stats import write_unit_stat
 from flows.runtime.subject_template import looks_secret_of
+from tasks.observe.day_looks import looks_to_bytes
 from tasks.observe.looks import Describer, Footage, build_looks
-from tasks.observe.template import to_bytes
 from tasks.people.tied import tied_rows
 
 # At most so many segments are read to learn the looks: 200 boxes lie in two or three.
@@ -59,7 +59,7 @@ def learn_looks(
     made = build_looks(case.authorised, footage, looks_secret_of(case), describer)
     if made is None:
         return SEGMENTS.empty()
-    work.vault.put(object_key.looks(work.run.case_id), to_bytes(made))
+    work.vault.put(object_key.looks(work.run.case_id), looks_to_bytes(made))
     return used
 
 

@@ -3,14 +3,11 @@ them.
 
 Only under a consent and an approval that name `appearance`. Other people's descriptors exist only
 inside `compare_looks`: they are made, compared and forgotten there; what comes out is one number a
-box. The subject's own are kept as one vector under the case's secret rotation, as the face is
-(`tasks.observe.rotation`).
+box. The subject's own are kept as one vector a look, rotated by a secret of the case
+as the face is (`tasks.observe.day_looks`).
 
-A descriptor is a network's where `models.appearance` names one. Else it is of colours: the square
-roots of histograms of the upper body, the lower body and the shoes, so that the cosine of two is
-their mean Bhattacharyya coefficient. Colours are first corrected for the camera's light, by what
-its picture shows on average (shades of grey: Finlayson and Trezzi, Color Imaging Conference 2004).
-Figures: `python -m benchmarks.accuracy.looks`.
+A descriptor is a network's where `models.appearance` names one, else of the colours of the clothes
+(`tasks.observe.clothes`). Figures: `python -m benchmarks.accuracy.looks`.
 """
 
 from __future__ import annotations
@@ -30,11 +27,13 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Camera
 from data_contracts.errors import BadInput, NotAuthorised, VideoUnreadable
 from data_contracts.tables.contracts import LOOKS
-from data_contracts.time import CLOCK_S, seconds_of
+from data_contracts.time import CLOCK_S, seconds_of, utc_of
 from models.score_calibration import BodyCalibration
 from tasks.consent.authorise import require
 from tasks.footage.reading import key_frames
 from tasks.footage.segment import fitted
+from tasks.observe.clothes import Array, Picture, describe_clothes, light_of, view_of_light
+from tasks.observe.day_looks import DayLooks, Look
 from tasks.observe.no_traceback import forgetful
 from tasks.observe.rotation import Rotation
 from tasks.observe.template import Derive, SubjectTemplate
@@ -43,53 +42,7 @@ if TYPE_CHECKING:
     from models.interface import AppearanceEmbedder
     from models.registry import Models
 
-Array = NDArray[np.float64]
-Picture = NDArray[np.uint8]
 
-
-class _Region(NamedTuple):
-    """A part of the body: rows and columns as shares of a standing person's box, and how much it
-    counts. Shoes are few pixels, and the ground around them is in their box.
-    """
-
-    top: float
-    bottom: float
-    left: float
-    right: float
-    weight: float
-
-
-# Shoulders at .82 of the stature, hips at .52, ankles at .04 (Drillis & Contini 1966), each less a
-# margin for a box that is off.
-_REGIONS = (
-    _Region(0.18, 0.47, 0.25, 0.75, 1.0),
-    _Region(0.53, 0.84, 0.28, 0.72, 1.0),
-    _Region(0.92, 1.0, 0.1, 0.9, 0.4),
-)
-
-
-def _shares(values: Array, centres: Array, sd: float) -> Array:
-    """(n, bins) each value's share of the bins; rows add up to 1."""
-    weight = np.exp(-0.5 * ((values[:, None] - centres) / sd) ** 2) + 1e-12
-    return np.asarray(weight / weight.sum(1, keepdims=True))
-
-
-# Bins of CIELAB, each pixel shared by its neighbours: light that differs a little moves no one to
-# another bin. Of deviations 3.5, 5.5 and 9 the middle one tells people apart best.
-_AB_CENTRES = np.linspace(-44.0, 44.0, 9)
-_AB_SD = 5.5
-_L_CENTRES = np.linspace(10.0, 90.0, 5)
-_L_SD = 14.0
-# By whole numbers of a or b from -_AB_ZERO on, and of lightness.
-_AB_ZERO = 128
-_AB_SHARES = _shares(np.arange(-_AB_ZERO, _AB_ZERO + 1.0), _AB_CENTRES, _AB_SD)
-_L_SHARES = _shares(np.arange(101.0), _L_CENTRES, _L_SD)
-# Lightness changes with light and shade, colour less. Chosen.
-_L_SHARE = 0.35
-# Minkowski norm of shades of grey: 6 is its authors' best.
-_LIGHT_NORM = 6
-_LIGHT_SIZE = (160, 90)
-_MIDDLE_GREY = 128.0
 # Smaller than this in px, the shoes are a pixel or two.
 _LEAST_PX = np.array([10.0, 40.0])
 # A box of which others in front hide more than this share shows their clothes. Chosen.
@@ -98,6 +51,11 @@ _CROP_HEIGHT_PX = 160
 # The subject's own looks are read from at most this many boxes.
 _EXAMPLES = 200
 _NETWORK_HEIGHT_PX = 256
+# A segment whose mean description is less likely of the same clothes than this shows another look:
+# one in a hundred of the same clothes is below. So many looks are kept at most. Chosen.
+_ANOTHER_LOOK = -1.0
+_MOST_LOOKS = 3
+_EPOCH = pd.Timestamp(0, tz="UTC")
 _PLACE = ["t_utc", "x0", "y0", "x1", "y1"]
 
 
@@ -152,6 +110,13 @@ class Footage(NamedTuple):
         return self._replace(chosen=np.asarray(marked["_merge"] == "both"))
 
 
+class _Seen(NamedTuple):
+    """Of one segment the sum of the descriptions of the subject's body, and their times."""
+
+    total: Array
+    t_utc: pd.Series
+
+
 @dataclass(frozen=True)
 class _Crops:
     """Bodies of one segment: the rows of its boxes, the cut-outs, and the light's gains (3,)."""
@@ -167,35 +132,64 @@ def build_looks(
     footage: Iterable[Footage],
     derive: Derive,
     describer: Describer = COLOURS,
-) -> SubjectTemplate | None:
+) -> DayLooks | None:
     """The subject's looks, from boxes that are surely the subject's; None where none can be judged.
+    Where segments disagree, as when a coat was taken off, there are several, each with its time.
 
     Raises NotAuthorised without the appearance scope.
     """
     require(case, "appearance")
-    made = []
+    seen: list[_Seen] = []
+    count = 0
     for one in footage:
         require(case, "appearance", one.camera.camera_id)
         crops = _crops(case, one, describer.height_px)
         if describer.appearance is None:
-            made += [_describe(p, crops.gains) for p in crops.pictures]
+            made = [describe_clothes(p, crops.gains) for p in crops.pictures]
         else:
-            made += [*describer.appearance.embed(crops.pictures).astype(float)]
-        if len(made) >= _EXAMPLES:
+            made = [*describer.appearance.embed(crops.pictures).astype(float)]
+        if made:
+            seen.append(_Seen(np.sum(made, axis=0), one.boxes["t_utc"].iloc[crops.rows]))
+        count += len(made)
+        if count >= _EXAMPLES:
             break
-    if not made:
-        return None
-    mean = np.mean(made, axis=0)
+    kept = [_kept(case, own, derive) for own in _alike(seen, describer.calibration)]
+    return DayLooks(case.case_id, tuple(sorted(kept, key=lambda x: x.from_utc))) if kept else None
+
+
+def _alike(seen: list[_Seen], calibration: BodyCalibration) -> list[list[_Seen]]:
+    """What was seen in each segment, put together where it may be one look: with the likeliest,
+    unless it is rather another's.
+    """
+    looks: list[list[_Seen]] = []
+    for one in sorted(seen, key=lambda x: x.t_utc.min()):
+        sums = [np.sum([other.total for other in look], axis=0) for look in looks]
+        cosine = np.array([_unit(total) @ _unit(one.total) for total in sums])
+        ratio = calibration.log_ratio(cosine)
+        if len(looks) and (ratio.max() >= _ANOTHER_LOOK or len(looks) == _MOST_LOOKS):
+            looks[int(cosine.argmax())].append(one)
+        else:
+            looks.append([one])
+    return looks
+
+
+def _kept(case: AuthorisedCase, own: list[_Seen], derive: Derive) -> Look:
+    """A look under a secret of its own."""
     salt = secrets.token_bytes(32)
     rotation = Rotation(derive(salt))
-    return SubjectTemplate(
-        case.case_id, salt, rotation.apply(mean[None] / np.linalg.norm(mean))[0], rotation
-    )
+    mean = _unit(np.sum([one.total for one in own], axis=0))
+    template = SubjectTemplate(case.case_id, salt, rotation.apply(mean[None])[0], rotation)
+    start = min(one.t_utc.min() for one in own)
+    return Look(template, utc_of(start), utc_of(max(one.t_utc.max() for one in own)))
+
+
+def _unit(vector: Array) -> Array:
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 @forgetful
 def compare_looks(
-    case: AuthorisedCase, footage: Footage, looks: SubjectTemplate, describer: Describer = COLOURS
+    case: AuthorisedCase, footage: Footage, looks: DayLooks, describer: Describer = COLOURS
 ) -> pd.DataFrame:
     """One row of LOOKS for each box of a key frame whose clothes can be judged.
 
@@ -209,16 +203,17 @@ def compare_looks(
     if not crops.rows:
         return LOOKS.empty()
     if describer.appearance is None:
-        vectors = np.stack([_describe(p, crops.gains) for p in crops.pictures])
+        vectors = np.stack([describe_clothes(p, crops.gains) for p in crops.pictures])
     else:
         vectors = describer.appearance.embed(crops.pictures).astype(float)
-    if vectors.shape[1] != len(looks.rotated):
+    if vectors.shape[1] != looks.size:
         raise BadInput("these looks were learnt with another models.appearance: run the case again")
-    ratio = describer.calibration.log_ratio(looks.rotation.apply(vectors) @ looks.rotated)
+    ratio = describer.calibration.log_ratio(looks.cosines(vectors))
     table = footage.boxes.iloc[crops.rows]
-    return LOOKS.shape(
-        table.assign(camera_id=footage.camera.camera_id, llr=ratio)[LOOKS.empty().columns.tolist()]
-    )
+    worn = looks.worn(seconds_of(table["t_utc"], _EPOCH))
+    llr = np.log((worn * np.exp(ratio)).sum(axis=1))
+    rows = table.assign(camera_id=footage.camera.camera_id, llr=llr)
+    return LOOKS.shape(rows[LOOKS.empty().columns.tolist()])
 
 
 def _crops(case: AuthorisedCase, footage: Footage, height_px: int) -> _Crops:
@@ -237,14 +232,14 @@ def _crops(case: AuthorisedCase, footage: Footage, height_px: int) -> _Crops:
             if not case.span.start_utc <= frame.t_utc < case.span.end_utc:
                 continue
             image = fitted(frame.image, footage.camera, frame.pixel_aspect)
-            views.append(cv2.resize(image, _LIGHT_SIZE, interpolation=cv2.INTER_AREA))
+            views.append(view_of_light(image))
             now = (frame.t_utc - footage.start_utc).total_seconds()
             near = np.flatnonzero((np.abs(at - now) < CLOCK_S / 4) & usable)
             rows += near.tolist()
             pictures += [_cut(image, _boxes(footage)[i], height_px) for i in near]
     except VideoUnreadable:
         pass
-    return _Crops(rows, pictures, _light(views) if views else np.ones(3))
+    return _Crops(rows, pictures, light_of(views) if views else np.ones(3))
 
 
 def _boxes(footage: Footage) -> Array:
@@ -278,30 +273,3 @@ def _cut(image: Picture, box: Array, height_px: int = _CROP_HEIGHT_PX) -> Pictur
     scale = min(1.0, height_px / body.shape[0])
     size = (max(1, round(scale * body.shape[1])), max(1, round(scale * body.shape[0])))
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _light(views: list[Picture]) -> Array:
-    """(3,) gains of blue, green and red that make the camera's usual picture a middle grey."""
-    usual = np.median(np.stack(views), axis=0).reshape(-1, 3) + 1
-    mean = (usual.astype(np.float64) ** _LIGHT_NORM).mean(0) ** (1 / _LIGHT_NORM)
-    return np.asarray(_MIDDLE_GREY / mean)
-
-
-def _describe(body: Picture, gains: Array) -> Array:
-    """(258,) of length 1: see the module. `body` (h, w, 3) BGR, head to feet."""
-    corrected = np.clip(body * gains / 255, 0, 1).astype(np.float32)
-    lab = cv2.cvtColor(corrected, cv2.COLOR_BGR2LAB)
-    height, width = lab.shape[:2]
-    parts = []
-    for region in _REGIONS:
-        top = int(region.top * height)
-        left = int(region.left * width)
-        bottom = max(int(region.bottom * height), top + 1)
-        right = max(int(region.right * width), left + 1)
-        pixels = lab[top:bottom, left:right].reshape(-1, 3)
-        lightness, a, b = np.rint(pixels).astype(int).T
-        colours = _AB_SHARES[a + _AB_ZERO].T @ _AB_SHARES[b + _AB_ZERO] / len(pixels)
-        parts.append(np.sqrt(region.weight * (1 - _L_SHARE) * colours.ravel()))
-        parts.append(np.sqrt(region.weight * _L_SHARE * _L_SHARES[lightness].mean(0)))
-    vector = np.concatenate(parts)
-    return np.asarray(vector / np.linalg.norm(vector))

@@ -286,8 +286,8 @@ GUARDS = (
     Guard(
         "1 looks are learnt under their scope only",
         "tasks/observe/looks.py",
-        """    require(case, "appearance")\n    made = []""",
-        "    made = []",
+        """    require(case, "appearance")\n    seen:""",
+        "    seen:",
         tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
     ),
     Guard(
@@ -405,7 +405,7 @@ GUARDS = (
         "2 descriptions of bodies die with the comparison",
         "tasks/observe/looks.py",
         "    ratio = describer.calibration",
-        "    globals().setdefault('kept', []).append([_describe(p, crops.gains) for p in "
+        "    globals().setdefault('kept', []).append([describe_clothes(p, crops.gains) for p in "
         "crops.pictures])\n    ratio = describer.calibration",
         tests=(f"{LOOKS}::test_no_description_outlives_the_comparison",),
     ),

@@ -32,7 +32,7 @@ FACE_ONLY = subject_case(scopes=("face",))
 BOTH = subject_case(scopes=("face", "appearance"))
 
 
-def learnt() -> looks.SubjectTemplate:
+def learnt() -> looks.DayLooks:
     """The looks of a drawn subject."""
     made = looks.build_looks(BOTH, [only(drawn((GREEN, SUBJECT)), 1)], derive)
     assert made is not None
@@ -48,7 +48,7 @@ def test_face_only_computes_nothing_of_looks(monkeypatch: pytest.MonkeyPatch) ->
     def never(*_given: object) -> None:
         raise AssertionError("a body was looked at")
 
-    for name in ("_describe", "_crops", "_cut", "key_frames"):
+    for name in ("describe_clothes", "_crops", "_cut", "key_frames"):
         monkeypatch.setattr(looks, name, never)
     monkeypatch.setattr(stages, "followed_segment", never)
     monkeypatch.setattr(stages, "in_order", never)
@@ -109,14 +109,14 @@ def test_no_description_outlives_the_comparison(monkeypatch: pytest.MonkeyPatch)
     """
     template = learnt()
     made_of: list[weakref.ref[np.ndarray]] = []
-    describe = looks._describe
+    describe = looks.describe_clothes
 
     def watched(*given: object) -> np.ndarray:
         made = describe(*given)
         made_of.append(weakref.ref(made))
         return made
 
-    monkeypatch.setattr(looks, "_describe", watched)
+    monkeypatch.setattr(looks, "describe_clothes", watched)
     table = looks.compare_looks(BOTH, drawn((GREEN, SUBJECT, GREY), "b"), template)
     assert len(made_of) > 2
     assert list(table.columns) == ["camera_id", "t_utc", "x0", "y0", "x1", "y1", "llr"]

@@ -13,8 +13,8 @@ from subject_case import derive, subject_case
 from data_contracts.errors import NotAuthorised
 from data_contracts.tables.contracts import LOOKS
 from data_contracts.tables.validate import validate
+from tasks.observe.day_looks import looks_from_bytes, looks_to_bytes
 from tasks.observe.looks import COLOURS, build_looks, compare_looks
-from tasks.observe.template import from_bytes, to_bytes
 
 CASE = subject_case(scopes=("appearance",))
 WARM = (0.7, 1.0, 1.2)
@@ -87,12 +87,13 @@ def test_only_granted_time_is_looked_at() -> None:
 def test_looks_are_kept_under_the_cases_secret() -> None:
     """Stored and read again they compare as before; two builds have nothing in common."""
     one = learnt()
-    again = from_bytes(to_bytes(one), derive)
+    again = looks_from_bytes(looks_to_bytes(one), derive)
     seen = drawn((GREEN, SUBJECT), "b")
     assert compare_looks(CASE, seen, again)["llr"].tolist() == pytest.approx(
         compare_looks(CASE, seen, one)["llr"].tolist()
     )
-    assert abs(float(one.rotated @ learnt().rotated)) < 0.4
+    stored = [day.looks[0].template.rotated for day in (one, learnt())]
+    assert abs(float(stored[0] @ stored[1])) < 0.4
     with pytest.raises(NotAuthorised, match="does not travel"):
         pickle.dumps(one)
 
