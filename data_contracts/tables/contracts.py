@@ -239,7 +239,7 @@ SIGHTINGS = TableContract(
         Column(
             "looks_llr",
             "float",
-            "log likelihood ratio of the person's clothes; null: not compared",
+            "log likelihood ratio of the person's clothes and height; null: neither known",
             nullable=True,
         ),
         Column(

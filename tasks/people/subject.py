@@ -40,9 +40,10 @@ def sight(
     Every track of a person who is probably the subject is a sighting. A track that was joined to no
     one (no calibration) stands for itself. Of people who were at different places at one time, at
     most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes, body
-    height over the `site`'s ground and the way between people add up. Whom two reviewers confirmed (`settled`) is the subject; whom they
-    rejected is not, and owns no sighting. Raises NotAuthorised where faces were compared without
-    the face scope, and where there are looks or points without the appearance scope.
+    height over the `site`'s ground and the way between people add up. Whom two reviewers confirmed
+    (`settled`) is the subject; whom they rejected is not, and owns no sighting. Raises
+    NotAuthorised where faces were compared without the face scope, and where there are looks or
+    points without the appearance scope.
     """
     _require(case, tracks, looks, points)
     settings = settings or SightSettings()

@@ -70,7 +70,7 @@ def _numbers(row: Mapping[Any, Any]) -> list[Reason]:
     """What the evidence of the whole person, over all cameras, comes to, kind by kind."""
     about = {
         "face": ("faces_llr", "all faces of this person together"),
-        "looks": ("looks_llr", "clothes, against the subject's looks of the day"),
+        "looks": ("looks_llr", "clothes and height, against the subject's looks of the day"),
         "way": ("way_llr", "the way, the time, and others who may be the subject instead"),
     }
     return [
