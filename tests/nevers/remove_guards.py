@@ -1142,7 +1142,7 @@ RULES = (
         "tasks/observe/scan.py",
         "    people = best_of_each(",
         "    models.embedder.embed([], [])\n    people = best_of_each(",
-        tests=(f"{INSIDE}::test_embedders_are_reached_from_two_functions_only",),
+        tests=(f"{INSIDE}::test_embedders_are_reached_from_four_functions_only",),
     ),
     Guard(
         "rule: only authorise holds the witness",
