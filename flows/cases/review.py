@@ -39,6 +39,7 @@ from flows.stages.publish import load_manifest, read_artefact
 from flows.stages.published import choose_run
 from tasks.artefacts.exports import PICTURE_TYPES, PICTURES
 from tasks.consent.person_name import folded
+from tasks.people.marked import marked_tracks
 from tasks.people.pointed import pointed_tracks
 from tasks.review.agreement import decide
 from tasks.review.questions import Open, Results, questions_of
@@ -175,9 +176,10 @@ def _queue(env: Environment, case: OpenCase, run: Run, reviewer: Actor | None) -
     own_points = [p for p in read_pointings(case) if p.pointed_by == who_acts(env)]
     pointed = pointed_tracks(results.tracks, own_points)
     left = list(read_answered(case.vault))
+    who = {a.question: marked_tracks(results.tracks, a.question.marks) for a in left}
     queue = []
     for one in questions_of(case.vault.case_id, results):
-        before = [a for a in left if one.asked_before(a.question, results.tracks)]
+        before = [a for a in left if one.asked_before(a.question, who[a.question])]
         left = [a for a in left if a not in before]
         answered = _goes_on(one, before, results.decided)
         stands = _stands(one, answered.decision, results.decided)

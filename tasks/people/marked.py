@@ -53,12 +53,10 @@ def marked_tracks(
     found: set[TrackKey] = set()
     for mark in marks:
         near = pd.Timedelta(seconds=_WITHIN_S)
-        rows = tracks[
-            (tracks["camera_id"] == mark.camera_id)
-            & tracks["t_utc"].between(mark.start_utc - near, mark.end_utc + near)
-        ]
+        of_camera = tracks[tracks["camera_id"] == mark.camera_id]
+        rows = of_camera[of_camera["t_utc"].between(mark.start_utc - near, mark.end_utc + near)]
         for number in sorted(set(rows["track_id"])):
-            whole = tracks[(tracks["camera_id"] == mark.camera_id) & (tracks["track_id"] == number)]
+            whole = of_camera[of_camera["track_id"] == number]
             if _is_marked(whole, mark) and _within(whole, mark) >= covered:
                 found.add((mark.camera_id, int(number)))
     return found

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from data_contracts.review import Question
 from data_contracts.time import utc_of
-from tasks.people.marked import TrackKey, mark_of, marked_tracks
+from tasks.people.marked import TrackKey, mark_of
 from tasks.review.reasons import Reason, of_contact, of_sighting
 from tasks.review.worth import worth_of_contact, worth_of_sighting
 
@@ -33,8 +34,13 @@ class Results:
 
     def rows_of(self, keys: set[TrackKey]) -> dict[TrackKey, pd.DataFrame]:
         """The rows of each of these tracks."""
-        of_track = self.tracks.groupby(_KEY, sort=True)
-        return {key: of_track.get_group(key) for key in sorted(keys) if key in of_track.groups}
+        return {key: self._of_track[key] for key in sorted(keys) if key in self._of_track}
+
+    @cached_property
+    def _of_track(self) -> dict[TrackKey, pd.DataFrame]:
+        parts = [rows for _, rows in self.tracks.groupby(_KEY)]
+        keys = [(str(p["camera_id"].iloc[0]), int(p["track_id"].iloc[0])) for p in parts]
+        return dict(zip(keys, parts, strict=True))
 
     def tracks_of(self, person_id: str) -> set[TrackKey]:
         """The tracks of an anonymous person."""
@@ -57,14 +63,16 @@ class Open:
     rival: str
     review: str
 
-    def asked_before(self, question: Question, tracks: pd.DataFrame) -> bool:
-        """Whether an earlier question is about the same people at the same time."""
+    def asked_before(self, question: Question, tracks: set[TrackKey]) -> bool:
+        """Whether an earlier question, whose people own these `tracks` in the run, is about the
+        same people at the same time.
+        """
         if question.kind != self.question.kind:
             return False
         apart = (
             question.end_utc < self.question.start_utc or self.question.end_utc < question.start_utc
         )
-        return not apart and bool(self.tracks & marked_tracks(tracks, question.marks))
+        return not apart and bool(self.tracks & tracks)
 
 
 def questions_of(case_id: str, run: Results) -> list[Open]:

@@ -8,6 +8,7 @@ import pytest
 from reviewed_run import contact, results, sighting
 
 from data_contracts.tables.contracts import CONTACTS, SIGHTINGS
+from tasks.people.marked import marked_tracks
 from tasks.review.questions import questions_of
 from tasks.review.reasons import of_contact, of_sighting
 from tasks.review.worth import worth_of_contact, worth_of_sighting
@@ -55,7 +56,9 @@ def test_another_run_asks_the_same_question_of_the_same_people() -> None:
     before = {one.name: one.question for one in questions_of("K-1", FOUND)}
     now = results(renumbered=40)
     for one in questions_of("K-1", now):
-        known = [n for n, q in before.items() if one.asked_before(q, now.tracks)]
+        known = [
+            n for n, q in before.items() if one.asked_before(q, marked_tracks(now.tracks, q.marks))
+        ]
         assert known == [one.name]
 
 
