@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export GX_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: softhsm setup models demo test check lint types imports guards docs texts lock clean
+.PHONY: softhsm chromium setup models demo test check lint types imports guards docs texts lock clean
 
 setup: $(VENV)/.ready
 
@@ -30,7 +30,12 @@ softhsm:
 	|| { test "$$(id -u)" = 0 && apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq softhsm2 >/dev/null 2>&1; } \
 	|| echo "softhsm2 is not installed: tests of master keys in hardware are skipped"
 
-test: setup models
+# The browser of the desk's tests; the first of them says so where it is missing.
+chromium:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { apt-get install -y -qq chromium >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq chromium >/dev/null 2>&1; }; } \
+	|| echo "chromium is not installed: tests of the desk in a browser will fail; run  apt-get install chromium"
+
+test: setup models chromium
 	$(BIN)/python -m pytest
 
 lint: setup

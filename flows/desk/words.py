@@ -4,7 +4,7 @@ in the catalogue where they are shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from data_contracts.account import Role
@@ -147,3 +147,9 @@ def duration(text: Callable[..., str], seconds: float) -> str:
     if whole < 3600:
         return text("%(m)d min %(s)d s", m=whole // 60, s=whole % 60)
     return text("%(h)d h %(m)d min", h=whole // 3600, m=whole % 3600 // 60)
+
+
+def short(names: Sequence[str]) -> str:
+    """The first of some names, each cut, and how many more there are."""
+    shown = ", ".join(name if len(name) <= 48 else f"{name[:47]}…" for name in names[:2])
+    return shown + (f" (+{len(names) - 2})" if len(names) > 2 else "")

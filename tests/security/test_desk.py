@@ -4,15 +4,25 @@ cases, forms without a token, sessions that should be over.
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 import json
 import re
 import socket
+import ssl
 import stat
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+from cryptography.x509.oid import NameOID
 from desk_scene import (
     PASSWORD,
     RunningDesk,
@@ -35,6 +45,7 @@ from flows.desk.pages import artefacts
 from flows.desk.pages.login import own_path
 from flows.desk.sessions import MOST_OF_ACCOUNT, Sessions
 from flows.runtime.environment import Environment
+from infra.settings import load_settings
 
 pytestmark = pytest.mark.stack
 assert pages
@@ -580,3 +591,59 @@ def test_accounts_from_the_command_line(env: Environment) -> None:
         assert accounts.names() == ["dr-lee"]
     finally:
         accounts.path.unlink(missing_ok=True)
+
+
+# TLS.
+
+
+def test_tls(env: Environment, tmp_path: Path) -> None:
+    """With a certificate the desk speaks TLS alone, its cookies go by TLS alone and belong to this
+    host, and browsers are told to come back by TLS.
+    """
+    certificate, key = own_certificate(tmp_path)
+    settings = load_settings(home=env.settings.home, desk={"certificate": certificate, "key": key})
+    secure = dataclasses.replace(env, settings=settings)
+    with no_orchestrator(), staffed_desk(secure, tmp_path) as desk:
+        base = desk.base.replace("http://", "https://")
+        client = httpx.Client(verify=ssl.create_default_context(cafile=str(certificate)))
+        login = {"account": "tracer", "password": PASSWORD}
+        answer = client.post(f"{base}/login", data=login, headers={"origin": base})
+        assert answer.status_code == 303
+        for cookie in answer.headers.get_list("set-cookie"):
+            assert cookie.startswith("__Host-")
+            assert "; Secure" in cookie
+        assert "max-age" in answer.headers["strict-transport-security"]
+        assert client.get(f"{base}/cases").status_code == 200
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"{desk.base}/login")
+
+
+def own_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of its own for 127.0.0.1, and its key, as files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "desk")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file = folder / "desk.pem"
+    key_file = folder / "desk.key"
+    certificate_file.write_bytes(made.public_bytes(Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+@pytest.mark.parametrize(
+    "given", [{"network": True}, {"certificate": "a.pem"}, {"key": "a.key"}, {"idle_minutes": 0}]
+)
+def test_other_machines_by_tls_alone(tmp_path: Path, given: dict[str, object]) -> None:
+    """The desk does not listen off this machine without a certificate, nor with half of one."""
+    with pytest.raises(BadInput):
+        load_settings(home=tmp_path, desk=given)
