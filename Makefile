@@ -35,8 +35,9 @@ chromium:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { apt-get install -y -qq chromium >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq chromium >/dev/null 2>&1; }; } \
 	|| echo "chromium is not installed: tests of the desk in a browser will fail; run  apt-get install chromium"
 
+# In two processes: most tests on servers wait rather than compute. Which tests stay together: tests/conftest.py.
 test: setup models chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .

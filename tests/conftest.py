@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from soft_token import PIN, TOKEN, make_token
@@ -25,6 +27,65 @@ from infra.store import ObjectStore
 DEMO = Path(__file__).parents[1] / "demo"
 _case_numbers = itertools.count(1)
 _labels = itertools.count(1)
+# Where two processes share the tests (`make test`), these stay together: they share one stack and
+# a traced case. They take longest, and mostly wait: they begin first, then stacks of their own.
+_ON_THE_STACK = (
+    "tests/scenarios/test_starting.py",
+    "tests/scenarios/test_trace_case.py",
+    "tests/scenarios/test_trace_then_purge.py",
+    "tests/infra/local/test_stack.py",
+    "tests/security/test_other_user.py",
+    "tests/security/test_prefect_login.py",
+    "tests/security/test_private_home.py",
+)
+_BEGIN_FIRST = (
+    *_ON_THE_STACK,
+    "tests/scenarios/test_power_cut.py",
+    "tests/flows/cli/test_wheel.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first."""
+    places = {name: place - len(_BEGIN_FIRST) for place, name in enumerate(_BEGIN_FIRST)}
+    items.sort(key=lambda item: places.get(_file_of(item.nodeid), 0))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What goes to a process as one: a file, or all on the one stack. (The mark that pytest-xdist
+    3.8 has for it, `xdist_group`, does nothing under pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = _file_of(nodeid)
+            return "stack" if file in _ON_THE_STACK else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many inputs the fuzzing tried, one line a target, whichever process did."""
+    told = [
+        counts
+        for report in terminalreporter.getreports("")
+        for name, counts in report.user_properties
+        if name == "inputs tried"
+    ]
+    if told:
+        from tests.fuzz import tally
+
+        tally.TRIED.update({name: Counter(n) for counts in told for name, n in counts.items()})
+        terminalreporter.section("inputs tried")
+        for line in tally.summary():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,15 +1,17 @@
-"""Prints at the end of a test run how many inputs were tried."""
+"""Each test tells how many inputs it tried: `tests/conftest.py` prints it at the end."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.fuzz import tally
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line a target."""
-    if tally.TRIED:
-        terminalreporter.section("inputs tried")
-        for line in tally.summary():
-            terminalreporter.write_line(line)
+@pytest.fixture(autouse=True)
+def _told(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    before = set(tally.TRIED)
+    yield
+    for name in sorted(set(tally.TRIED) - before):
+        record_property("inputs tried", {name: dict(tally.TRIED[name])})

@@ -5,8 +5,8 @@ footage.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from flows.runtime.prefect_api import client, use_server
 from flows.stages.published import last_run
 from infra.case_store import CaseVault
 from infra.local.stack import StackInfo
+from infra.settings import HOME_VARIABLE, Settings
 from tasks.search.itinerary import read_itinerary
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -43,14 +44,33 @@ HOUSEKEEPING = ("reconcile", "purge-expired", "rerun-exposure")
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def site(stack: StackInfo) -> Iterator[Environment]:
-    """The environment of a site that has cameras, footage and deployments."""
-    os.environ["ENCOUNTER_HOME"] = str(stack.settings.home)
-    use_server(stack.settings)
-    deletion_steps._DELETED_AFTER_S = 0.0  # the store's disk has a test of its own
+@contextmanager
+def _at_home(settings: Settings) -> Iterator[None]:
+    """This process works in the stack's home."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv(HOME_VARIABLE, str(settings.home))
+        # The store's disk has a test of its own.
+        changed.setattr(deletion_steps, "_DELETED_AFTER_S", 0.0)
+        environment.cache_clear()
+        yield
     environment.cache_clear()
-    env = environment()
+
+
+@pytest.fixture(autouse=True)
+def _at_the_site(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "site" not in request.fixturenames:
+        yield
+        return
+    with _at_home(request.getfixturevalue("site").settings):
+        yield
+
+
+@pytest.fixture(scope="session")
+def site(stack: StackInfo) -> Environment:
+    """The environment of a site that has cameras, footage and deployments."""
+    use_server(stack.settings)
+    with _at_home(stack.settings):
+        env = environment()
     # What other tests filed stays theirs: reconcile starts every case that can be opened.
     for case_id in env.cases.case_ids():
         env.cases.destroy_key(case_id)
@@ -59,9 +79,7 @@ def site(stack: StackInfo) -> Iterator[Environment]:
     env.store.put(object_key.SITE, object_key.CAMERAS, (DEMO / "cameras.geojson").read_bytes())
     for key in CUT:
         env.store.put_file(object_key.FOOTAGE, key, DEMO / "footage" / key, "video/mp4")
-    yield env
-    environment.cache_clear()
-    os.environ.pop("ENCOUNTER_HOME", None)
+    return env
 
 
 def _pause_housekeeping() -> None:
@@ -99,10 +117,11 @@ def traced(site: Environment) -> tuple[Environment, Papers, CaseVault, Run]:
     signed = papers(
         site, "K-TRACED-001", visits, read_references([DEMO / "reference"]), "demo-short", "test"
     )
-    started = file_case(site, signed)
-    assert started is not None
-    wait_for(started, limit_s=900)
-    vault = open_case("K-TRACED-001", site).vault
+    with _at_home(site.settings):
+        started = file_case(site, signed)
+        assert started is not None
+        wait_for(started, limit_s=900)
+        vault = open_case("K-TRACED-001", site).vault
     run = last_run(vault)
     assert run is not None
     return site, signed, vault, run
