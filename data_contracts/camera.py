@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from shapely.geometry import Point, Polygon
 from shapely.validation import explain_validity
 
+from data_contracts.clock import Clock, ClockSpan
 from data_contracts.errors import BadInput
 from data_contracts.number import read_number
 from data_contracts.record import Record, first_fault
@@ -93,6 +94,7 @@ class Neighbour(Record):
 class Camera(Record):
     """One camera with its homography from image pixels to the site's ground plane in metres.
 
+    `clock`: how far its clock is off, by spans; the first that holds counts.
     `calibration_fault` says why a given homography was not taken: such a camera is searched, but
     places no one.
     """
@@ -108,6 +110,7 @@ class Camera(Record):
     time_zone: str = "UTC"
     coverage_local_m: tuple[tuple[float, float], ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    clock: tuple[ClockSpan, ...] = ()
     calibration_fault: str = ""
 
     @field_validator("camera_id")
@@ -204,6 +207,11 @@ class Site(Record):
     def by_id(self) -> dict[str, Camera]:
         """Cameras by their id."""
         return {c.camera_id: c for c in self.cameras}
+
+    @cached_property
+    def clocks(self) -> dict[str, Clock]:
+        """What is known of cameras' clocks, by camera."""
+        return {c.camera_id: c.clock for c in self.cameras if c.clock}
 
     def overlapping(self, a: str, b: str) -> bool:
         """Whether two cameras' coverages share floor (or are declared neighbours at 0 s where
@@ -309,6 +317,7 @@ def _camera(feature: Any, origin: Origin, name: str, index: int) -> Camera:
                 for p in _ring(props.get("coverage"))
             ),
             neighbours=tuple(_neighbour(n) for n in props.get("neighbours", [])),
+            clock=tuple(_clock_span(span) for span in props.get("clock") or ()),
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadInput(
@@ -343,6 +352,11 @@ def _short(text: str) -> str:
 def _neighbour(given: dict[str, Any]) -> Neighbour:
     _no_texts(given, "walking_seconds")
     return Neighbour(**given)
+
+
+def _clock_span(given: dict[str, Any]) -> ClockSpan:
+    _no_texts(given, "ahead_s", "sd_s")
+    return ClockSpan(**given)
 
 
 def _no_texts(given: dict[str, Any], *names: str) -> None:

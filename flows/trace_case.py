@@ -183,6 +183,7 @@ def _conclude(run: Run, start: _Start, seen: _Seen) -> str:
         reports=scanned["reports"],
         dense=dense["windows"],
         followed_reports=followed["reports"],
+        tracks=people["tracks"],
         planned=windows["gaps"],
         scanned=scanned["gaps"],
         followed=followed["gaps"],

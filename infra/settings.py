@@ -173,6 +173,8 @@ class FootageSettings(Record):
     pattern: str = ""
     zone: str = ""
     cameras: dict[str, str] = Field(default_factory=dict)
+    # Read in place, the files of this table instead of the bucket.
+    table: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -241,6 +243,7 @@ class Settings(BaseSettings):
                 "s3": {"access_key", "secret_key"},
                 "keys": {"file", "signing_file", "pkcs11"},
                 "models": {"dir", "pack"},
+                "footage": {"table"},
                 "dask": {"scheduler"},
                 "prefect": {"api_url", "auth_string"},
             },

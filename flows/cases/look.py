@@ -81,6 +81,6 @@ def _question_still(
     work = Work(run, case, env, (RedactSettings(),), {})
     followed = load_manifest(case.vault, run).result.followed
     reports = load(case.vault, followed["reports"])
-    segments = segments_for(reports, job.camera_id, [job])
+    segments = segments_for(reports, case.site.by_id[job.camera_id], [job])
     made = dict(rendered(work, people, job.camera_id, [job], segments))
     return made.get(f"{job.name}.jpg")

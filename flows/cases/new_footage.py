@@ -16,7 +16,7 @@ def has_new_footage(case: OpenCase, manifest: RunManifest) -> bool:
     """
     env = environment()
     windows = windows_of(case.vault, manifest.result)
-    now, _gaps = segments_for(windows, listed(env), lengths(env))
+    now, _gaps = segments_for(windows, listed(env), lengths(env), clocks=case.site.clocks)
     had = segments_of(case.vault, manifest.result)
     return not set(zip(now["key"], now["etag"], strict=True)) <= set(
         zip(had["key"], had["etag"], strict=True)

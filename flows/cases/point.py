@@ -118,7 +118,9 @@ def _pictures(env: Environment, case: OpenCase, camera: Camera, t_utc: datetime)
         "anchor": "point",
         "round": 0,
     }
-    segments, _ = segments_for(WINDOWS.shape([window]), listed(env))
+    segments, _ = segments_for(
+        WINDOWS.shape([window]), listed(env), clocks={camera.camera_id: camera.clock}
+    )
     for row in segments.to_dict("records"):
         key = str(row["key"])
         etag = str(row["etag"])

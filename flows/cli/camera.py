@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from data_contracts.camera import read_site
+from data_contracts.clock import ClockSpan
 from data_contracts.errors import BadInput
-from flows.cli.console import read_file, say
+from data_contracts.record import first_fault
+from flows.cli.console import read_file, say, write_whole
 from flows.cli.listing import Json
 
 app = typer.Typer(
@@ -110,3 +114,60 @@ def check(
     if warnings:
         raise typer.Exit(1)
     say(f"{len(chosen)} cameras checked, no warning")
+
+
+@app.command("clock")
+def clock(
+    cameras: Annotated[Path, typer.Option(help="Camera file; it is changed in place.")],
+    camera: Annotated[str, typer.Option(help="The camera's id.")],
+    ahead: Annotated[
+        float | None,
+        typer.Option(help="Seconds by which its clock is ahead of the true time; below 0: behind."),
+    ] = None,
+    sd: Annotated[float, typer.Option(help="Deviation of that, s.", min=0)] = 0.0,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="From when, by its clock (2026-11-16T09:00Z).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Until when, by its clock.")] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Forget what was said of its clock before.")
+    ] = False,
+) -> None:
+    """Say how far a camera's clock is off, or show what was said. Its files are then looked for,
+    and its pictures placed, at the true time, with the deviation in all distances to people whom
+    another camera saw.
+    """
+    from tasks.calibration.camera_file import with_clock, with_span
+
+    text = read_file(cameras)
+    known = read_site(text, cameras.name).by_id.get(camera)
+    spans = list(known.clock) if known is not None and not clear else []
+    if ahead is not None:
+        try:
+            new = ClockSpan(
+                ahead_s=ahead, sd_s=sd, from_utc=_instant(from_), until_utc=_instant(until)
+            )
+        except ValidationError as error:
+            raise BadInput(f"clock of {camera}: {first_fault(error)}") from None
+        spans = with_span(spans, new)
+    changed = with_clock(text, camera, spans)
+    if ahead is not None or clear:
+        write_whole(cameras, changed)
+        say(f"{cameras}: changed; put it into use with: encounter site publish {cameras}")
+    for span in spans:
+        when = f"from {span.from_utc or 'ever'} until {span.until_utc or 'ever'}"
+        say(f"{camera}: ahead by {span.ahead_s:g} s (deviation {span.sd_s:g} s) {when}")
+    if not spans:
+        say(f"{camera}: its clock is taken to be right")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise BadInput(f"{text}: expected a time with its offset, such as 2026-11-16T09:00:00Z")
+    return at

@@ -11,8 +11,9 @@ import typer
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput, VideoUnreadable
-from flows.cli.console import counted, print_table, say, warn
+from flows.cli.console import counted, print_table, say, warn, write_whole
 from flows.runtime.environment import Environment, environment, site
+from infra.footage import listed_file, read_table, table_bytes
 from infra.settings import FootageSettings
 from tasks.footage.ingest import IngestPlan, Naming, Recording, nfc, plan_ingest
 from tasks.footage.overview import CameraSpan, Measured, overview
@@ -168,6 +169,12 @@ def ingest(
     camera: Annotated[
         list[str] | None, typer.Option(help="NAME=ID: the recorder's name of a camera.")
     ] = None,
+    in_place: Annotated[
+        Path | None,
+        typer.Option(
+            help="Load nothing: write this table, by which files are read where they are."
+        ),
+    ] = None,
 ) -> None:
     """Load footage into the object store. Files that are there already, byte for byte, are left
     alone; one with other bytes, such as a repaired one, replaces what was there.
@@ -191,5 +198,22 @@ def ingest(
     if dry_run:
         say(f"{len(plan.files)} segments would be loaded, {len(plan.problems)} left out")
         return
+    if in_place is not None:
+        _list_in_place(folder, plan, in_place)
+        return
     new, old = _load(env, plan)
     say(f"{new} segments loaded, {old} were there")
+
+
+def _list_in_place(folder: Path, plan: IngestPlan, table: Path) -> None:
+    """Write the table of files that are read where they are. Of files that it had, and that did not
+    change, the SHA-256 is not taken again.
+    """
+    before = read_table(table)[1] if table.exists() else {}
+    rows = [
+        listed_file(folder, file.path, file.key, before.get(file.key))
+        for file in counted(plan.files, "reading footage")
+    ]
+    write_whole(table, table_bytes(folder, rows))
+    say(f"{table}: {len(rows)} segments; they are read in place with the setting")
+    say(f'footage.table = "{table.resolve()}"')

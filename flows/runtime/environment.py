@@ -13,6 +13,7 @@ from data_contracts.errors import BadInput, NotFound
 from flows.runtime.key_list import trusted_keys_of
 from infra.audit_log import AuditLog, open_audit_log
 from infra.case_store import CaseStore
+from infra.footage import BucketFootage, FolderFootage, Footage
 from infra.key_source import load_master_keys
 from infra.settings import Settings, load_settings
 from infra.store import ObjectStore
@@ -31,6 +32,12 @@ class Environment:
     store: ObjectStore
     cases: CaseStore
     audit_log: AuditLog
+
+    @cached_property
+    def footage(self) -> Footage:
+        """Where the recordings lie: in the store, or where a table says."""
+        table = self.settings.footage.table
+        return FolderFootage(table) if table else BucketFootage(self.store)
 
     @cached_property
     def tokens(self) -> TokenList:

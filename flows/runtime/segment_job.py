@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from data_contracts import object_key
 from data_contracts.errors import (
     FootageChanged,
     FootageGone,
@@ -28,7 +27,6 @@ from flows.runtime.open_case import OpenCase
 from flows.runtime.results import load
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.subject_template import load_looks, load_template
-from infra.object_reader import ObjectReader
 from tasks.consent.authorise import require
 from tasks.footage.segment import SegmentInput
 from tasks.footage.video import probe
@@ -177,13 +175,13 @@ def read_footage(env: Environment, key: str, etag: str) -> bytes:
     is larger than a worker can hold.
     """
     try:
-        size = env.store.stat(object_key.FOOTAGE, key).size
+        size = env.footage.size(key)
         if size > SEGMENT_BYTES:
             raise VideoUnreadable(
                 f"expected a segment of at most {SEGMENT_BYTES >> 20} MiB, {key} has "
                 f"{size >> 20}: let the recorder cut shorter segments"
             )
-        return env.store.get(object_key.FOOTAGE, key, at_most=SEGMENT_BYTES, etag=etag)
+        return env.footage.read(key, etag, SEGMENT_BYTES)
     except ObjectChanged:
         raise FootageChanged(
             f"{key} was replaced after it was listed: run the case again, which then looks at the "
@@ -198,7 +196,7 @@ def read_footage(env: Environment, key: str, etag: str) -> bytes:
 
 def listed(env: Environment) -> ListObjects:
     """Lists what lies below a prefix of the footage bucket."""
-    return lambda prefix: env.store.list(object_key.FOOTAGE, prefix)
+    return env.footage.list
 
 
 def lengths(env: Environment) -> LengthOf:
@@ -208,7 +206,8 @@ def lengths(env: Environment) -> LengthOf:
 
     def length_of(item: ListedObject) -> float | None:
         try:
-            return probe(ObjectReader(env.store, object_key.FOOTAGE, item)).duration_s or None
+            with env.footage.open(item) as file:
+                return probe(file).duration_s or None
         except (VideoUnreadable, ObjectChanged, NotFound):
             return None
 

@@ -22,6 +22,7 @@ from data_contracts.tables.contracts import (
 )
 from flows.runtime.stage import Work, stage
 from flows.stages.plan import MAX_ROUNDS
+from tasks.calibration.clock import clock_differences, clock_gaps
 from tasks.consent.authorise import require
 from tasks.exposure.assess import assess
 from tasks.exposure.double import DoubleSettings, People, with_doubts
@@ -56,8 +57,11 @@ def find_encounters(
     subject's own double.
     """
     subject = subject_ids(members, work.case.policy.search)
-    points, encounters = meet(trajectory, persons, subject, settings=work[MeetSettings])
-    people = People(tracks, members, subject, work.case.site)
+    site = work.case.site
+    points, encounters = meet(
+        trajectory, persons, subject, settings=work[MeetSettings], clocks=site.clocks
+    )
+    people = People(tracks, members, subject, site)
     return points, with_doubts(encounters, points, people, work[DoubleSettings])
 
 
@@ -103,6 +107,7 @@ def assess_contacts(work: Work, points: pd.DataFrame, encounters: pd.DataFrame) 
         "reports": SEGMENT_REPORTS,
         "dense": WINDOWS,
         "followed_reports": SEGMENT_REPORTS,
+        "tracks": TRACKS,
         **dict.fromkeys(_GAPS_OF, GAPS),
     },
     makes={"gaps": GAPS},
@@ -113,6 +118,7 @@ def collect_gaps(
     reports: pd.DataFrame,
     dense: pd.DataFrame,
     followed_reports: pd.DataFrame,
+    tracks: pd.DataFrame,
     **gaps_of: pd.DataFrame,
 ) -> pd.DataFrame:
     """Everything that could not be looked at, one row a stretch."""
@@ -125,6 +131,7 @@ def collect_gaps(
         scanned,
         not_told_yet(followed, scanned),
         uncalibrated_gaps(windows, work.case.site),
+        clock_gaps(clock_differences(tracks, work.case.site), work.case.site),
         *(gaps_of[name] for name in _GAPS_OF[1:]),
     ]
     gaps = pd.concat([f for f in frames if len(f)] or [GAPS.empty()], ignore_index=True)

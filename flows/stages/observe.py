@@ -63,7 +63,9 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
         progress: Progress | None = None,
         **so_far: pd.DataFrame,
     ) -> tuple[pd.DataFrame, ...]:
-        segments, gaps = segments_for(windows, listed(work.env), lengths(work.env))
+        segments, gaps = segments_for(
+            windows, listed(work.env), lengths(work.env), clocks=work.case.site.clocks
+        )
         fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
         jobs = [segment_job(kind, work, template, row) for row in fresh.to_dict("records")]
         found, reports = _gather_units(work, kind, output, jobs, progress or _nobody_watches)

@@ -123,13 +123,8 @@ def run_tables(case: OpenCase, result: Outcome) -> RunTables:
 
 def _digests(segments: pd.DataFrame) -> dict[str, str]:
     """By key, the SHA-256 that each recording had when it was loaded."""
-    store = environment().store
-
-    def of(key: str, etag: str) -> str:
-        return store.digest_of(object_key.FOOTAGE, key, etag)
-
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(of, segments["key"], segments["etag"])
+        found = pool.map(environment().footage.digest_of, segments["key"], segments["etag"])
         return dict(zip(segments["key"], found, strict=True))
 
 

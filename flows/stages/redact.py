@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import object_key
+from data_contracts.camera import Camera
+from data_contracts.clock import true_time
 from data_contracts.errors import (
     EncounterError,
     FootageChanged,
@@ -105,7 +107,7 @@ def make_pictures(
             run=work.run,
             camera_id=camera,
             jobs=tuple(job for job in jobs if job.camera_id == camera),
-            segments=segments_for(reports, camera, jobs),
+            segments=segments_for(reports, work.case.site.by_id[camera], jobs),
             people=people,
         )
         for camera in sorted({job.camera_id for job in jobs})
@@ -201,23 +203,24 @@ def _not_made(job: PictureJob, why: str) -> GapRow:
     return gap_row("failed", job.camera_id, span, detail, FAILED_ADVICE)
 
 
-def segments_for(reports: pd.DataFrame, camera: str, jobs: list[PictureJob]) -> Segments:
+def segments_for(reports: pd.DataFrame, camera: Camera, jobs: list[PictureJob]) -> Segments:
     """A camera's segments in which its jobs lie, and some spread over all for the empty scene."""
-    own = reports[(reports["camera_id"] == camera) & (reports["n_frames"] > 0)]
+    own = reports[(reports["camera_id"] == camera.camera_id) & (reports["n_frames"] > 0)]
     own = own.sort_values("start_utc")
-    wanted = [job for job in jobs if job.camera_id == camera]
+    wanted = [job for job in jobs if job.camera_id == camera.camera_id]
     spans = zip(own["start_utc"], own["end_utc"], strict=True)
     needed = own[[any(s < j.end_utc and e > j.start_utc for j in wanted) for s, e in spans]]
     at = np.unique(np.linspace(0, len(own) - 1, BACKGROUND_SEGMENTS).astype(int))
     keys = {*needed["key"], *own.iloc[at]["key"]}
-    parts = [_part(str(key), rows) for key, rows in own.groupby("key") if key in keys]
+    parts = [_part(str(key), rows, camera) for key, rows in own.groupby("key") if key in keys]
     return tuple(sorted(parts, key=lambda part: part.start_utc))
 
 
-def _part(key: str, rows: pd.DataFrame) -> FootagePart:
+def _part(key: str, rows: pd.DataFrame, camera: Camera) -> FootagePart:
     """A segment by its rows of SEGMENT_REPORTS, which say what is taken from it."""
     name = object_key.read_segment(key)
-    start = name.start_utc if name else utc_of(rows["start_utc"].min())
+    first = utc_of(rows["start_utc"].min())
+    start = true_time(camera.clock, name.start_utc) if name else first
     shares = tuple(tuple(span) for span in intervals_of(rows))
     return FootagePart(key=key, etag=rows["etag"].iloc[0], start_utc=start, shares=shares)
 

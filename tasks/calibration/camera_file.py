@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from data_contracts.camera import Camera, Origin, Site, read_site
+from data_contracts.clock import ClockSpan
+from data_contracts.errors import BadInput
 
 # What a calibration may have fitted itself: the next one must not take it as known.
 FITTED = ("intrinsics", "distortion")
@@ -74,6 +77,46 @@ def with_camera(
     written = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
     read_site(written)
     return written
+
+
+def with_clock(text: str | bytes, camera_id: str, spans: Sequence[ClockSpan]) -> bytes:
+    """The file `text` with what is known of a camera's clock in the place of what it said of it;
+    all else stays. Raises BadInput where the file has no such camera.
+    """
+    if camera_id not in read_site(text).by_id:
+        raise BadInput(f"the camera file has no camera {camera_id}: expected one of its ids")
+    data = json.loads(text)
+    properties = _feature(data, camera_id)["properties"]
+    properties.pop("clock", None)
+    if spans:
+        properties["clock"] = [span.model_dump(mode="json", exclude_none=True) for span in spans]
+    written = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
+    read_site(written)
+    return written
+
+
+def with_span(spans: Sequence[ClockSpan], new: ClockSpan) -> list[ClockSpan]:
+    """Spans with a new one, which goes before those that hold for ever. One of the same time is
+    replaced. Raises BadInput where it overlaps another of its kind.
+    """
+    kept = [s for s in spans if (s.from_utc, s.until_utc) != (new.from_utc, new.until_utc)]
+    if new.from_utc is None and new.until_utc is None:
+        return [*kept, new]
+    for other in kept:
+        bounded = other.from_utc is not None or other.until_utc is not None
+        if bounded and _overlap(other, new):
+            raise BadInput(
+                "the span overlaps one that is there, from "
+                f"{other.from_utc or 'ever'} until {other.until_utc or 'ever'}: expected spans "
+                "that do not; --clear removes them all"
+            )
+    return [new, *kept]
+
+
+def _overlap(a: ClockSpan, b: ClockSpan) -> bool:
+    before = a.until_utc is not None and b.from_utc is not None and a.until_utc <= b.from_utc
+    after = b.until_utc is not None and a.from_utc is not None and b.until_utc <= a.from_utc
+    return not before and not after
 
 
 def camera_of(site: Site | None, camera_id: str, width: int, height: int) -> Camera:

@@ -4,10 +4,15 @@ stands for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.clock import Clock, clock_sd_s
 from data_contracts.exposure import MeetSettings
 from data_contracts.time import seconds_of
 
@@ -16,10 +21,16 @@ Floats = NDArray[np.float64]
 # Samples further apart than this many steps are a gap, across which nothing is interpolated (half a
 # step of jitter).
 _GAP_STEPS = 1.5
+# Walking people (Weidmann 1993), and the policies' fastest walk.
+_USUAL_MPS = 1.34
+_FASTEST_MPS = 2.5
 
 
 def instants_with(
-    trajectory: pd.DataFrame, person: pd.DataFrame, settings: MeetSettings
+    trajectory: pd.DataFrame,
+    person: pd.DataFrame,
+    settings: MeetSettings,
+    clocks: Mapping[str, Clock] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """One row an instant of `person` (PERSONS, one person_id) at which the subject (TRAJECTORY) was
     located too.
@@ -29,7 +40,8 @@ def instants_with(
     the nearest sample within half a step is taken, and where there is none the instant is left out.
     Covariances are mixed linearly too: the errors of neighbouring samples are nearly the same, so a
     mean of two is no more certain than one. Stretches in which one of the two was not seen are left
-    out where longer than `bridge_s`.
+    out where longer than `bridge_s`. The doubt of the cameras' clocks (`clocks`, by camera) is
+    added: see `clock_covariance`.
     """
     subject = _one_an_instant(trajectory)
     person = _one_an_instant(person)
@@ -76,9 +88,58 @@ def instants_with(
     for column in ("cov_xx", "cov_xy", "cov_yy"):
         out[column] = person[column].to_numpy(float) + subject_at(column)
     out["t_utc"] = pd.to_datetime(out["t_utc"], utc=True)
+    if any(span.sd_s for clock in clocks.values() for span in clock):
+        their = Moving(_speeds(person, t), person["cameras"].fillna("").to_list())
+        own_speed = _speeds(subject, s)
+        own = Moving(
+            _between_rows(own_speed[left], own_speed[right], weight[:, None]), list(subject_cameras)
+        )
+        added = clock_covariance(their, own, out["t_utc"], clocks)
+        out["cov_xx"] += added[:, 0, 0]
+        out["cov_xy"] += added[:, 0, 1]
+        out["cov_yy"] += added[:, 1, 1]
     return out[_counted_instants(t, out["dt_s"].to_numpy(), seen, settings.bridge_s)].reset_index(
         drop=True
     )
+
+
+class Moving(NamedTuple):
+    """Somebody at n instants: their speed (n, 2) m/s, and the cameras that saw them, by commas."""
+
+    speed: Floats
+    cameras: list[str]
+
+
+def clock_covariance(
+    their: Moving, own: Moving, t_utc: pd.Series, clocks: Mapping[str, Clock]
+) -> Floats:
+    """(n, 2, 2) m² that the difference of two positions is more uncertain by for the clocks.
+
+    A camera whose clock is wrong by d shows somebody at speed v displaced by v d. Where one camera
+    shows both, both are displaced, and only the difference of their speeds counts; where several
+    show one, each has its share. Clocks err independently of one another.
+    """
+    out = np.zeros((len(t_utc), 2, 2))
+    for k, at in enumerate(t_utc):
+        theirs = [c for c in their.cameras[k].split(",") if c]
+        ours = [c for c in own.cameras[k].split(",") if c]
+        for camera in {*theirs, *ours}:
+            sd_s = clock_sd_s(clocks.get(camera, ()), at)
+            if sd_s:
+                moved = their.speed[k] * (camera in theirs) / max(len(theirs), 1)
+                moved = moved - own.speed[k] * (camera in ours) / max(len(ours), 1)
+                out[k] += sd_s**2 * np.outer(moved, moved)
+    return out
+
+
+def _speeds(table: pd.DataFrame, t: Floats) -> Floats:
+    """(n, 2) m/s from the positions before and after; not faster than people walk."""
+    place = table[["x_m", "y_m"]].to_numpy(float)
+    if len(place) < 2:
+        return np.full(place.shape, _USUAL_MPS / np.sqrt(2))
+    speed = np.asarray(np.gradient(place, t, axis=0), np.float64)
+    size = np.hypot(speed[:, 0], speed[:, 1])[:, None]
+    return speed * np.minimum(1.0, _FASTEST_MPS / np.maximum(size, 1e-9))
 
 
 def _one_an_instant(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,12 +8,15 @@ encounter.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.clock import Clock
 from data_contracts.errors import BadInput
 from data_contracts.exposure import MeetSettings
 from data_contracts.tables.contracts import ENCOUNTER_POINTS, ENCOUNTERS
@@ -34,6 +37,7 @@ def meet(
     distances_m: tuple[float, ...] = (1.0, 1.5, 2.0),
     near_m: float = 3.0,
     settings: MeetSettings | None = None,
+    clocks: Mapping[str, Clock] = MappingProxyType({}),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Encounter points and encounters (contracts ENCOUNTER_POINTS, ENCOUNTERS) of everyone but the
     subject.
@@ -52,7 +56,7 @@ def meet(
     found = []
     others = persons[~persons["person_id"].isin(subject_person_ids)]
     for _, person in others.groupby("person_id", sort=True):
-        pair = instants_with(trajectory, person, settings)
+        pair = instants_with(trajectory, person, settings, clocks)
         if len(pair):
             found += _split_encounters(pair, near_m, settings)
     found.sort(

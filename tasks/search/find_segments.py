@@ -4,12 +4,15 @@ footage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from data_contracts.clock import Clock, shown_between, true_time
 from data_contracts.gap import GapRow, gap_row
 from data_contracts.object_key import (
     SEGMENT_SUFFIXES,
@@ -39,18 +42,25 @@ def _unknown(_item: ListedObject) -> None:
 class _Found:
     """A camera's listed segments in order of start, listed by hour as needed and once only."""
 
-    def __init__(self, camera_id: str, list_objects: ListObjects) -> None:
+    def __init__(self, camera_id: str, list_objects: ListObjects, clock: Clock) -> None:
         self.camera_id = camera_id
         self.list_objects = list_objects
+        self.clock = clock
         self.hours: dict[str, list[Found]] = {}
         self.strange: dict[str, list[str]] = {}
 
     def within(self, start_utc: datetime, end_utc: datetime) -> list[Found]:
+        """The files that begin in the hours of [start, end), by true time."""
         out = []
-        for prefix in hour_prefixes(self.camera_id, start_utc, end_utc):
+        hour = timedelta(hours=1)
+        from_utc = start_utc.replace(minute=0, second=0, microsecond=0)
+        until_utc = from_utc + math.ceil((end_utc - from_utc) / hour) * hour
+        for prefix in hour_prefixes(
+            self.camera_id, *shown_between(self.clock, from_utc, until_utc)
+        ):
             if prefix not in self.hours:
                 self.hours[prefix] = self._list_hour(prefix)
-            out += self.hours[prefix]
+            out += [found for found in self.hours[prefix] if from_utc <= found[0] < until_utc]
         return sorted(out, key=lambda item: item[0])
 
     def _list_hour(self, prefix: str) -> list[Found]:
@@ -60,7 +70,7 @@ class _Found:
             if name is None or name.camera_id != self.camera_id:
                 self.strange.setdefault(prefix, []).append(item.key)
             else:
-                segments.append((name.start_utc, item))
+                segments.append((true_time(self.clock, name.start_utc), item))
         return segments
 
 
@@ -69,6 +79,7 @@ def segments_for(
     list_objects: ListObjects,
     length_of: LengthOf = _unknown,
     longest_s: float = LONGEST_SEGMENT_S,
+    clocks: Mapping[str, Clock] = MappingProxyType({}),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Segments (contract SEGMENTS) that can hold footage of the windows, and GAPS rows for objects
     of unknown name.
@@ -77,13 +88,14 @@ def segments_for(
     and, where a window begins before the first file of its hour or after the end of the file before
     it, up to `longest_s` back. Files that begin in a window are taken, and the one before it unless
     `length_of` says that it ends before; where that one ends too soon, a longer file that began
-    earlier is looked for, beside which it was written. What is missing is not told here but by
+    earlier is looked for, beside which it was written. `clocks`, by camera: names are by the
+    recorder's clock, windows and starts are true. What is missing is not told here but by
     `coverage_gaps`, from what was decoded.
     """
     rows: dict[str, dict[str, Any]] = {}
     gaps = []
     for camera_id, stretches in stretches_of(windows).items():
-        found = _Found(camera_id, list_objects)
+        found = _Found(camera_id, list_objects, clocks.get(camera_id, ()))
         for stretch in stretches:
             for start, item in _overlapping(found, stretch, length_of, longest_s):
                 rows[item.key] = {

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from data_contracts.object_key import read_segment
 from data_contracts.tables.contracts import SEGMENT_REPORTS
 from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 
@@ -89,8 +88,7 @@ def _files(rows: pd.DataFrame) -> list[_File]:
         seen = merge(intervals_of(own[own["kind"].isin(_SEEN)]))
         if not seen:
             continue
-        name = read_segment(str(key))
-        start = name.start_utc if name else utc_of(own["start_utc"].min())
+        start = utc_of(own["start_utc"].min())
         out.append(_File(str(key), start, seen[-1].end_utc, seen))
     return sorted(out, key=lambda file: (file.start_utc, file.key))
 

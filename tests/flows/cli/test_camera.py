@@ -311,3 +311,51 @@ def test_a_detector_s_own_scores_decide(monkeypatch):
     monkeypatch.setattr(command, "detector_scores", lambda _: (own, None))
     result = run("check", SEGMENT, "--camera", "lobby-b", "--cameras", CAMERAS)
     assert re.search(r"\b1\s+tracks", result.output), result.output
+
+
+def clock(folder, *more):
+    """The `clock` command on a copy of the demo's camera file."""
+    path = folder / "cameras.geojson"
+    if not path.exists():
+        path.write_bytes(CAMERAS.read_bytes())
+    return run("clock", "--cameras", path, "--camera", "lobby-b", *more), path
+
+
+def test_a_clock_is_written_shown_and_cleared(tmp_path):
+    """Its spans stand in the camera file, the one for a time before the one for ever; all else in
+    the file stays; --clear forgets them.
+    """
+    clock(tmp_path, "--ahead", "1.5", "--sd", "0.2")
+    span = ("--from", "2026-11-16T08:00:00Z", "--until", "2026-11-16T09:00:00Z")
+    result, path = clock(tmp_path, "--ahead", "-3", *span)
+    assert "site publish" in result.output
+    spans = read_site_file(path).by_id["lobby-b"].clock
+    assert [(one.ahead_s, one.sd_s) for one in spans] == [(-3.0, 0.0), (1.5, 0.2)]
+    shown, _ = clock(tmp_path)
+    assert "ahead by 1.5 s (deviation 0.2 s)" in shown.output
+    clock(tmp_path, "--clear")
+    assert json.loads(path.read_text()) == json.loads(CAMERAS.read_text())
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--ahead", "1", "--from", "yesterday"), "with its offset"),
+        (("--ahead", "1", "--from", "2026-11-16T08:00:00"), "with its offset"),
+        (("--ahead", "1e9"), "clock of lobby-b"),
+    ],
+)
+def test_a_wrong_clock_is_refused(tmp_path, more, told):
+    """The file is not changed."""
+    with pytest.raises(BadInput, match=told):
+        clock(tmp_path, *more)
+    assert read_site_file(tmp_path / "cameras.geojson").by_id["lobby-b"].clock == ()
+
+
+def test_spans_that_overlap_are_refused(tmp_path):
+    """Two corrections of one time would depend on their order."""
+    clock(tmp_path, "--ahead", "1", "--from", "2026-11-16T08:00:00Z")
+    with pytest.raises(BadInput, match="overlaps"):
+        clock(tmp_path, "--ahead", "2", "--from", "2026-11-16T09:00:00Z")
+    with pytest.raises(BadInput, match="no camera"):
+        run("clock", "--cameras", tmp_path / "cameras.geojson", "--camera", "roof", "--ahead", "1")

@@ -12,9 +12,10 @@ from containers import contained
 from typer.testing import CliRunner, Result
 
 from data_contracts import object_key
-from data_contracts.errors import BadInput
+from data_contracts.errors import BadInput, FootageChanged, FootageGone
 from flows.cli.main import app
 from flows.runtime.environment import Environment, environment
+from flows.runtime.segment_job import lengths, listed, read_footage
 from infra.settings import HOME_VARIABLE, Settings
 from infra.store import ObjectInfo
 
@@ -107,6 +108,30 @@ def test_local_names_with_options(env: Environment, tmp_path: Path) -> None:
     assert "1 files named as by hikvision" in told
     listed = env.store.list(object_key.FOOTAGE, f"{CAMERA}/")
     assert [item.key for item in listed] == [f"{CAMERA}/2026-10-25/01/30.00.mpg"]
+
+
+def test_footage_that_stays_where_it_is(
+    env: Environment, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table is written, nothing is loaded; with the setting the files are found, measured and
+    read, and a file that changed since is told.
+    """
+    table = tmp_path / "footage.csv"
+    assert "3 segments; they are read in place" in ingest(folder, "--in-place", table).output
+    assert keys(env) == []
+    monkeypatch.setenv("ENCOUNTER_FOOTAGE__TABLE", str(table))
+    environment.cache_clear()
+    here = environment()
+    first = next(iter(listed(here)(f"{CAMERA}/2026-11-16/08/")))
+    assert lengths(here)(first) == pytest.approx(4.0, abs=0.3)
+    path = next(folder.rglob("00.00.mp4"))
+    assert read_footage(here, first.key, first.etag) == path.read_bytes()
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(FootageChanged):
+        read_footage(here, first.key, first.etag)
+    path.unlink()
+    with pytest.raises(FootageGone):
+        read_footage(here, first.key, first.etag)
 
 
 def test_a_mapping_without_a_name_is_told(env: Environment, folder: Path) -> None:

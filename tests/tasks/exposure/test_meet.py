@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.clock import ClockSpan
 from data_contracts.errors import BadInput
 from data_contracts.exposure import MeetSettings
 from data_contracts.tables.contracts import ENCOUNTER_POINTS, ENCOUNTERS, PERSONS, TRAJECTORY
@@ -65,6 +66,48 @@ def test_standing_person_gets_the_exact_time():
     assert list(encounters.columns) == ENCOUNTERS.names
     assert list(points.columns) == ENCOUNTER_POINTS.names
     assert points["dt_s"].sum() == pytest.approx(20.0)
+
+
+def walkers(gap_m: float, person_camera: str, sd: float = 0.05):
+    """The subject and a person beside them, both at 1.3 m/s, and the clocks of two cameras that are
+    known to half a second each.
+    """
+    way = {"x_m": 1.3 * GRID}
+    clocks = {name: (ClockSpan(ahead_s=0.0, sd_s=0.5),) for name in "ab"}
+    them = persons(("P", list(GRID), 0.0), sd=sd, cameras=person_camera)
+    return subject(GRID, sd=sd, **way), them.assign(**way, y_m=gap_m), clocks
+
+
+def test_a_clock_in_doubt_is_in_the_distance():
+    """Two cameras whose clocks are known to half a second each: at 1.3 m/s the difference along the
+    way is known to 0.65 m from each, and not better across it; seen by one camera, both are
+    displaced alike and nothing is added.
+    """
+    own, person, clocks = walkers(1.2, "b")
+    points, _ = meet(own, person, {"S"}, clocks=clocks)
+    added = 2 * (0.5 * 1.3) ** 2
+    assert points["cov_xx"].iloc[10:-10].to_numpy() == pytest.approx(2 * 0.05**2 + added)
+    assert points["cov_yy"].iloc[10:-10].to_numpy() == pytest.approx(2 * 0.05**2)
+    own, person, clocks = walkers(1.2, "a")
+    points, _ = meet(own, person, {"S"}, clocks=clocks)
+    assert points["cov_xx"].to_numpy() == pytest.approx(2 * 0.05**2)
+
+
+def test_a_clock_in_doubt_is_in_the_exposure():
+    """Somebody who walks beside the subject at 1.4 m is within 1.5 m for certain where one camera
+    sees both; where clocks are in doubt they may have walked behind: less is expected, and the
+    interval is wider.
+    """
+    rows = []
+    for camera in ("a", "b"):
+        own, person, clocks = walkers(1.4, camera, sd=0.02)
+        _, encounters = meet(own, person, {"S"}, clocks=clocks)
+        rows.append(encounters.iloc[0])
+    sure, doubtful = rows
+    assert sure["seconds_1_5m"] > 55
+    assert doubtful["seconds_1_5m"] < 0.7 * sure["seconds_1_5m"]
+    width = [row["seconds_1_5m_hi"] - row["seconds_1_5m_lo"] for row in rows]
+    assert width[1] > width[0] + 10
 
 
 def test_the_subject_never_meets_itself():

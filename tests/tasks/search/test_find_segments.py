@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from search_windows import T0, at, windows
 
+from data_contracts.clock import ClockSpan
 from data_contracts.object_key import segment
 from data_contracts.tables.contracts import SEGMENTS, WINDOWS
 from tasks.search.find_segments import segments_for
@@ -74,6 +75,20 @@ def test_lists_only_the_hours_needed():
     segments, _ = segments_for(windows((0, 5), (0, 8)), store)
     assert store.asked[1:] == ["a/2026-11-16/10/", "a/2026-11-16/09/"]
     assert found(segments) == [-20]
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 1.0, -2.5, 3700.0, -4000.0])
+def test_a_camera_whose_clock_is_off(ahead_s):
+    """Windows are true, names are by the camera's clock: the files of the same footage are found,
+    with their true start, whatever the clock says; other cameras' are left as they are.
+    """
+    shown = timedelta(seconds=ahead_s)
+    store = Store(*(segment("a", at(s) + shown) for s in range(-7200, 7200, 30)))
+    clocks = {"a": (ClockSpan(ahead_s=ahead_s),), "b": (ClockSpan(ahead_s=99.0),)}
+    segments, _ = segments_for(windows((29, 61), (3590, 3610)), store, clocks=clocks)
+    whole = [0, 30, 60, 3570, 3600]
+    assert [round(s) for s in found(segments)] == pytest.approx(whole, abs=1)
+    assert len(store.asked) <= 5
 
 
 def test_previous_day():
