@@ -89,6 +89,7 @@ class Reading:
     seen: set[float] = field(default_factory=set)
     damaged: set[float] = field(default_factory=set)
     unplaced: int = 0
+    timeless: int = 0
 
     def __iter__(self) -> Iterator[Frame]:
         self.contents = found = video.contents(self.data)
@@ -117,6 +118,12 @@ class Reading:
         told = [left.fault for left in self.stamps.left]
         if broken := len(self.damaged) + self.unplaced:
             told.insert(0, f"{damaged_pictures(broken)}: check the recorder's upload")
+        if self.timeless:
+            told.insert(
+                0,
+                f"{self.timeless} pictures carry no time and were left out: let the recorder write "
+                "one for each picture",
+            )
         hidden_s = self.contents.hidden_s if self.contents else 0.0
         if hidden_s > 1.0:  # less is a cut between pictures
             told.append(
@@ -141,7 +148,7 @@ class Reading:
             except _NotAloneError:
                 self.seen.clear()
                 self.damaged.clear()
-                self.unplaced = 0
+                self.unplaced = self.timeless = 0
         yield from self._taken(video.all_pictures(self.data, edited=self._edited))
 
     def _keys(self) -> Iterator[Timed]:
@@ -154,7 +161,7 @@ class Reading:
             from_s: float | None = None
             for found in video.key_pictures(self.data, edited=self._edited):
                 at_s = None if found.stamp is None else seconds.get(found.stamp)
-                if found.picture is not None or found.damaged:
+                if found.picture is not None or found.damaged or found.timeless:
                     if found.picture is not None and from_s is None:
                         from_s = -1.0 if at_s is None else at_s
                     yield found
@@ -189,7 +196,9 @@ class Reading:
         last_s = -1.0
         for found in decoded:
             at_s = None if found.stamp is None else self.stamps.seconds.get(found.stamp)
-            if found.picture is None:
+            if found.timeless:
+                self.timeless += 1
+            elif found.picture is None:
                 if at_s is not None:
                     self.damaged.add(at_s)
                 elif found.stamp is None:

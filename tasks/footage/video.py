@@ -86,13 +86,15 @@ class Contents:
 
 class Decoded(NamedTuple):
     """What became of a packet or picture: `picture` where it gave one. Without one and not
-    `damaged` its packet is whole and was not decoded, or, of a key frame, cannot be decoded alone.
+    `damaged` its packet is whole and was not decoded, or, of a key frame, cannot be decoded alone;
+    or it was decoded and the file says no time of it (`timeless`).
     """
 
     stamp: int | None
     picture: VideoFrame | None = None
     damaged: bool = False
     is_key: bool = False
+    timeless: bool = False
 
 
 def probe(data: bytes | io.RawIOBase) -> VideoInfo:
@@ -182,8 +184,10 @@ def _decoded(packet: Packet | None) -> Iterator[Decoded]:
 
 
 def _judged(picture: VideoFrame) -> Decoded:
-    if picture.is_corrupt or picture.pts is None:
+    if picture.is_corrupt:
         return Decoded(picture.pts, damaged=True)
+    if picture.pts is None:
+        return Decoded(None, timeless=True)
     return Decoded(picture.pts, picture)
 
 

@@ -30,10 +30,12 @@ def contained(
     times: Sequence[float] = tuple(i / 5 for i in range(50)),
     *,
     key_s: float = 2.0,
+    noise: bool = True,
     start: datetime = datetime(2026, 11, 16, tzinfo=UTC),
 ) -> bytes:
     """Pictures at `times` (s) in a container by the codec library's name of it, `dhav` (Dahua) or
-    `imkh` (Hikvision). Picture i is of the level 40 + i, with noise on its right.
+    `imkh` (Hikvision). Picture i is of the level 40 + i, with noise on its right
+    that takes more than a pack of a program stream, so that each has a time there.
     """
     if kind == "dhav":
         return dhav(list(_packets(codec, times, key_s)), codec, times, start)
@@ -43,7 +45,7 @@ def contained(
     with av.open(out, "w", format=kind) as container:
         stream: Any = container.add_stream(codec, rate=25 if codec == "mpeg2video" else 5)
         _set(stream, codec)
-        for picture in _pictures(times, key_s, codec):
+        for picture in _pictures(times, key_s, codec, noise=noise):
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return out.getvalue()
@@ -86,12 +88,15 @@ def _set(encoder: Any, codec: str) -> None:
     encoder.options = _OPTIONS[codec]
 
 
-def _pictures(times: Sequence[float], key_s: float, codec: str) -> Iterator[Any]:
+def _pictures(
+    times: Sequence[float], key_s: float, codec: str, *, noise: bool = True
+) -> Iterator[Any]:
     last_key = -1e9
     random = np.random.default_rng(0)
     for i, at in enumerate(times):
         image = np.full((96, 128, 3), 40 + i, np.uint8)
-        image[:, 32:] = random.integers(0, 255, (96, 96, 3), np.uint8)
+        if noise:
+            image[:, 32:] = random.integers(0, 255, (96, 96, 3), np.uint8)
         picture = av.VideoFrame.from_ndarray(image, format="bgr24")
         if codec == "mjpeg":
             picture = picture.reformat(format="yuvj420p")

@@ -84,6 +84,19 @@ def test_a_transport_stream_that_was_cut_in_a_packet(ahead):
     assert recognise(b"G" + bytes(2000)) is None
 
 
+def test_pictures_without_a_time_are_told():
+    """A program stream that says the time of few pictures: those are seen at their time; of the
+    others it is told that they have none, not that they are damaged.
+    """
+    data = contained("vob", noise=False)
+    reading = Reading(data, START, 1000.0)
+    found = seconds(reading)
+    assert 0 < len(found) < 40
+    assert set(found) <= {i / 5 for i in range(50)}
+    assert "pictures carry no time" in reading.fault
+    assert reading.timeless >= 40
+
+
 def test_other_codecs_are_named():
     """A file in a codec that no camera writes is refused with its name."""
     with pytest.raises(VideoUnreadable, match=r"H\.264, H\.265.*got mpeg2video"):
