@@ -250,6 +250,21 @@ def test_mask_between_contrary_looks_is_unknown():
     assert np.isnan(p[[1, 3]]).all()
 
 
+def test_a_doubtful_state_is_not_carried_on():
+    """Bare at first; a minute later looks that say little, less than 4 to 1: between them, and at
+    those looks, the mask is unknown. Two looks in half a second are one, on whichever side of a
+    full second they lie.
+    """
+    first = [(s, 0.02) for s in range(5)]
+    doubtful = [(s, 0.6) for s in range(65, 70)]
+    at = np.array([2.0, 40.0, 67.0])
+    p = mask_over_time(looks_at(*first, *doubtful), T0, at)
+    assert p[0] < 0.05
+    assert np.isnan(p[1:]).all()
+    one = looks_at((9.8, 0.05), (10.2, 0.05))
+    assert np.isnan(mask_over_time(one, T0, np.array([10.0]))).all()
+
+
 def test_one_look_decides_no_mask():
     """A single look, however sure, leaves the state unknown; a second one a moment later settles
     it.
