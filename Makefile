@@ -32,7 +32,8 @@ softhsm:
 
 # The browser of the desk's tests; the first of them says so where it is missing.
 chromium:
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { apt-get install -y -qq chromium >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq chromium >/dev/null 2>&1; }; } \
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq chromium >/dev/null 2>&1; } \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq chromium >/dev/null 2>&1; } \
 	|| echo "chromium is not installed: tests of the desk in a browser will fail; run  apt-get install chromium"
 
 # In two processes: most tests on servers wait rather than compute. Which tests stay together: tests/conftest.py.
