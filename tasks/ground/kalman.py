@@ -120,18 +120,18 @@ def path_likelihoods(xy_m: Array, cov_m2: Array, step_s: float, most_sds: float)
         x = x @ ahead.T
         p = ahead @ p @ ahead.T + noise
         seen = np.isfinite(xy_m[:, k]).all(1)
-        go_on = np.flatnonzero(seen & begun)
-        gap = xy_m[go_on, k] - x[go_on, :2]
-        r = cov_m2[go_on, k]
-        s = p[go_on, :2, :2] + r
-        squared = np.einsum("ni,ni->n", gap, np.linalg.solve(s, gap[..., None])[..., 0])
-        spread = np.log(np.linalg.det(2 * np.pi * s))
-        total[go_on] -= (np.minimum(squared, most_sds**2) + spread) / 2
-        r = r * np.maximum(np.sqrt(squared) / _HUBER, 1.0)[:, None, None]
-        s = p[go_on, :2, :2] + r
-        gain = p[go_on][:, :, :2] @ np.linalg.inv(s)
-        x[go_on] += (gain @ gap[..., None])[..., 0]
-        p[go_on] -= gain @ s @ gain.transpose(0, 2, 1)
+        own = np.flatnonzero(seen & begun)
+        gap = xy_m[own, k] - x[own, :2]
+        r = cov_m2[own, k]
+        s = p[own, :2, :2] + r
+        squared = np.einsum("ni,nij,nj->n", gap, _inverse(s), gap)
+        spread = np.log((2 * np.pi) ** 2 * _determinant(s))
+        total[own] -= (np.minimum(squared, most_sds**2) + spread) / 2
+        s = s + r * np.maximum(np.sqrt(squared) / _HUBER - 1.0, 0.0)[:, None, None]
+        across = p[own][:, :, :2]
+        gain = across @ _inverse(s)
+        x[own] += np.einsum("nij,nj->ni", gain, gap)
+        p[own] -= gain @ across.transpose(0, 2, 1)
         new = seen & ~begun
         x[new] = np.c_[xy_m[new, k], np.zeros((int(new.sum()), 2))]
         p[new] = 0.0
@@ -139,3 +139,17 @@ def path_likelihoods(xy_m: Array, cov_m2: Array, step_s: float, most_sds: float)
         p[new, 2:, 2:] = np.eye(2) * SPEED_SD_MPS**2
         begun |= new
     return total
+
+
+def _determinant(m: Array) -> Array:
+    """(n,) determinants of symmetric (n, 2, 2)."""
+    return np.asarray(m[:, 0, 0] * m[:, 1, 1] - m[:, 0, 1] ** 2)
+
+
+def _inverse(m: Array) -> Array:
+    """Inverses of symmetric (n, 2, 2)."""
+    turned = np.empty_like(m)
+    turned[:, 0, 0] = m[:, 1, 1]
+    turned[:, 1, 1] = m[:, 0, 0]
+    turned[:, 0, 1] = turned[:, 1, 0] = -m[:, 0, 1]
+    return np.asarray(turned / _determinant(m)[:, None, None])

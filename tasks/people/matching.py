@@ -36,18 +36,41 @@ class Matching:
     ratio: float
 
 
+@dataclass(frozen=True)
+class _Moment:
+    """A tick of a meeting, with who was seen shortly before it and shortly after."""
+
+    tick: int
+    before: list[int]
+    after: list[int]
+
+    @property
+    def both(self) -> list[int]:
+        """Who was seen on both sides."""
+        return [p for p in self.before if p in self.after]
+
+
 def likeliest(rows: CameraRows, meeting: Meeting, settings: ExchangeSettings) -> Matching | None:
     """The likeliest matching of all moments of a meeting; None where nobody is seen on both sides
     of any.
     """
     lost = round(settings.lost_s / CLOCK_S)
-    near = _near(rows, meeting, lost, settings)
-    found = [
-        matching
-        for tick in range(meeting.begin - 1, meeting.end + lost // 2 + 1)
-        if (matching := _matching(rows, near, tick, settings)) is not None
-    ]
-    return max(found, key=lambda m: m.ratio, default=None)
+    people = _near(rows, meeting, lost, settings)
+    ticks = range(meeting.begin - 1, meeting.end + lost // 2 + 1)
+    moments = [_moment(rows, people, tick, lost) for tick in ticks]
+    told = [m for m in moments if m.both and len(m.before) + len(m.after) > 2]
+    if not told:
+        return None
+    gains = _gains(rows, told, settings)
+    found = [_matching(rows, m, g, settings) for m, g in zip(told, gains, strict=True)]
+    return max((f for f in found if f is not None), key=lambda f: f.ratio, default=None)
+
+
+def _moment(rows: CameraRows, people: list[int], tick: int, lost: int) -> _Moment:
+    before = rows.between(tick - lost, tick)
+    after = rows.between(tick, tick + lost)
+    sooner, later = ({*rows.person[r[rows.seen[r]]].tolist()} for r in (before, after))
+    return _Moment(tick, [p for p in people if p in sooner], [p for p in people if p in later])
 
 
 def _near(rows: CameraRows, meeting: Meeting, lost: int, settings: ExchangeSettings) -> list[int]:
@@ -67,15 +90,9 @@ def _near(rows: CameraRows, meeting: Meeting, lost: int, settings: ExchangeSetti
 
 
 def _matching(
-    rows: CameraRows, people: list[int], tick: int, settings: ExchangeSettings
+    rows: CameraRows, moment: _Moment, gain: Array, settings: ExchangeSettings
 ) -> Matching | None:
-    lost = round(settings.lost_s / CLOCK_S)
-    before = [p for p in people if rows.seen[rows.of(p, tick - lost, tick)].any()]
-    after = [p for p in people if rows.seen[rows.of(p, tick, tick + lost)].any()]
-    both = [p for p in before if p in after]
-    if not both or len(before) + len(after) < 3:
-        return None
-    gain = _gains(rows, before, after, tick, settings)
+    tick, before, after, both = moment.tick, moment.before, moment.after, moment.both
     gain[:, [p in both for p in after]] += settings.stranger
     keep = np.full_like(gain, _NEVER)
     for person in both:
@@ -157,24 +174,35 @@ def _assigned(gain: Array) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(i, j, strict=True) if gain[a, b] > 0]
 
 
-def _gains(
-    rows: CameraRows, before: list[int], after: list[int], tick: int, settings: ExchangeSettings
-) -> Array:
-    """(b, a) log likelihood ratios of one person : two, of each before with each after the tick."""
+def _gains(rows: CameraRows, moments: list[_Moment], settings: ExchangeSettings) -> list[Array]:
+    """(b, a) log likelihood ratios of one person : two, of each before with each after, for each
+    moment.
+    """
     window = round(settings.window_s / CLOCK_S)
-    ends = _sequences(rows, before, tick - window, tick)
-    begins = _sequences(rows, after, tick, tick + window)
-    one, other = (
-        path_likelihoods(xy, cov, CLOCK_S, settings.most_sds) for xy, cov in (ends, begins)
-    )
-    i, j = np.indices((len(before), len(after))).reshape(2, -1)
-    xy, cov = (np.concatenate([e[i], b[j]], 1) for e, b in zip(ends, begins, strict=True))
-    together = path_likelihoods(xy, cov, CLOCK_S, settings.most_sds)
-    alone = one[:, None] + other[None, :]
-    moved = together.reshape(alone.shape) - alone - np.log(settings.density_per_m2)
-    said = moved + _heights(rows, before, after, tick, settings) + 2 * settings.vanish
-    same = np.equal.outer(before, after)
-    return np.where(same | _reachable(ends[0], begins[0], settings), said, _NEVER)
+    ends = [_sequences(rows, m.before, m.tick - window, m.tick) for m in moments]
+    begins = [_sequences(rows, m.after, m.tick, m.tick + window) for m in moments]
+    pairs = [np.indices((len(m.before), len(m.after))).reshape(2, -1) for m in moments]
+    joined = [
+        (np.concatenate([e[0][i], b[0][j]], 1), np.concatenate([e[1][i], b[1][j]], 1))
+        for e, b, (i, j) in zip(ends, begins, pairs, strict=True)
+    ]
+    one, other, together = (_likelihoods(s, settings) for s in (ends, begins, joined))
+    out = []
+    for k, moment in enumerate(moments):
+        alone = one[k][:, None] + other[k][None, :]
+        moved = together[k].reshape(alone.shape) - alone - np.log(settings.density_per_m2)
+        said = moved + _heights(rows, moment, settings) + 2 * settings.vanish
+        may = np.equal.outer(moment.before, moment.after)
+        may |= _reachable(ends[k][0], begins[k][0], settings)
+        out.append(np.where(may, said, _NEVER))
+    return out
+
+
+def _likelihoods(sequences: list[tuple[Array, Array]], settings: ExchangeSettings) -> list[Array]:
+    """Log likelihoods of each moment's sequences."""
+    xy, cov = (np.concatenate(part) for part in zip(*sequences, strict=True))
+    all_of_them = path_likelihoods(xy, cov, CLOCK_S, settings.most_sds)
+    return np.split(all_of_them, np.cumsum([len(s[0]) for s in sequences])[:-1])
 
 
 def _reachable(ends: Array, begins: Array, settings: ExchangeSettings) -> NDArray[np.bool_]:
@@ -205,10 +233,9 @@ def _sequences(rows: CameraRows, people: list[int], begin: int, end: int) -> tup
     return xy, cov
 
 
-def _heights(
-    rows: CameraRows, before: list[int], after: list[int], tick: int, settings: ExchangeSettings
-) -> Array:
+def _heights(rows: CameraRows, moment: _Moment, settings: ExchangeSettings) -> Array:
     """(b, a) what body heights say of one person : two."""
+    tick, before, after = moment.tick, moment.before, moment.after
     window = round(settings.height_window_s / CLOCK_S)
     ends = np.array([_height(rows, rows.of(p, tick - window, tick - 1), settings) for p in before])
     begins = np.array([_height(rows, rows.of(p, tick + 1, tick + window), settings) for p in after])
