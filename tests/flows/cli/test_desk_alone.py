@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,11 +22,21 @@ pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[3]
 
 
-def test_it_runs_alone(env: Environment) -> None:
+def test_it_runs_alone(env: Environment, tmp_path: Path) -> None:
     """It says where, answers there, and ends with Ctrl-C; a second one is refused."""
     port = free_port()
     argv = [sys.executable, "-m", "flows.cli.main", "desk", "--port", str(port)]
-    surroundings = {**os.environ, HOME_VARIABLE: str(env.settings.home)}
+    home = tmp_path / "home"
+    shutil.copytree(env.settings.paths.keys, home / "keys")
+    s3 = env.settings.s3
+    surroundings = {
+        **os.environ,
+        # A home of its own: the shared one may have a desk, of a stack that other tests began.
+        HOME_VARIABLE: str(home),
+        "ENCOUNTER_S3__ENDPOINT": env.store.endpoint,
+        "ENCOUNTER_S3__ACCESS_KEY": s3.access_key,
+        "ENCOUNTER_S3__SECRET_KEY": s3.secret_key.get_secret_value(),
+    }
     first = subprocess.Popen(argv, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, text=True)
     try:
         wait("the desk does not listen", 60, lambda: listens(port))

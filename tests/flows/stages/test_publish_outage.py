@@ -14,7 +14,7 @@ from stored_run import empty_outcome, store_table
 
 from data_contracts import object_key
 from data_contracts.errors import StoreError
-from data_contracts.run import Outcome, Run
+from data_contracts.run import Outcome, Run, StageResult
 from data_contracts.tables import contracts
 from flows.runtime.environment import Environment, environment
 from flows.stages import publish
@@ -58,7 +58,7 @@ def _outcome(vault: CaseVault, run: Run) -> Outcome:
     empty = empty_outcome(run)
     made = {}
     for stage, result in empty:
-        if stage not in ("run", "version"):
+        if isinstance(result, StageResult):
             tables = {name: refs.get(name, ref) for name, ref in result.tables.items()}
             made[stage] = result.model_copy(update={"tables": tables})
     return empty.model_copy(update=made)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import multiprocessing
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from models.files.manifest import Manifest, ModelEntry, Source
 from models.files.pull import check, model_path, pull
 from models.interface import PersonScores
 
+ROOT = Path(__file__).parents[3]
 CONTENT = b"weights of a very small network" * 100
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
@@ -102,23 +104,25 @@ def test_files_that_the_user_brings_are_never_downloaded(tmp_path: Path) -> None
         pull(["tiny"], tmp_path / "cache", manifest=_manifest(**changes))
 
 
-def _pull_in_process(cache: Path, folder: Path) -> None:
-    pull(None, cache, folder, offline=True, manifest=_manifest())
+_PULL = """
+import sys
+from pathlib import Path
+from models.files.manifest import Manifest
+from models.files.pull import pull
+
+cache, folder, manifest = sys.argv[1:]
+given = Manifest.model_validate_json(manifest)
+pull(None, Path(cache), Path(folder), offline=True, manifest=given)
+"""
 
 
 def test_two_processes_may_pull_at_once(folder: Path, tmp_path: Path) -> None:
     """Workers that start together wait for one another; the file is whole."""
-    context = multiprocessing.get_context("fork")
-    workers = [
-        context.Process(target=_pull_in_process, args=(tmp_path / "cache", folder))
-        for _ in range(3)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    assert [w.exitcode for w in workers] == [0, 0, 0]
-    assert [r.state for r in check(tmp_path / "cache", _manifest())] == ["ok"]
+    cache = tmp_path / "cache"
+    argv = [sys.executable, "-c", _PULL, str(cache), str(folder), _manifest().model_dump_json()]
+    workers = [subprocess.Popen(argv, cwd=ROOT) for _ in range(3)]
+    assert [w.wait(60) for w in workers] == [0, 0, 0]
+    assert [r.state for r in check(cache, _manifest())] == ["ok"]
 
 
 def test_pip_source_reads_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
