@@ -6,6 +6,7 @@ before the stage that gathers them ends. A `Watch` reads each stored thing once.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -27,6 +28,10 @@ _MOST_NEW_UNITS = 200
 FOLLOW = "follow around sightings"
 # Shown on a page; how many more there are is told.
 MOST_GAPS = 60
+
+# A page does not wait longer for the orchestrator: what workers wrote is shown without it.
+_ASK_S = 3.0
+_ASKERS = ThreadPoolExecutor(8, thread_name_prefix="asks-prefect")
 
 Row = dict[str, Any]
 How = Literal["waiting", "running", "published", "ended", "unknown"]
@@ -134,6 +139,7 @@ class Watch:
         self._stats: dict[str, dict[str, Any]] = {}
         self._scanned = _Units("scan")
         self._followed = _Units("follow")
+        self._asked: Future[tuple[How, str, str]] | None = None
 
     def look(self) -> Progress:
         """How far it is now; the case is authorised anew. Raises NotAuthorised, KeyMissing,
@@ -150,7 +156,7 @@ class Watch:
         stages = [row for _, row in sorted(self._stats.items()) if not row["unit"]]
         self._read_units(case, claim, stages)
         gaps = self._gaps(case, stages)
-        how, word, task = _in_the_orchestrator(claim)
+        how, word, task = self._ask(claim)
         return Progress(
             how,
             word,
@@ -164,6 +170,21 @@ class Watch:
             tuple(gaps[:MOST_GAPS]),
             max(0, len(gaps) - MOST_GAPS),
         )
+
+    def _ask(self, claim: Claim) -> tuple[How, str, str]:
+        """What the orchestrator says; unknown where it does not answer in time, and it is not asked
+        again before it has.
+        """
+        if claim.state == "published":
+            return "published", "", ""
+        asked = self._asked or _ASKERS.submit(_in_the_orchestrator, claim)
+        self._asked = asked
+        try:
+            answer = asked.result(_ASK_S)
+        except TimeoutError:
+            return "unknown", "", ""
+        self._asked = None
+        return answer
 
     def _read_units(self, case: OpenCase, claim: Claim, stages: list[Row]) -> None:
         """What is new of the segments; of a run that is published what its stages gathered."""
@@ -240,9 +261,7 @@ def _run_of(case_id: str, claim: Claim) -> Run:
 
 
 def _in_the_orchestrator(claim: Claim) -> tuple[How, str, str]:
-    """How a claimed run goes, Prefect's word for its state, and what it does now."""
-    if claim.state == "published":
-        return "published", "", ""
+    """How a run that is not published goes, Prefect's word for its state, and what it does now."""
     if not server_listens():
         return "unknown", "", ""
     try:

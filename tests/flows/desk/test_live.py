@@ -5,6 +5,8 @@ that ends with consent, assignment and login. Buttons that stop, start and withd
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +16,7 @@ from desk_scene import RunningDesk, filed_case, published_run
 from live_run import add_unit, begun, report
 
 from data_contracts.audit import read_link
+from flows.cases import progress
 from flows.cases.assignment import assign
 from flows.cases.progress import Watch
 from flows.cases.withdraw import withdraw_case
@@ -182,3 +185,23 @@ def test_the_auditor_reads_the_log(desk: RunningDesk, env: Environment) -> None:
     assert "<code>authorise</code>" in page.text
     assert auditor.get("/audit?case=%3Cscript%3E").status_code == 400
     assert auditor.get(f"/cases/{vault.case_id}").status_code == 403
+
+
+def test_an_orchestrator_that_does_not_answer_holds_no_page_up(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs: the look is there in seconds, with what workers wrote and without its word."""
+    vault = filed_case(env, "tracer")
+    begun(vault)
+    ended = threading.Event()
+    monkeypatch.setattr(progress, "_ASK_S", 0.2)
+    monkeypatch.setattr(progress, "server_listens", lambda: ended.wait(60))
+    add_unit(vault, "u1", report("lobby-a", 0, 90))
+    try:
+        began = time.monotonic()
+        found = progress.Watch(env, vault.case_id).look()
+        assert time.monotonic() - began < 30
+    finally:
+        ended.set()
+    assert found.how == "unknown"
+    assert found.looked_s == 90
