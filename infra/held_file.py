@@ -63,5 +63,14 @@ def alone(path: Path) -> Iterator[bool]:
             file.close()
 
 
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """This block after whoever else holds the file: one at a time, of all processes."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _opened(path, os.O_RDWR | os.O_CREAT) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _opened(path: Path, flags: int) -> BinaryIO:
     return os.fdopen(os.open(path, flags | os.O_CLOEXEC, 0o600), "r+b")

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import hashlib
 import os
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from data_contracts.errors import BadInput, KeyMissing
 from infra.crypto import KEY_BYTES, seal, unseal
+from infra.held_file import in_turn
 from infra.settings import MASTER_KEY_VARIABLE
 from infra.stack_record import read_private, replace_private
 
@@ -124,13 +123,13 @@ class FileKeys(MasterKeys):
     def add(self) -> MasterKey:
         """Put a fresh key first; makes the file where there is none."""
         secret = secrets.token_bytes(KEY_BYTES)
-        with self._alone():
+        with in_turn(self.path.with_name(f".{self.path.name}.lock")):
             self._write([base64.b64encode(secret).decode(), *self._lines()])
         return LocalMasterKey(secret)
 
     def destroy(self, key_id: str) -> None:
         """Write the file without the key. What the disk keeps of it, it keeps: encrypt the disk."""
-        with self._alone():
+        with in_turn(self.path.with_name(f".{self.path.name}.lock")):
             lines = self._lines()
             keys = _decoded("\n".join(lines), str(self.path))
             self._write(
@@ -142,19 +141,6 @@ class FileKeys(MasterKeys):
 
     def _write(self, lines: Sequence[str]) -> None:
         replace_private(self.path, "\n".join(lines) + "\n")
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process of this machine changes the file meanwhile."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(
-            self.path.with_name(f".{self.path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600
-        )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
 class EnvironmentKeys(MasterKeys):

@@ -7,17 +7,14 @@ keeps a colleague out (OWASP's "device cookies").
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +25,7 @@ from pydantic import ValidationError
 
 from data_contracts.account import NAME_PATTERN, ROLES, Account, AccountFile, Role
 from data_contracts.errors import BadInput, KeyMissing
+from infra.held_file import in_turn
 from infra.stack_record import read_private, replace_private
 
 LEAST_PASSWORD = 12
@@ -189,23 +187,12 @@ class Accounts:
         self._change(lambda known: tuple(map(changed, known)))
 
     def _change(self, change: Callable[[tuple[Account, ...]], tuple[Account, ...]]) -> None:
-        with self._alone():
+        with in_turn(self.path.with_suffix(".lock")):
             known = self._read_file()
             if not self.path.exists():
                 known = AccountFile(secret=secrets.token_urlsafe(32))
             changed = known.model_copy(update={"accounts": change(known.accounts)})
             replace_private(self.path, json.dumps(changed.model_dump(mode="json"), indent=1))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One change at a time, by the desk or by a command."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _read_file(self) -> AccountFile:
         try:
