@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from closing import nothing_of
-from reviewed_run import as_reviewer
+from flow_stages import SEARCH
+from reviewed_run import as_reviewer, with_signing_key
 
 from data_contracts import object_key
 from data_contracts.case import Visit
@@ -29,12 +30,11 @@ from flows.cli.request import read_references
 from flows.runtime import segment_job
 from flows.runtime.acting import acting
 from flows.runtime.decisions import decisions_of_run
-from flows.runtime.environment import Environment, environment
+from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 from flows.runtime.pointings import pointings_of
-from flows.stages import exposure, looks, observe, people, plan, publish, redact, template
+from flows.stages import exposure, people, publish, redact, template
 from infra.case_store import CaseVault
-from infra.signing import ensure_signing_key
 
 pytestmark = pytest.mark.stack
 DEMO = Path(__file__).parents[2] / "demo"
@@ -51,18 +51,10 @@ ENTERED = Visit(
     to_utc=datetime(2026, 11, 16, 15, 1, tzinfo=UTC),
     tolerance_s=0,
 )
-STAGES = {
+STAGES = SEARCH | {
     "build_template": template.make_template,
     "read_pointings": pointings_of,
     "read_decisions": decisions_of_run,
-    "plan_search": plan.plan_search,
-    "scan": observe.scan_footage,
-    "plan_follow": plan.plan_follow,
-    "follow": observe.follow_sightings,
-    "learn_looks": looks.learn_looks,
-    "compare_looks": looks.compare_all,
-    "scan_for_looks": looks.scan_for_looks,
-    "find_people": people.find_people,
     "trace_subject": people.trace_subject,
     "find_encounters": exposure.find_encounters,
     "apply_decisions": exposure.apply_decisions,
@@ -71,7 +63,6 @@ STAGES = {
     "collect_gaps": exposure.collect_gaps,
     "publish_run": publish.publish,
     "tell_operators": lambda _result: None,
-    "progress": lambda *_: None,
 }
 _numbers = itertools.count(1)
 
@@ -79,9 +70,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def site(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
     """A minute of two cameras, and the flow's stages without an orchestrator."""
-    ensure_signing_key(env.settings)
-    environment.cache_clear()
-    found = environment()
+    found = with_signing_key(env)
     for kept, key in FOOTAGE.items():
         found.store.put(object_key.FOOTAGE, key, (DEMO / "footage" / kept).read_bytes())
     for name, stage in STAGES.items():

@@ -5,7 +5,7 @@ somebody who writes into the case by other means than the program's. Nothing is 
 from __future__ import annotations
 
 import pytest
-from reviewed_run import as_reviewer, published, results
+from reviewed_run import as_reviewer, published, results, with_signing_key
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput, KeyMissing
@@ -13,9 +13,8 @@ from data_contracts.review import Answer, Given
 from flows.cases.review import answer, decided, questions, reviewer_now
 from flows.runtime.acting import acting
 from flows.runtime.decisions import read_answered
-from flows.runtime.environment import Environment, environment
+from flows.runtime.environment import Environment
 from infra.case_store import PAPER_BYTES, CaseVault
-from infra.signing import ensure_signing_key
 
 pytestmark = pytest.mark.stack
 REJECT = Given(verdict="reject", reason="taller")
@@ -24,9 +23,7 @@ REJECT = Given(verdict="reject", reason="taller")
 @pytest.fixture
 def env(env: Environment) -> Environment:
     """A site with the installation's key."""
-    ensure_signing_key(env.settings)
-    environment.cache_clear()
-    return environment()
+    return with_signing_key(env)
 
 
 @pytest.fixture

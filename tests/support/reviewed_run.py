@@ -21,10 +21,11 @@ from data_contracts.time import now_utc
 from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
 from flows.runtime.acting import Acting
-from flows.runtime.environment import Environment
+from flows.runtime.environment import Environment, environment
 from flows.stages.publish import _write_artefact, manifest_key
 from flows.stages.published import put_published
 from infra.case_store import CaseVault
+from infra.signing import ensure_signing_key
 from tasks.review.questions import Results
 from tasks.search.itinerary import read_itinerary
 
@@ -191,3 +192,10 @@ def publish_again(
     vault.put(manifest_key(run), manifest.model_dump_json().encode())
     put_published(vault, run, manifest.policy)
     return run
+
+
+def with_signing_key(env: Environment) -> Environment:
+    """The site with the installation's key, which makes pseudonyms."""
+    ensure_signing_key(env.settings)
+    environment.cache_clear()
+    return environment()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from reviewed_run import as_reviewer, publish_again, published, results
+from reviewed_run import as_reviewer, publish_again, published, results, with_signing_key
 from typer.testing import CliRunner
 
 from data_contracts import object_key
@@ -22,12 +22,11 @@ from flows.runtime import pointings
 from flows.runtime.acting import acting, service, this_user
 from flows.runtime.audit import who_acts
 from flows.runtime.decisions import about_people, store_answer
-from flows.runtime.environment import Environment, environment
+from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 from flows.stages.publish import load_manifest
 from infra.audit_log import AuditLog
 from infra.case_store import CaseVault
-from infra.signing import ensure_signing_key
 
 pytestmark = pytest.mark.stack
 CONFIRM = Given(verdict="confirm")
@@ -37,9 +36,7 @@ REJECT = Given(verdict="reject", reason="taller")
 @pytest.fixture
 def env(env: Environment) -> Environment:
     """A site with the installation's key, which makes pseudonyms."""
-    ensure_signing_key(env.settings)
-    environment.cache_clear()
-    return environment()
+    return with_signing_key(env)
 
 
 @pytest.fixture

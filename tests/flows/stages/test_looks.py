@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from flow_stages import SEARCH
 
 from data_contracts import object_key
 from data_contracts.case import Visit
@@ -22,7 +23,7 @@ from flows.cli.request import read_references
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 from flows.runtime.results import load
-from flows.stages import looks, observe, people, plan, template
+from flows.stages import template
 
 pytestmark = pytest.mark.stack
 DEMO = Path(__file__).parents[3] / "demo"
@@ -58,18 +59,7 @@ def followed_windows(env: Environment, monkeypatch: pytest.MonkeyPatch) -> pd.Da
     """Windows that were followed in the search of the flow: by faces, then by the looks that were
     learnt. The stages run in this process, without an orchestrator.
     """
-    here = {
-        "plan_search": plan.plan_search,
-        "scan": observe.scan_footage,
-        "plan_follow": plan.plan_follow,
-        "follow": observe.follow_sightings,
-        "learn_looks": looks.learn_looks,
-        "compare_looks": looks.compare_all,
-        "scan_for_looks": looks.scan_for_looks,
-        "find_people": people.find_people,
-        "progress": lambda *_: None,
-    }
-    for name, stage in here.items():
+    for name, stage in SEARCH.items():
         monkeypatch.setattr(trace_case, name, stage)
     case_id = f"K-LOOKS-{next(_numbers):03d}"
     pictures = read_references([DEMO / "reference"])
