@@ -29,7 +29,7 @@ from models.score_calibration import BodyCalibration
 from models.settings import ModelSettings
 from tasks.observe.clothes import describe_clothes, light_of
 from tasks.observe.looks import COLOURS, Describer, _cut
-from tasks.people.all_evidence import _TOGETHER
+from tasks.people.all_evidence import TOGETHER
 
 Array = NDArray[np.float64]
 _VISIBLE = 0.7
@@ -117,7 +117,7 @@ def together(found: Pairs, calibration: BodyCalibration) -> tuple[Array, Pairs]:
     _, first = np.unique(found.pair, return_index=True)
     weight = np.bincount(found.pair, found.weight).astype(np.float64)
     each = np.bincount(found.pair, calibration.log_ratio(found.cosine))
-    stated = _TOGETHER * each / np.bincount(found.pair)
+    stated = TOGETHER * each / np.bincount(found.pair)
     ends = np.clip(stated, _EDGES[0], _EDGES[-1])
     return ends, Pairs(found.cosine[first], found.same[first], weight, found.pair[first])
 

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from data_contracts.errors import NotFound
 from data_contracts.run import Published
 from flows.cases.attempt import told
-from flows.cases.filing import filed_cases
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import read_request
 from flows.stages.claim import read_claim
@@ -53,11 +52,6 @@ def case_state(env: Environment, case_id: str, count_questions: bool = False) ->
         )
     except Exception as error:  # noqa: BLE001  one case's fault keeps no other from the list
         return CaseState(case_id, "unreadable", fault=told(error))
-
-
-def case_states(env: Environment) -> list[CaseState]:
-    """All filed cases."""
-    return [case_state(env, case_id) for case_id in filed_cases(env)]
 
 
 def open_questions(vault: CaseVault, published: Published) -> int:

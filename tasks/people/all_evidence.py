@@ -22,7 +22,7 @@ from tasks.people.way import chances
 
 # Of several bodies of a person the mean ratio says so much more than one body's: the line that fits
 # people of the sites by which `tasks.observe.looks` was fitted (`benchmarks.accuracy.looks`).
-_TOGETHER = 1.25
+TOGETHER = 1.25
 _SEVERAL = 3
 # People among whom chains are sought: the sums cost its square.
 _MOST_PEOPLE = 1500
@@ -95,7 +95,7 @@ def clothes_evidence(keyed: pd.DataFrame) -> dict[str, float]:
     often they are seen: the mean of the ratios counts, a little more than one of them.
     """
     judged = keyed[keyed["llr"].notna()].groupby("person")["llr"].agg(["mean", "size"])
-    together = np.where(judged["size"] >= _SEVERAL, _TOGETHER, 1.0) * judged["mean"]
+    together = np.where(judged["size"] >= _SEVERAL, TOGETHER, 1.0) * judged["mean"]
     return dict(zip(judged.index.astype(str), together.astype(float), strict=True))
 
 

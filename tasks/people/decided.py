@@ -17,13 +17,12 @@ from data_contracts.tables.contracts import GAPS
 from data_contracts.time import CLOCK_S, Interval
 from tasks.consent.authorise import require
 from tasks.people.face_evidence import SightSettings, apart, whereabouts
+from tasks.people.join import JoinSettings
 from tasks.people.marked import TrackKey, marked_tracks
 
 # Of a track that is confirmed at least this share was asked about. A rejected one is rejected
 # whole: nobody may be shown who was not the subject.
 _COVERED = 0.5
-# Two tracks that one camera has at once for longer are two people, as in `tasks.people.join`.
-_TOGETHER_S = 0.5
 _LOST = (
     "two reviewers confirmed the subject here; this run followed nobody there, or whoever it is "
     "was confirmed elsewhere at the same time, or rejected"
@@ -133,7 +132,7 @@ def _two_people(one: pd.DataFrame, other: pd.DataFrame, settings: SightSettings)
     """Whether two tracks cannot be one person's."""
     if one["camera_id"].iloc[0] == other["camera_id"].iloc[0]:
         both = set(one["t_utc"]) & set(other["t_utc"])
-        return len(both) * CLOCK_S > _TOGETHER_S
+        return len(both) * CLOCK_S > JoinSettings().same_camera_overlap_s
     placed = one[one["x_m"].notna()]
     beside = other[other["x_m"].notna()]
     if placed.empty or beside.empty:

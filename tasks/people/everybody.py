@@ -21,8 +21,8 @@ from tasks.people.decided import settled_tracks
 from tasks.people.face_evidence import SightSettings
 from tasks.people.join import JoinSettings, join
 from tasks.people.pointed import pointed_tracks
-from tasks.people.site_tracks import SiteTrackSettings, settle, track_cameras
-from tasks.people.subject import owners, sight
+from tasks.people.site_tracks import SiteTrackSettings, mend, settle, track_cameras
+from tasks.people.subject import by_person, owners, sight
 from tasks.people.told import tell
 
 # Mended tracks are looked at again so often: each time those are mended that stand out clearest.
@@ -72,9 +72,9 @@ def everybody(
     settings = settings or PeopleSettings()
     known = known or Known()
     by_camera = track_cameras(detections, site, settings.tracks)
-    told = None
-    for _ in range(_ROUNDS):
-        tracks = settle(by_camera, site, settings.tracks, told)
+    mended = mend(by_camera, site, settings.tracks)
+    for further in reversed(range(_ROUNDS)):
+        tracks = settle(mended, site, settings.tracks)
         settled = settled_tracks(tracks, known.decisions, settings.sight)
         never = settled.never_together(tracks, pointed_tracks(tracks, known.points))
         persons, members = join(tracks, site, rng(), settings.join, never)
@@ -82,8 +82,11 @@ def everybody(
             case, tracks, members, search, settings.sight, known.looks, known.points, settled, site
         )
         found = People(tracks, persons, members, sightings)
-        before, told = told, _told(found, known, settings.sight)
-        if told is None or (before is not None and before.equals(told)):
+        told = _told(found, known, settings.sight) if further else None
+        if told is None:
+            break
+        before, mended = mended, mend(by_camera, site, settings.tracks, told)
+        if all(now.equals(then) for now, then in zip(mended, before, strict=True)):
             break
     return found
 
@@ -94,9 +97,7 @@ def _told(found: People, known: Known, settings: SightSettings) -> pd.DataFrame 
     if tracks.empty:
         return None
     owner = owners(tracks, found.members)
-    keyed = tracks.assign(
-        person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
-    )
+    keyed = by_person(tracks, owner)
     if known.looks is not None and len(known.looks):
         keyed = with_looks(keyed, known.looks)
     pointed: dict[str, list[pd.Timestamp]] = {}

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.camera import Site
-from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M, Locator, hidden_by_others
-from tasks.people.track_position import MIN_HEIGHT_SD_M
+from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M, Locator
+from tasks.people.other_view import hidden_share
+from tasks.people.track_position import MIN_HEIGHT_SD_M, spread_of
 
 Array = NDArray[np.float64]
 _BOX = ["x0", "y0", "x1", "y1"]
@@ -80,22 +81,16 @@ def _log_normal(off_m: Array, sd_m: Array) -> Array:
     return np.asarray(-0.5 * (off_m / sd_m) ** 2 - np.log(sd_m))
 
 
-def _implied(rows: pd.DataFrame, everybody: pd.DataFrame, locator: Locator) -> Array:
+def _implied(own: pd.DataFrame, everybody: pd.DataFrame, locator: Locator) -> Array:
     """(n,) the height that foot and head of each box imply, NaN where somebody stands before."""
-    share = pd.Series(0.0, everybody.index)
-    for group in everybody.groupby("t_utc").groups.values():
-        at = everybody.loc[group]
-        if len(at) > 1:
-            share[group] = hidden_by_others(at[_BOX].to_numpy(float), at["score"].to_numpy(float))
-    hidden: Array = np.asarray(share[rows.index], np.float64)
-    boxes = rows[_BOX].to_numpy(float)
-    return locator.locate(boxes, BODY_HEIGHT_M, _ANY_SD_M, hidden).height_m
+    hidden = pd.Series(hidden_share(everybody), everybody.index)
+    share = np.asarray(hidden[own.index], np.float64)
+    return locator.locate(own[_BOX].to_numpy(float), BODY_HEIGHT_M, _ANY_SD_M, share).height_m
 
 
 def _spread(implied_m: pd.Series) -> float:
-    """The deviation of implied heights, of normal errors, as their median absolute one says."""
-    away = (implied_m - implied_m.median()).abs().median()
-    return float(max(1.4826 * away, MIN_HEIGHT_SD_M))
+    """The deviation of one track's implied heights."""
+    return max(spread_of(implied_m.to_numpy(float)), MIN_HEIGHT_SD_M)
 
 
 def _mean(parts: pd.DataFrame) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from data_contracts.time import CLOCK_S
 from tasks.ground.kalman import path_likelihoods
 from tasks.ground.position import BODY_HEIGHT_SD_M
 from tasks.people.meeting import CameraRows, ExchangeSettings, Meeting
+from tasks.people.track_position import spread_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -209,16 +210,20 @@ def _reachable(ends: Array, begins: Array, settings: ExchangeSettings) -> NDArra
     """(b, a) whether somebody can have walked from where the one was last (b, t, 2) to where the
     other was first (a, t, 2), by a metre more or less; who has no place can.
     """
-    out = np.ones((len(ends), len(begins)), bool)
-    for i, end in enumerate(ends):
-        for j, begin in enumerate(begins):
-            last = np.flatnonzero(np.isfinite(end).all(1))
-            first = np.flatnonzero(np.isfinite(begin).all(1))
-            if len(last) and len(first):
-                gap_s = (len(end) - last[-1] + first[0]) * CLOCK_S
-                away = float(np.hypot(*(begin[first[0]] - end[last[-1]])))
-                out[i, j] = away <= settings.near_m + settings.max_speed_mps * gap_s
-    return out
+    # The last place of each, and how many ticks before the moment; the first one, and after.
+    last_m, last = _first_place(ends[:, ::-1])
+    first_m, first = _first_place(begins)
+    away = np.hypot(*(first_m[None, :] - last_m[:, None]).transpose(2, 0, 1))
+    gap_s = (last[:, None] + 1 + first[None, :]) * CLOCK_S
+    return np.asarray(~(away > settings.near_m + settings.max_speed_mps * gap_s))
+
+
+def _first_place(xy: Array) -> tuple[Array, Ints]:
+    """The first position (p, 2) of each sequence (p, t, 2), NaN where there is none, and its
+    tick.
+    """
+    at = np.isfinite(xy).all(2).argmax(1)
+    return xy[np.arange(len(xy)), at], at
 
 
 def _sequences(rows: CameraRows, people: list[int], begin: int, end: int) -> tuple[Array, Array]:
@@ -255,6 +260,5 @@ def _height(rows: CameraRows, own: Ints, settings: ExchangeSettings) -> tuple[fl
     if len(implied) < _LEAST_HEIGHTS:
         return np.nan, np.nan
     middle = float(np.median(implied))
-    spread = 1.4826 * float(np.median(np.abs(implied - middle)))
     independent = max(1.0, len(implied) * CLOCK_S / _POSE_S)
-    return middle, settings.height_sd_m**2 + spread**2 / independent
+    return middle, settings.height_sd_m**2 + spread_of(implied) ** 2 / independent

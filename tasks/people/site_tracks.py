@@ -29,7 +29,8 @@ def track_site(
 ) -> pd.DataFrame:
     """TRACKS of all cameras from DETECTIONS."""
     settings = settings or SiteTrackSettings()
-    return settle(track_cameras(detections, site, settings), site, settings)
+    by_camera = track_cameras(detections, site, settings)
+    return settle(mend(by_camera, site, settings), site, settings)
 
 
 def track_cameras(
@@ -43,23 +44,27 @@ def track_cameras(
     return [t for t in by_camera if len(t)]
 
 
-def settle(
+def mend(
     by_camera: list[pd.DataFrame],
     site: Site,
     settings: SiteTrackSettings,
     told: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """TRACKS of all cameras, mended where the cameras' own went over to somebody else.
+) -> list[pd.DataFrame]:
+    """TRACKS of each camera, mended where its own went over to somebody else.
 
     `told`: what is known of who is the subject (`tasks.people.told`).
     """
-    if not by_camera:
-        return TRACKS.empty()
-    mended = [
+    return [
         uncross(own, _locator(site.by_id[str(own["camera_id"].iloc[0])]), settings.exchanges, told)
         for own in by_camera
     ]
-    tracks = cut_switched(pd.concat(mended, ignore_index=True), site, settings.switches)
+
+
+def settle(by_camera: list[pd.DataFrame], site: Site, settings: SiteTrackSettings) -> pd.DataFrame:
+    """TRACKS of all cameras, by what each says of the others'."""
+    if not by_camera:
+        return TRACKS.empty()
+    tracks = cut_switched(pd.concat(by_camera, ignore_index=True), site, settings.switches)
     return settle_heights(tracks, site, settings.views)
 
 

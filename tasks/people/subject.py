@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,7 @@ def sight(
     if tracks.empty:
         return SIGHTINGS.empty(), MEMBERS.shape(members)
     owner = owners(tracks, members)
-    keyed = tracks.assign(
-        person=[owner[key] for key in zip(tracks["camera_id"], tracks["track_id"], strict=True)]
-    )
+    keyed = by_person(tracks, owner)
     pointed = pointed_tracks(tracks, points)
     told = told_of(owner, pointed, settled, settings)
     found = _weighed(keyed, looks, told, search, settings, site)
@@ -161,6 +159,12 @@ def _basis(
     if pointed:
         return "pointed"
     return "face" if part["subject_p"].notna().any() else "position"
+
+
+def by_person(tracks: pd.DataFrame, owner: Mapping[tuple[Any, Any], str]) -> pd.DataFrame:
+    """TRACKS with the `person` that each row is of."""
+    keys = zip(tracks["camera_id"], tracks["track_id"], strict=True)
+    return tracks.assign(person=[owner[key] for key in keys])
 
 
 def owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any], str]:

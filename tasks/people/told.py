@@ -11,14 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.time import seconds_of
+from tasks.people.all_evidence import TOGETHER
 from tasks.people.face_evidence import SightSettings, each_face
 
 Array = NDArray[np.float64]
 _KEY = ["camera_id", "t_utc", "x0", "y0", "x1", "y1"]
 # More than this is said by nothing: odds of 20,000 to 1. Chosen.
 _MOST = 10.0
-# Several bodies' clothes say so much more than one's (`tasks.people.all_evidence`).
-_TOGETHER = 1.25
 
 
 def tell(
@@ -72,4 +71,4 @@ def _clothes_so_far(llr: Array) -> Array:
     """(n,) what the clothes say up to each: they are one look."""
     known = np.isfinite(llr)
     count = np.cumsum(known)
-    return _TOGETHER * np.cumsum(np.where(known, llr, 0.0)) / np.maximum(count, 1)
+    return TOGETHER * np.cumsum(np.where(known, llr, 0.0)) / np.maximum(count, 1)

@@ -139,16 +139,23 @@ def _near_measurement(
 def body_height(implied_m: Array) -> tuple[float, float]:
     """A track's body height and its deviation from implied heights (n,), NaN ignored.
 
-    Median, combined with the population's as a prior. The deviation is 1.4826 times the median
-    absolute one, as of a normal error, and at least 3 cm. Ten frames (two seconds) of one pose
+    Median, combined with the population's as a prior. The deviation is `spread_of`
+    them, and at least 3 cm. Ten frames (two seconds) of one pose
     count as one, because errors of a pose last. 3 cm and ten frames are chosen.
     """
     good = implied_m[np.isfinite(implied_m)]
     if len(good) < 3:
         return BODY_HEIGHT_M, BODY_HEIGHT_SD_M
     middle = float(np.median(good))
-    spread = max(1.4826 * float(np.median(np.abs(good - middle))), MIN_HEIGHT_SD_M)
+    spread = max(spread_of(good), MIN_HEIGHT_SD_M)
     variance = spread**2 / max(1.0, len(good) / 10)
     weight = BODY_HEIGHT_SD_M**2 / (BODY_HEIGHT_SD_M**2 + variance)
     height = weight * middle + (1 - weight) * BODY_HEIGHT_M
     return height, float(np.sqrt(weight * variance))
+
+
+def spread_of(values: Array) -> float:
+    """Deviation of (n,) values without their outliers: 1.4826 times the median absolute one, as of
+    a normal error.
+    """
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.time import ticks_of
-from tasks.people.piece import PIECE
+from tasks.people.piece import follows_cut
 
 Flags = NDArray[np.bool_]
 # Beyond this and two deviations the places are not one person's; within it they are. Half of the
@@ -122,7 +122,7 @@ def _bystanders(moments: pd.DataFrame) -> pd.MultiIndex:
 def _begun_by_a_cut(tracks: pd.DataFrame, subject: Flags) -> Flags:
     """(n,) the first rows of the subject's pieces that follow a cut."""
     out = np.zeros(len(tracks), bool)
-    rows = np.flatnonzero(subject & (tracks["track_id"] >= PIECE).to_numpy(bool))
+    rows = np.flatnonzero(subject & follows_cut(tracks["track_id"].to_numpy()))
     pieces = tracks.iloc[rows]
     begun = pieces.groupby(["camera_id", "track_id"])["t_utc"].transform("min")
     out[rows] = (pieces["t_utc"] == begun).to_numpy(bool)
