@@ -32,7 +32,7 @@ from minio.versioningconfig import VersioningConfig
 from data_contracts import object_key
 from data_contracts.errors import BadInput, NotFound, ObjectChanged, StoreError
 from infra.settings import S3Settings
-from infra.store_errors import BrokenOff, Exists, Unsupported, mapped
+from infra.store_errors import BrokenOff, Exists, Unreadable, Unsupported, mapped
 
 # One request up to this size, multipart above: S3's own limit for one PUT is 5 GiB, memory is ours.
 _PART_BYTES = 64 * 1024 * 1024
@@ -119,13 +119,13 @@ class ObjectStore:
         return mapped(lambda: call(name), self.endpoint, name, key)
 
     def _read(self, bucket: str, key: str, call: Callable[[str], T]) -> T:
-        """The same for what is read in pieces, which the connection does not try again where the
-        answer breaks off in the middle.
+        """The same for bytes: an answer that breaks off in the middle is asked for again, which the
+        connection does not do, and so are bytes that a busy store cannot give at the moment.
         """
         for attempt in range(self.settings.retries):
             try:
                 return self._call_client(bucket, key, call)
-            except BrokenOff:
+            except (BrokenOff, Unreadable):
                 time.sleep(_BACKOFF_S * 2**attempt)
         return self._call_client(bucket, key, call)
 

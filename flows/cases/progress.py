@@ -7,6 +7,7 @@ before the stage that gathers them ends. A `Watch` reads each stored thing once.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -103,12 +104,11 @@ class _Units:
         folder = object_key.stage_folder(case.vault.case_id, self._stage)
         keys = [i.key for i in case.vault.list(f"{folder}/") if i.key.endswith(".json")]
         for key in [k for k in keys if k not in self._known][:_MOST_NEW_UNITS]:
-            self._known.add(key)
-            try:
+            # removed since, or damaged: the run itself tells that
+            with suppress(NotFound, BadInput):
                 result = StageResult.stored(case.vault.get(key), key)
                 self._add(load(case.vault, result["reports"]))
-            except (NotFound, BadInput):  # removed since, or damaged: the run itself tells that
-                continue
+            self._known.add(key)
 
     def read_gathered(self, reports: pd.DataFrame) -> None:
         """Take the reports of all segments at once, in the place of what was read before."""

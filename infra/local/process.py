@@ -45,10 +45,17 @@ class Start(NamedTuple):
 
 
 def start(
-    name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, held: Path
+    name: str,
+    argv: list[str],
+    env: dict[str, str],
+    cwd: Path,
+    log: Path,
+    held: Path,
+    prepare: Callable[[], None] | None = None,
 ) -> ProcessRecord:
     """Start a program in a session of its own, its output appended to `log`. It holds the file
-    `held` as long as it lives. Raises StackError, also where another process holds that file.
+    `held` as long as it lives. `prepare` writes what the program reads, once no other can be
+    running there. Raises StackError, also where another process holds that file.
     """
     file = hold(held)
     if file is None:
@@ -57,6 +64,8 @@ def start(
             "already; stop that one first (encounter down in its home, or by its id)"
         )
     with file:
+        if prepare is not None:
+            prepare()
         record = _started(name, argv, env, cwd, log, file.fileno())
         file.truncate(0)
         file.write(str(record.pid).encode())

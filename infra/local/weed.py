@@ -64,9 +64,12 @@ def credentials(home: Home) -> dict[str, str]:
 def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessRecord:
     """Start the store with its data in `data_dir`. Raises StackError."""
     home = settings.paths
-    store_locks.check_sockets(ports)
-    store_locks.write_security(home)
-    _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
+
+    def prepare() -> None:
+        store_locks.check_sockets(ports)
+        store_locks.write_security(home)
+        _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
+
     argv = [
         str(binary()),
         "-logtostderr=true",
@@ -96,9 +99,8 @@ def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessR
         "-master.volumeSizeLimitMB=1024",
     ]
     log = home.logs / "store.log"
-    return process.start(
-        NAME, argv, _bare_environment(home), home.store, log, data_dir / store_disk.HELD
-    )
+    held = data_dir / store_disk.HELD
+    return process.start(NAME, argv, _bare_environment(home), home.store, log, held, prepare)
 
 
 def _bare_environment(home: Home) -> dict[str, str]:

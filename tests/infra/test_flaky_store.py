@@ -51,6 +51,15 @@ def test_a_read_is_tried_again(
     assert [i.key for i in flaky.list(SITE, "flaky/read")] == ["flaky/read"]
 
 
+def test_bytes_that_are_away_for_a_moment_are_asked_for_again(
+    flaky: ObjectStore, proxy: FlakyProxy
+) -> None:
+    """A busy store knows an object and cannot give its bytes yet."""
+    flaky.put(SITE, "flaky/away", DATA)
+    proxy.once("GET", "broken", times=4)
+    assert flaky.get(SITE, "flaky/away") == DATA
+
+
 def test_a_read_that_always_breaks_is_an_error(flaky: ObjectStore, proxy: FlakyProxy) -> None:
     """After a few tries, in one line."""
     flaky.put(SITE, "flaky/broken", DATA)

@@ -32,6 +32,7 @@ from tasks.search.itinerary import read_itinerary
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo"
+ACTIVE = {"Pending", "Submitting", "Running"}
 # The database of a server that starts again is busy for some seconds.
 _BUSY_TRIES = 10
 
@@ -90,11 +91,37 @@ class WholeStack:
 
     def cut_runs(self) -> int:
         """End the flow runs' processes alone; returns how many there were."""
-        doomed = [p for p in self.processes("worker") if "flows.programs.flow_run" in p.cmdline()]
+        doomed = self._flow_runs()
         for one in doomed:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
         return len(doomed)
+
+    def halt(self, flow: str) -> str:
+        """Make a run of a flow stand still in the middle, until it is killed: its id, or nothing
+        where none is at work.
+        """
+        for one in self._flow_runs():
+            with suppress(psutil.NoSuchProcess):
+                run_id = one.environ().get("PREFECT__FLOW_RUN_ID", "")
+                if run_id not in self._at_work(flow):
+                    continue
+                one.suspend()
+                if run_id in self._at_work(flow):
+                    return run_id
+                one.resume()
+        return ""
+
+    def _at_work(self, flow: str) -> set[str]:
+        return {run["id"] for run in self.runs(flow) if run["state_name"] in ACTIVE}
+
+    def _flow_runs(self) -> list[psutil.Process]:
+        found = []
+        for one in self.processes("worker"):
+            with suppress(psutil.NoSuchProcess):
+                if "flows.programs.flow_run" in one.cmdline():
+                    found.append(one)
+        return found
 
     def file_case(self, case_id: str, footage: tuple[str, ...] = ()) -> None:
         """A demo case, stored as intake does it; `reconcile` starts it."""

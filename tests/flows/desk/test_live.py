@@ -16,6 +16,7 @@ from desk_scene import RunningDesk, filed_case, published_run
 from live_run import add_unit, begun, report
 
 from data_contracts.audit import read_link
+from data_contracts.errors import StoreError
 from flows.cases import progress
 from flows.cases.assignment import assign
 from flows.cases.progress import Watch
@@ -71,6 +72,25 @@ def test_progress_by_what_is_written(desk: RunningDesk, env: Environment) -> Non
         ("no_footage", "lobby-a", "no segment in the store"),
     ]
     assert second == watch.look()
+
+
+def test_what_the_store_could_not_give_is_read_by_the_next_look(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that fails for a moment takes nothing away from the page."""
+    vault = filed_case(env, "tracer")
+    begun(vault)
+    watch = Watch(env, vault.case_id)
+    add_unit(vault, "u1", report("entrance", 0, 30))
+
+    def fails(*_: object) -> None:
+        raise StoreError("the object store failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "load", fails)
+        with pytest.raises(StoreError):
+            watch.look()
+    assert watch.look().looked_s == 30
 
 
 def test_the_page_lives(

@@ -24,6 +24,7 @@ from infra import dask_cluster
 from infra.local import process
 from infra.local import stack as stack_module
 from infra.local.stack import StackInfo, prefect_command
+from infra.local.store_locks import certificate_file
 from infra.settings import Settings, load_settings
 from infra.stack_record import ProcessRecord, read_record
 from infra.store import ObjectStore
@@ -159,11 +160,13 @@ def test_data_survive_sigkill_and_a_taken_port(tmp_path: Path) -> None:
 
 def test_a_second_store_on_the_same_data_is_refused(tmp_path: Path) -> None:
     """Neither another home nor this one, when its record is lost, starts a second store on a data
-    folder; the error names the process that has it.
+    folder, nor takes away the certificate of the one that runs; the error names the process that
+    has it.
     """
     data = tmp_path / "data"
     settings = load_settings(home=tmp_path / "one")
     first = stack_module.up(settings, data_dir=data, parts=("store",))
+    certificate = certificate_file(settings.paths).read_bytes()
     holder = first.record.processes[0].pid
     try:
         with pytest.raises(StackError, match=rf"process {holder} holds {data}"):
@@ -173,6 +176,7 @@ def test_a_second_store_on_the_same_data_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StackError, match=rf"process {holder} holds {data}"):
             stack_module.up(load_settings(home=tmp_path / "one"), data_dir=data, parts=("store",))
         settings.paths.stack_file.write_bytes(record)
+        assert certificate_file(settings.paths).read_bytes() == certificate
         store = ObjectStore(first.settings.s3)
         store.put(SITE, "kept", b"1")
         assert store.get(SITE, "kept") == b"1"
