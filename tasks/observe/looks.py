@@ -219,7 +219,8 @@ def compare_looks(
 def _crops(case: AuthorisedCase, footage: Footage, height_px: int) -> _Crops:
     """The bodies that can be judged, from the key frames of the granted time."""
     at = seconds_of(footage.boxes["t_utc"], pd.Timestamp(footage.start_utc))
-    usable = _judged(footage)
+    boxes = footage.boxes[["x0", "y0", "x1", "y1"]].to_numpy(float)
+    usable = _judged(footage.boxes, boxes)
     if footage.chosen is not None:
         usable &= footage.chosen
     rows: list[int] = []
@@ -236,23 +237,18 @@ def _crops(case: AuthorisedCase, footage: Footage, height_px: int) -> _Crops:
             now = (frame.t_utc - footage.start_utc).total_seconds()
             near = np.flatnonzero((np.abs(at - now) < CLOCK_S / 4) & usable)
             rows += near.tolist()
-            pictures += [_cut(image, _boxes(footage)[i], height_px) for i in near]
+            pictures += [_cut(image, boxes[i], height_px) for i in near]
     except VideoUnreadable:
         pass
     return _Crops(rows, pictures, light_of(views) if views else np.ones(3))
 
 
-def _boxes(footage: Footage) -> Array:
-    return footage.boxes[["x0", "y0", "x1", "y1"]].to_numpy(float)
-
-
-def _judged(footage: Footage) -> NDArray[np.bool_]:
-    """(n,) boxes of whole bodies that nobody in front hides."""
-    boxes = _boxes(footage)
+def _judged(table: pd.DataFrame, boxes: Array) -> NDArray[np.bool_]:
+    """(n,) which boxes (n, 4) of DETECTIONS are whole bodies that nobody in front hides."""
     large = np.all(boxes[:, 2:] - boxes[:, :2] >= _LEAST_PX, axis=1)
-    whole = ~footage.boxes["foot_hidden"].to_numpy(bool)
+    whole = ~table["foot_hidden"].to_numpy(bool)
     hidden = np.zeros(len(boxes))
-    for rows in footage.boxes.groupby("t_utc").indices.values():
+    for rows in table.groupby("t_utc").indices.values():
         hidden[rows] = _hidden_share(boxes[rows])
     return np.asarray(large & whole & (hidden <= _MOST_HIDDEN))
 
