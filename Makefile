@@ -61,7 +61,7 @@ docs: setup
 # The desk's texts: what the code and the templates say into the catalogue of each other language, to be translated by hand.
 texts: setup
 	@mkdir -p build
-	$(BIN)/pybabel -q extract -F flows/desk/texts/babel.cfg -k mark -k text --no-location --project=encounter -o build/desk.pot flows/desk
+	$(BIN)/pybabel -q extract -F flows/desk/texts/babel.cfg -k mark -k text --no-location --project=encounter -o build/desk.pot flows/desk tasks/review tasks/artefacts/report
 	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete -l ko -i build/desk.pot -o flows/desk/texts/ko.po
 
 lock:

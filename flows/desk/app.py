@@ -15,6 +15,8 @@ from flows.desk.door import endpoint
 from flows.desk.page import PAGES
 from flows.desk.wall import App, Wall
 
+# The style of plan and timeline is the report's.
+_DRAWING = "drawing.css"
 _STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -36,6 +38,8 @@ def make_app(desk: Desk) -> App:
 async def _static_file(name: str) -> Response:
     """A style, a script: the same for everybody."""
     file = resources.files("flows.desk") / "static" / name
+    if name == _DRAWING:
+        file = resources.files("tasks.artefacts.report") / name
     kind = _STATIC_TYPES.get(PurePosixPath(name).suffix)
     if kind is None or "/" in name or not file.is_file():
         return PlainTextResponse("there is nothing here\n", 404)

@@ -17,15 +17,12 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 
+from data_contracts.text import mark as mark
+
 Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 NAMES: dict[Language, str] = {"en": "English", "ko": "한국어"}
 COOKIE = "encounter-language"
-
-
-def mark(text: str) -> str:
-    """A text that is translated where it is shown: finds its way into the catalogues."""
-    return text
 
 
 @cache

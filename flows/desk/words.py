@@ -10,12 +10,15 @@ from typing import Literal
 from data_contracts.account import Role
 from data_contracts.audit import Outcome
 from data_contracts.deletion import DeletionKind
+from data_contracts.review import Question, QuestionKind, State, Verdict
 from flows.cases.case_state import CaseState
+from flows.cases.review import Asked
 from flows.desk.acts import Act
 from flows.desk.language import NAMES, mark
 from tasks.artefacts.exports import PICTURES as PICTURES
 from tasks.artefacts.exports import REPORT as REPORT
 from tasks.ending.purge import WITHDRAWN as WITHDRAWN
+from tasks.review.reasons import Reason, Speaks
 
 OUTCOMES: dict[Outcome, str] = {
     "success": mark("done"),
@@ -153,3 +156,74 @@ def short(names: Sequence[str]) -> str:
     """The first of some names, each cut, and how many more there are."""
     shown = ", ".join(name if len(name) <= 48 else f"{name[:47]}…" for name in names[:2])
     return shown + (f" (+{len(names) - 2})" if len(names) > 2 else "")
+
+
+ASKS: dict[QuestionKind, str] = {
+    "sighting": mark("Is this the subject?"),
+    "same": mark("Is this person nobody but the subject, seen twice?"),
+    "contact": mark("Is this one person, other than the subject, and as near as is said?"),
+}
+
+REVIEWS: dict[State, str] = {
+    "open": mark("open"),
+    "confirmed": mark("confirmed"),
+    "rejected": mark("rejected"),
+}
+
+VERDICTS: dict[Verdict, str] = {
+    "confirm": mark("Confirm"),
+    "reject": mark("Reject"),
+    "cannot-say": mark("Cannot say"),
+}
+VERDICT_KEYS: dict[Verdict, str] = {"confirm": "c", "reject": "r", "cannot-say": "u"}
+
+SPEAKS: dict[Speaks, str] = {
+    "for": mark("for"),
+    "against": mark("against"),
+    "neither": mark("neither"),
+}
+
+ABOUT = {
+    "face": mark("face"),
+    "looks": mark("looks"),
+    "way": mark("way"),
+    "place": mark("place"),
+    "pointing": mark("pointing"),
+    "reviewers": mark("reviewers"),
+    "time": mark("time"),
+    "distance": mark("distance"),
+    "doubt": mark("doubt"),
+    "masks": mark("masks"),
+}
+
+MASKS = {
+    "masked": mark("wore a mask"),
+    "bare": mark("wore no mask"),
+    "mixed": mark("wore a mask part of the time"),
+    "unknown": mark("not visible"),
+}
+
+
+def cameras_of(question: Question) -> str:
+    """The cameras that a question is about."""
+    return ", ".join(sorted({found.camera_id for found in question.marks}))
+
+
+def answer_waits_for(text: Callable[..., str], asked: Asked) -> str:
+    """Whose answer a question waits for, for the reviewer who reads it."""
+    if asked.state != "open":
+        return text("nobody")
+    if asked.waits:
+        return text("you")
+    return text("two others: you pointed") if asked.pointed else text("another reviewer")
+
+
+def in_words(text: Callable[..., str], reason: Reason) -> str:
+    """What a reason says, in the language of `text`."""
+    values = {k: text(MASKS[v]) if v in MASKS else v for k, v in reason.values.items()}
+    return text(reason.message, **values)
+
+
+def rival(text: Callable[..., str], who: str) -> str:
+    """Who else a sighting may be: a contact by its number, or somebody."""
+    return who if who.startswith("C-") else text("somebody who is not a contact")

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from stored_run import empty_outcome, store_table
 
-from data_contracts.run import Run, RunManifest, StageResult
+from data_contracts.run import Run, RunManifest, StageResult, TableRef
 from data_contracts.tables.contracts import (
     CONTACTS,
+    ENCOUNTER_POINTS,
+    ENCOUNTERS,
+    GAPS,
     MEMBERS,
     PERSONS,
+    PICTURES,
     SIGHTINGS,
     TRACKS,
     TRAJECTORY,
+    WINDOWS,
 )
+from data_contracts.tables.table import TableContract
 from data_contracts.time import now_utc
 from flows.cases.filing import store_case
 from flows.cases.throwaway import papers
+from flows.cli.request import read_references
 from flows.runtime.acting import Acting
 from flows.runtime.environment import Environment, environment
 from flows.stages.publish import _write_artefact, manifest_key
@@ -152,13 +160,16 @@ def results(renumbered: int = 0) -> Results:
     )
 
 
-def published(env: Environment, found: Results) -> CaseVault:
-    """A filed case whose one published run found this."""
+def published(env: Environment, found: Results, **made: Any) -> CaseVault:
+    """A filed case whose one published run found this, with what else it `made`: see
+    `publish_again`.
+    """
     case_id = f"K-REVIEW-{next(_numbers):03d}"
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
-    store_case(env, papers(env, case_id, visits, {"a.jpg": b"picture"}, "demo-short", "test"))
+    given = read_references([DEMO / "reference"])
+    store_case(env, papers(env, case_id, visits, given, "demo-short", "test"))
     vault = env.cases.open(case_id)
-    publish_again(vault, found, "R-1")
+    publish_again(vault, found, "R-1", **made)
     return vault
 
 
@@ -168,8 +179,13 @@ def publish_again(
     run_id: str,
     names: tuple[str, ...] = (),
     decided: tuple[str, ...] = (),
+    clips: dict[str, bytes] | None = None,
+    **more: pd.DataFrame,
 ) -> Run:
-    """Publish another run of the case, with artefacts of these names, which knew of `decided`."""
+    """Publish another run of the case, with artefacts of these names, which knew of `decided`.
+    `clips`: pictures by file name, a contact's of the camera `entrance`. `more`: its tables of
+    points, encounters, windows and gaps, where they are not empty.
+    """
     run = Run(case_id=vault.case_id, run_id=run_id, salt="0" * 32, policy="demo-short")
     stage = f"test {run_id}"
     people = {
@@ -180,13 +196,39 @@ def publish_again(
     }
     trace = {"trajectory": store_table(vault, TRAJECTORY, found.trajectory, stage)}
     contacts = {"contacts": store_table(vault, CONTACTS, found.contacts, stage)}
-    parts = {"people": people, "trace": trace, "contacts": contacts}
-    made = {n: StageResult(stage=n, digest="d", tables=t) for n, t in parts.items()}
+    shown = clips or {}
+    camera_of = dict(zip(found.sightings["sighting_id"], found.sightings["camera_id"], strict=True))
+    pictures = [
+        {
+            "name": n,
+            "camera_id": camera_of.get(n.partition(".")[0], "entrance"),
+            "size_bytes": len(data),
+            "sha256": "0" * 64,
+        }
+        for n, data in shown.items()
+    ]
+
+    def others(*wanted: tuple[str, TableContract]) -> dict[str, TableRef]:
+        return {n: store_table(vault, c, more.get(n, ()), stage) for n, c in wanted}
+
+    parts = {
+        "people": people,
+        "trace": trace,
+        "contacts": contacts,
+        "meetings": others(("points", ENCOUNTER_POINTS), ("encounters", ENCOUNTERS)),
+        "windows": others(("windows", WINDOWS)),
+        "gaps": others(("gaps", GAPS)),
+        "pictures": {"pictures": store_table(vault, PICTURES, pictures, stage)},
+    }
+    told = {"pictures": "redact pictures"}
+    made = {n: StageResult(stage=told.get(n, n), digest="d", tables=t) for n, t in parts.items()}
+    artefacts = {name: b"data" for name in names}
+    artefacts |= {f"pictures/{name}": data for name, data in shown.items()}
     manifest = RunManifest(
         run_id=run.run_id,
         policy="demo-short@1",
         created_utc=now_utc(),
-        artefacts=tuple(_write_artefact(vault, run, name, b"data") for name in names),
+        artefacts=tuple(_write_artefact(vault, run, n, data) for n, data in artefacts.items()),
         result=empty_outcome(run).model_copy(update={**made, "decided": decided}),
     )
     vault.put(manifest_key(run), manifest.model_dump_json().encode())

@@ -13,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from data_contracts.camera import Camera, Site
+from data_contracts.text import Say, in_english, mark
 from tasks.artefacts.formats import stays, stretches
 from tasks.artefacts.report.svg import element, points
 from tasks.artefacts.report.words import Clock, duration
@@ -27,14 +28,26 @@ _AROUND_M = 6.0
 _COLOUR_RAMP = ((38, 52, 140), (15, 112, 150), (24, 128, 92), (158, 106, 12), (184, 48, 32))
 _STEPS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
+_DIAMOND = points([(8.0, -1.0), (16.0, 7.0), (8.0, 15.0), (0.0, 7.0)])
+
 Place = Callable[[float, float], tuple[float, float]]
 
 
-def draw_plan(site: Site, trajectory: pd.DataFrame, contacts: pd.DataFrame, clock: Clock) -> Markup:
+def draw_plan(
+    site: Site,
+    trajectory: pd.DataFrame,
+    contacts: pd.DataFrame,
+    clock: Clock,
+    *,
+    asked: pd.DataFrame | None = None,
+    text: Say = in_english,
+) -> Markup:
     """SVG of the site in metres, north up. The subject's way is coloured by time; dashed where it
-    was not seen.
+    was not seen. `asked`: the way (t_utc, x_m, y_m) of somebody who is asked about, drawn on top.
+    `text`: says the words in the reader's language.
     """
-    low, high = _extent(site, trajectory)
+    shown = trajectory if asked is None else pd.concat([trajectory, asked], ignore_index=True)
+    low, high = _extent(site, shown)
     scale = min(_WIDTH / (high[0] - low[0]), _HEIGHT / (high[1] - low[1]))
     width = (high[0] - low[0]) * scale
     height = (high[1] - low[1]) * scale
@@ -44,21 +57,22 @@ def draw_plan(site: Site, trajectory: pd.DataFrame, contacts: pd.DataFrame, cloc
 
     parts = [
         element(
-            "title", "Plan of the site: cameras, the subject's way, stays and places of contacts"
+            "title",
+            text("Plan of the site: cameras, the subject's way, stays and places of contacts"),
         ),
         element("rect", x=0, y=0, width=width, height=height, class_="floor"),
         *(_coverage(c, place) for c in site.cameras),
         *_way_lines(trajectory, place),
-        *_stay_circles(trajectory, place, clock),
+        *([] if asked is None else _asked_line(asked, place)),
+        *_stay_circles(trajectory, place, clock, text),
         *_contact_marks(trajectory, contacts, place),
         *(_camera_sign(c, place, width) for c in site.cameras),
-        _scale_bar(scale, height),
-        *_legend(trajectory, clock, width, height),
+        _scale_bar(scale, height, text),
+        *_legend(trajectory, clock, width, height, asked is not None, text),
     ]
     box = f"0 0 {width:.0f} {height + 44:.0f}"
-    return element(
-        "svg", *parts, viewBox=box, role="img", class_="plan", aria_label="Plan of the site"
-    )
+    name = text("Plan of the site")
+    return element("svg", *parts, viewBox=box, role="img", class_="plan", aria_label=name)
 
 
 def colour(share: float) -> str:
@@ -153,6 +167,19 @@ def _way_lines(trajectory: pd.DataFrame, place: Place) -> list[Markup]:
     return out
 
 
+def _asked_line(asked: pd.DataFrame, place: Place) -> list[Markup]:
+    """The way of who is asked about, with a dot where it ends."""
+    if asked.empty:
+        return []
+    ways = asked.sort_values("t_utc")
+    line = [place(x, y) for x, y in zip(ways["x_m"], ways["y_m"], strict=True)]
+    x, y = line[-1]
+    return [
+        element("polyline", points=points(line), class_="asked"),
+        element("circle", cx=x, cy=y, r=7, class_="asked-end"),
+    ]
+
+
 def _colour_runs(rows: list[dict[Any, Any]]) -> list[list[dict[Any, Any]]]:
     """Pieces of a few positions that share a colour and whether they were seen; each ends where the
     next begins.
@@ -172,11 +199,15 @@ def _time_span(trajectory: pd.DataFrame) -> tuple[pd.Timestamp, float]:
     return first, max(1.0, (trajectory["t_utc"].max() - first).total_seconds())
 
 
-def _stay_circles(trajectory: pd.DataFrame, place: Place, clock: Clock) -> list[Markup]:
+def _stay_circles(trajectory: pd.DataFrame, place: Place, clock: Clock, text: Say) -> list[Markup]:
     out = []
     for stay in stays(trajectory):
         x, y = place(stay["x_m"], stay["y_m"])
-        when = f"stayed {duration(stay['seconds'])} from {clock.time(stay['start_utc'])}"
+        when = text(
+            "stayed %(time)s from %(start)s",
+            time=duration(stay["seconds"]),
+            start=clock.time(stay["start_utc"]),
+        )
         out.append(element("circle", element("title", when), cx=x, cy=y, r=16, class_="stay"))
     return out
 
@@ -202,51 +233,45 @@ def _contact_marks(trajectory: pd.DataFrame, contacts: pd.DataFrame, place: Plac
     return out
 
 
-def _scale_bar(scale: float, height: float) -> Markup:
+def _scale_bar(scale: float, height: float, text: Say) -> Markup:
     metres = max((s for s in _STEPS_M if s * scale <= 160), default=1)
     x = 14.0
     y = height - 14
     bar = element("path", d=f"M{x:.0f} {y - 5:.0f}v5h{metres * scale:.1f}v-5", class_="scale")
-    label = element("text", f"{metres} m, north is up", x=x, y=y - 10, class_="label halo")
+    said = text("%(metres)s m, north is up", metres=metres)
+    label = element("text", said, x=x, y=y - 10, class_="label halo")
     return element("g", bar, label)
 
 
-def _legend(trajectory: pd.DataFrame, clock: Clock, width: float, height: float) -> list[Markup]:
+def _legend(
+    trajectory: pd.DataFrame, clock: Clock, width: float, height: float, asked: bool, text: Say
+) -> list[Markup]:
     y = height + 14
     out = []
     if len(trajectory):
         stops = [element("stop", offset=f"{i * 25}%", stop_color=colour(i / 4)) for i in range(5)]
         out.append(element("defs", element("linearGradient", *stops, id="time")))
         start, end = clock.span(trajectory["t_utc"].min(), trajectory["t_utc"].max())
-        out.append(element("text", f"subject {start}", x=0, y=y + 12, class_="label"))
-        out.append(element("rect", x=124, y=y + 2, width=120, height=10, fill="url(#time)"))
-        out.append(element("text", end, x=252, y=y + 12, class_="label"))
-    marks = (
-        (
-            350.0,
-            element("line", x1=350, x2=384, y1=y + 7, y2=y + 7, class_="way bridged"),
-            "between views",
-        ),
-        (510.0, element("circle", cx=520, cy=y + 7, r=8, class_="stay"), "stay"),
-        (
-            590.0,
-            element("polygon", points=points(_diamond(600, y + 7)), class_="contact"),
-            "contact",
-        ),
-        (
-            690.0,
-            element("polygon", points=points(_diamond(700, y + 7)), class_="contact question"),
-            "question",
-        ),
-        (
-            810.0,
-            element("rect", x=810, y=y, width=20, height=14, class_="coverage"),
-            "covered by a camera",
-        ),
-    )
-    for x, mark, text in marks:
-        offset = 42 if text == "between views" else 28
-        out += [mark, element("text", text, x=x + offset, y=y + 12, class_="label")]
+        said = text("subject %(start)s", start=start)
+        out.append(element("text", said, x=0, y=y + 12, class_="label"))
+        out.append(element("rect", x=124, y=y + 2, width=110, height=10, fill="url(#time)"))
+        out.append(element("text", end, x=240, y=y + 12, class_="label"))
+    signs = [
+        (34, element("line", x1=0, x2=34, y1=7, y2=7, class_="way bridged"), mark("between views")),
+        (16, element("circle", cx=8, cy=7, r=8, class_="stay"), mark("stay")),
+        (16, element("polygon", points=_DIAMOND, class_="contact"), mark("contact")),
+        (16, element("polygon", points=_DIAMOND, class_="contact question"), mark("question")),
+        (20, element("rect", x=0, y=0, width=20, height=14, class_="coverage"), mark("covered")),
+    ]
+    if asked:
+        line = element("line", x1=0, x2=28, y1=7, y2=7, class_="asked")
+        signs.insert(0, (28, line, mark("asked about")))
+    x = 330.0
+    for wide, drawn, name in signs:
+        said = text(name)
+        out.append(element("g", drawn, transform=f"translate({x:.0f} {y:.0f})"))
+        out.append(element("text", said, x=x + wide + 7, y=y + 12, class_="label"))
+        x += wide + 26 + _wide(said)
     # A narrow plan shrinks its legend rather than cutting it off.
     factor = min(1.0, width / 980)
     return [
@@ -254,5 +279,6 @@ def _legend(trajectory: pd.DataFrame, clock: Clock, width: float, height: float)
     ]
 
 
-def _diamond(x: float, y: float) -> list[tuple[float, float]]:
-    return [(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y)]
+def _wide(text: str) -> float:
+    """About how wide a label is, px: Korean letters are twice as wide as Latin ones."""
+    return sum(13.0 if ord(letter) > 0x1100 else 7.2 for letter in text)

@@ -35,7 +35,7 @@ def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> st
     clock = Clock(data.site)
     sightings = data.sightings[data.sightings["review"] != "rejected"].sort_values("start_utc")
     contacts = data.contacts[data.contacts["review"] != "rejected"].sort_values("start_utc")
-    style = (resources.files("tasks.artefacts.report") / "style.css").read_text(encoding="utf-8")
+    style = _file("style.css") + _file("drawing.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     stills = _Stills(data.pictures)
     return _template().render(
@@ -63,10 +63,12 @@ def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> st
 _NO_PROVENANCE = {"models": {}, "inputs": [], "inputs_sha256": "", "software": {}}
 
 
+def _file(name: str) -> str:
+    return (resources.files("tasks.artefacts.report") / name).read_text(encoding="utf-8")
+
+
 def _template() -> jinja2.Template:
-    text = (resources.files("tasks.artefacts.report") / "report.html.j2").read_text(
-        encoding="utf-8"
-    )
+    text = _file("report.html.j2")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from data_contracts.case import CaseRequest
+from data_contracts.text import Say, in_english, mark
 from data_contracts.time import Interval, merge
 from tasks.artefacts.report.svg import element
 from tasks.artefacts.report.words import Clock, duration
@@ -45,6 +46,14 @@ _TICKS_S = (
     86400,
 )
 _MAX_CLUSTERS = 6
+# Bars that have the name of a sighting or contact.
+_NAMED = ("seen", "met")
+# Rows that belong to no camera, as they are called.
+_ROW_NAMES = {
+    "says": mark("subject says"),
+    "contacts": mark("contacts"),
+    "any camera": mark("any camera"),
+}
 # Offset and height of bars that leave room for others in their row, px.
 _BAR_PLACES = {"window": (8.0, 10.0), "gap": (15.0, 9.0)}
 
@@ -64,20 +73,26 @@ def draw_timelines(
     contacts: pd.DataFrame,
     gaps: pd.DataFrame,
     clock: Clock,
+    *,
+    text: Say = in_english,
 ) -> list[Timeline]:
-    """The whole time first, then a closer look at each cluster of sightings."""
+    """The whole time first, then a closer look at each cluster of sightings. Bars of sightings and
+    contacts lead to what has their name as its id (S-01, C-01). `text`: says the words in the
+    reader's language.
+    """
     seen = [
         Interval(s, e) for s, e in zip(sightings["start_utc"], sightings["end_utc"], strict=True)
     ]
     whole = _whole_span(request, windows, sightings, gaps)
     parts = [_padded(part) for part in merge(seen, _CLUSTER_S)][:_MAX_CLUSTERS]
-    rows = _Rows(request, windows, sightings, contacts, gaps, clock)
-    out = [Timeline("The whole time", rows.draw(whole))]
+    rows = _Rows(request, windows, sightings, contacts, gaps, clock, text)
+    out = [Timeline(text("The whole time"), rows.draw(whole))]
     if len(parts) == 1 and parts[0].seconds > 0.5 * whole.seconds:
         return out
     for part in parts:
         start, end = clock.span(part.start_utc, part.end_utc)
-        heading = f"While seen: {clock.day(part.start_utc)}, {start} to {end}"
+        day = clock.day(part.start_utc)
+        heading = text("While seen: %(day)s, %(start)s to %(end)s", day=day, start=start, end=end)
         out.append(Timeline(heading, rows.draw(part)))
     return out
 
@@ -114,6 +129,7 @@ class _Rows:
     contacts: pd.DataFrame
     gaps: pd.DataFrame
     clock: Clock
+    text: Say
 
     def draw(self, span: Interval) -> Markup:
         """One timeline of the rows that have something in the span."""
@@ -123,20 +139,18 @@ class _Rows:
         if len(general):
             labels.append("any camera")
         height = _ROW_HEIGHT * len(labels) + 30
-        parts: list[Markup] = [element("title", "Timeline")]
+        name = self.text("Timeline")
+        parts: list[Markup] = [element("title", name)]
         parts += _time_axis(span, height, self.clock)
         for i, label in enumerate(labels):
             y = i * _ROW_HEIGHT + 4
-            parts.append(
-                element("text", _short_label(label), x=_LEFT - 10, y=y + 16, class_="label end")
-            )
+            said = self.text(_ROW_NAMES[label]) if label in _ROW_NAMES else _short(label)
+            parts.append(element("text", said, x=_LEFT - 10, y=y + 16, class_="label end"))
             parts.append(element("line", x1=_LEFT, x2=_WIDTH, y1=y + 26, y2=y + 26, class_="rule"))
             bars = self._bars_on(label, span) if label in names else self._bars_of(label, span)
             parts += [_drawn_bar(bar, span, y) for bar in bars if _meets(bar, span)]
         box = f"0 0 {_WIDTH:.0f} {height:.0f}"
-        return element(
-            "svg", *parts, viewBox=box, role="img", class_="timeline", aria_label="Timeline"
-        )
+        return element("svg", *parts, viewBox=box, role="group", class_="timeline", aria_label=name)
 
     def _camera_order(self, span: Interval) -> list[str]:
         """Cameras with something to show: those that saw the subject first, then by name."""
@@ -166,7 +180,8 @@ class _Rows:
             return _within(table[table["camera_id"] == camera], span).to_dict("records")
 
         planned = merge([Interval(r["start_utc"], r["end_utc"]) for r in own(self.windows)])
-        bars = [_Bar(p.start_utc, p.end_utc, "window", "", "looked for here") for p in planned]
+        looked = self.text("looked for here")
+        bars = [_Bar(p.start_utc, p.end_utc, "window", "", looked) for p in planned]
         for row in own(self.sightings):
             name = str(row["sighting_id"])
             length = duration((row["end_utc"] - row["start_utc"]).total_seconds())
@@ -203,10 +218,11 @@ def _drawn_bar(bar: _Bar, span: Interval, y: float) -> Markup:
     down, high = _BAR_PLACES.get(bar.style, (2.0, 22.0))
     title = element("title", bar.title)
     drawn = element("rect", title, x=x0, y=y + down, width=wide, height=high, class_=bar.style)
-    if not bar.text or wide < 7.2 * len(bar.text) + 8:
-        return drawn
-    text = element("text", bar.text, x=x0 + 5, y=y + 17, class_=f"inside {bar.style}")
-    return element("g", drawn, text)
+    named = bar.style.startswith(_NAMED)
+    if bar.text and wide >= 7.2 * len(bar.text) + 8:
+        text = element("text", bar.text, x=x0 + 5, y=y + 17, class_=f"inside {bar.style}")
+        drawn = element("g", drawn, text)
+    return element("a", drawn, href=f"#{bar.text}", aria_label=bar.title) if named else drawn
 
 
 def _time_axis(span: Interval, height: float, clock: Clock) -> list[Markup]:
@@ -239,6 +255,5 @@ def _meets(bar: _Bar, span: Interval) -> bool:
     return bar.start <= span.end_utc and bar.end >= span.start_utc
 
 
-def _short_label(label: str) -> str:
-    text = {"says": "subject says"}.get(label, label)
-    return text if len(text) <= 20 else f"{text[:19]}…"
+def _short(label: str) -> str:
+    return label if len(label) <= 20 else f"{label[:19]}…"

@@ -11,15 +11,20 @@ from babel.messages.pofile import read_po
 
 from flows.desk.language import LANGUAGES, chosen, translations
 
-DESK = Path(__file__).parents[3] / "flows" / "desk"
+ROOT = Path(__file__).parents[3]
+DESK = ROOT / "flows" / "desk"
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
 
 
 def messages() -> set[str]:
     """Every text that the code and the templates say."""
     keywords = {**DEFAULT_KEYWORDS, "mark": None, "text": None}
-    found = extract_from_dir(DESK, METHODS, keywords=keywords)
-    return {m if isinstance(m, str) else m[0] for _, _, m, _, _ in found}
+    found = [
+        message
+        for folder in ("flows/desk", "tasks/review", "tasks/artefacts/report")
+        for _, _, message, _, _ in extract_from_dir(ROOT / folder, METHODS, keywords=keywords)
+    ]
+    return {m if isinstance(m, str) else m[0] for m in found}
 
 
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])

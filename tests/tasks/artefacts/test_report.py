@@ -127,7 +127,7 @@ def test_shows_each_row(data: RunTables, html: str) -> None:
 
 def test_questions_are_asked(html: str) -> None:
     """A sighting below the high threshold is phrased as a question and marked as one."""
-    figures = re.findall(r'<figure class="card (\w+)">(.*?)</figure>', html, re.S)
+    figures = re.findall(r'<figure class="card (\w+)" id="[SC]-\d+">(.*?)</figure>', html, re.S)
     asked = [body for band, body in figures if band == "question"]
     assert len(asked) == 1
     assert "Is this the subject?" in asked[0]
