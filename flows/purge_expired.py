@@ -17,7 +17,7 @@ from flows.runtime.acting import acting, service
 from flows.runtime.environment import Environment
 from flows.runtime.prefect_task import plain
 from infra.held_file import alone
-from infra.local import store_index, weed
+from infra.local import store_bytes, store_index, weed
 
 # The filer writes its log of changes a minute late.
 _CHANGES_ARE_WRITTEN_AFTER_S = 150.0
@@ -60,7 +60,7 @@ def _store_tidied(env: Environment) -> bool:
         return False
     late = time.time() - due.stat().st_mtime > _CHANGES_ARE_WRITTEN_AFTER_S
     weed.forget_names(env.settings, record)
-    weed.compact(env.settings, record)
+    store_bytes.compact(env.settings, record)
     store_index.rewrite(record)
     if late:
         due.unlink()

@@ -18,6 +18,7 @@ from flows.runtime.prefect_api import INTERRUPTED, runs_by_case, start_trace
 from flows.runtime.prefect_task import plain
 from flows.stages.claim import read_claim
 from infra.held_file import alone
+from infra.local import disk_room
 
 # A case whose runs died is started again this often; then a person must look (its last run says why
 # it failed).
@@ -50,6 +51,9 @@ def _start_missing() -> dict[str, int]:
     """
     env = environment()
     counts = {"filed": 0, "started": 0, "refused": 0}
+    if disk_room.any_full(env.settings):
+        get_run_logger().error("the disk is full, so no case is started: free some room")
+        return counts
     runs = runs_by_case()
     for case_id in filed_cases(env):
         counts["filed"] += 1

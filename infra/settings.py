@@ -84,6 +84,9 @@ class StackSettings(Record):
     start_timeout_s: float = Field(default=120.0, gt=0, le=900)
     stop_timeout_s: float = Field(default=20.0, gt=0, le=300)
     volume_limit: int = Field(default=500, ge=50, le=10000)
+    low_disk_mb: int = Field(default=5000, ge=100)
+    # One volume of the store is at most 1 GB, and is written anew where something of it goes.
+    reserve_mb: int = Field(default=1200, ge=0, le=100_000)
 
 
 class DeskSettings(Record):

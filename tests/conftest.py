@@ -94,6 +94,8 @@ def _no_settings_from_outside() -> Iterator[None]:
     folder.
     """
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
+    # pytest keeps the homes of three runs.
+    os.environ["ENCOUNTER_STACK__RESERVE_MB"] = "0"
     yield
     os.environ.update(kept)
 

@@ -15,7 +15,7 @@ from data_contracts.errors import EncounterError, KeyMissing, StackError
 from flows.cases import forget_runs
 from flows.cases.attempt import attempt
 from flows.runtime.environment import Environment
-from infra.local import prefect_database, store_index, traces, weed
+from infra.local import prefect_database, store_bytes, store_index, traces
 from infra.stack_record import StackRecord, read_record
 from infra.store import ObjectInfo
 
@@ -139,7 +139,7 @@ def _compact_store(env: Environment, plan: DeletionPlan) -> Counts:
     record = local_store(env)
     if record is not None:
         time.sleep(_DELETED_AFTER_S)
-        weed.compact(env.settings, record)
+        store_bytes.compact(env.settings, record)
         env.settings.paths.tidy_due_file.touch(mode=0o600)
     return {}
 

@@ -35,7 +35,7 @@ from flows.cases.receipts import earlier_receipt, own_receipt
 from flows.cases.spent_tokens import spend_tokens
 from flows.runtime.audit import audit, who_acts
 from flows.runtime.environment import Environment, environment
-from infra.local import store_index, traces
+from infra.local import disk_room, store_index, traces
 from infra.signing import load_signing_key
 from tasks.ending.purge import clean_reason, plan_deletion
 
@@ -77,6 +77,8 @@ def destroy_case(case_id: str, reason: str, env: Environment | None = None) -> R
     the key is gone and something else is not (all that could be destroyed is; run it again).
     """
     env = env or environment()
+    # Deleting is written down: on a full disk nothing would go.
+    attempt(lambda: disk_room.give_up_reserves(env.settings), False)
     if not there_is(env, case_id):
         return earlier_receipt(env, case_id)
     plan = attempt(lambda: journal.read(env, case_id, tell=True), None)

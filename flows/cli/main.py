@@ -6,6 +6,7 @@ what a trace needs.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -19,6 +20,11 @@ from flows.cli.console import fail, print_as_written
 from flows.cli.part import Part, parts_group
 from flows.runtime.acting import acting, this_user
 from infra.no_dumps import no_dumps
+
+_DISK_FULL = (
+    "the disk is full: free some room on the disk of the home (encounter status says how much is "
+    "free), then run the command again"
+)
 
 
 def _case() -> typer.Typer:
@@ -170,6 +176,9 @@ def main() -> None:
         fail(str(error))
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            fail(_DISK_FULL)
+            sys.exit(1)
         if os.environ.get("ENCOUNTER_TRACEBACK"):
             raise
         fail(_where_it_failed(error))

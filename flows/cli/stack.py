@@ -13,6 +13,7 @@ from flows.cli.console import print_json, say, working
 from flows.cli.listing import Column, Json, Listing
 from flows.runtime.prefect_api import use_server
 from infra.key_source import ensure_master_keys
+from infra.local import disk_room
 from infra.local import stack as local
 from infra.local.prefect_server import prefect_command
 from infra.settings import Settings, load_settings
@@ -121,20 +122,25 @@ def down() -> None:
 
 @status_app.command("status")
 def status(as_json: Json = False) -> None:
-    """What of the local stack is running, whether the store locks the audit log, and which cases'
-    end is not finished.
+    """What of the local stack is running, how much room its disks have, whether the store locks the
+    audit log, and which cases' end is not finished.
     """
+    settings = load_settings()
     rows = [
         {"part": row.name, "running": row.running, "where": row.address}
-        for row in local.status(load_settings())
+        for row in local.status(settings)
     ]
+    rooms = disk_room.rooms(settings)
     locked, unfinished = _of_the_store()
     if as_json:
         told = {"audit_log_locked": locked, "unfinished_ends": unfinished}
-        print_json({"parts": PROCESSES.records(rows), **told})
+        disks = [{**room._asdict(), "folder": str(room.folder)} for room in rooms]
+        print_json({"parts": PROCESSES.records(rows), "disks": disks, **told})
         return
     PROCESSES.table(rows)
-    text, label = lock_line(locked, load_settings().audit.lock_days)
+    for room in rooms:
+        say(room.told(disk_room.warn_below_bytes(settings)), "disk:")
+    text, label = lock_line(locked, settings.audit.lock_days)
     say(text, f"audit log: {label}".rstrip())
     for line in unfinished:
         say(line, "not finished:")

@@ -16,6 +16,7 @@ from typing import Any
 
 from data_contracts.errors import StackError
 from flows.programs.dead_runs import TakenRuns, look
+from infra.local import disk_room
 from infra.no_dumps import no_dumps
 from infra.settings import load_settings
 from infra.stack_record import read_record
@@ -127,9 +128,23 @@ def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def _look_after_room() -> None:
+    """Where the disk is full the reserve is given up, so that the orchestrator can start what
+    deletes; where there is room again it is made.
+    """
+    settings = load_settings()
+    try:
+        if disk_room.give_up_reserves(settings):
+            _say("the disk is full: its reserve is given up; free some room")
+        disk_room.keep_reserves(settings)
+    except OSError as error:
+        _say(f"the room on the disk cannot be looked at ({error.strerror}): tried again")
+
+
 async def _keep_looking(taken: TakenRuns) -> None:
     while True:
         await asyncio.sleep(_LOOK_S)
+        await asyncio.to_thread(_look_after_room)
         await asyncio.to_thread(look, taken, _say)
 
 

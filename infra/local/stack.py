@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,6 +20,7 @@ from infra.key_source import ensure_master_keys
 from infra.local import (
     dask_server,
     desk_server,
+    disk_room,
     prefect_server,
     process,
     store_disk,
@@ -89,6 +90,7 @@ def up(
     log's path and last line; what this call had started is stopped again then.
     """
     settings.paths.make()
+    disk_room.give_up_reserves(settings, data_dir)
     with _home_locked(settings):
         ensure_master_keys(settings)
         ensure_signing_key(settings)
@@ -108,6 +110,7 @@ def up(
         except BaseException:
             starter.undo()
             raise
+        disk_room.keep_reserves(starter.settings)
         return StackInfo(starter.settings, starter.record, tuple(starter.started))
 
 
@@ -127,7 +130,7 @@ def down(settings: Settings, on_progress: Callable[[str], None] = lambda _line: 
             if entry.name == weed.NAME:
                 store_locks.tidy(record.ports)
                 store_disk.after_stop(_data_dir(settings, record))
-        write_record(settings.paths, record.model_copy(update={"processes": ()}))
+        _write_stopped(settings, record, ())
     return stopped
 
 
@@ -273,7 +276,7 @@ class _Starter:
         if weed.NAME in self.started:
             store_locks.tidy(self.record.ports)
         kept = tuple(e for e in self.record.processes if e.name not in self.started)
-        write_record(self.settings.paths, self.record.model_copy(update={"processes": kept}))
+        _write_stopped(self.settings, self.record, kept)
 
     def _is_running(self, name: str) -> bool:
         entry = next((e for e in self.record.processes if e.name == name), None)
@@ -303,6 +306,16 @@ class _Starter:
         if self.record.desk_url and not known["report_link_base"]:
             known["report_link_base"] = self.record.desk_url
         return load_settings(**known)
+
+
+def _write_stopped(
+    settings: Settings, record: StackRecord, left: tuple[ProcessRecord, ...]
+) -> None:
+    """On a full disk the record goes on naming processes that are not there any more, which
+    everybody sees: the reserve is for the next start.
+    """
+    with suppress(OSError):
+        write_record(settings.paths, record.model_copy(update={"processes": left}))
 
 
 def _data_dir(settings: Settings, record: StackRecord) -> Path:

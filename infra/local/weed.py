@@ -16,9 +16,6 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import urllib3
-import urllib3.exceptions
-
 from data_contracts.errors import NotFound, StackError, StoreError
 from data_contracts.object_key import SITE
 from infra.home import Home
@@ -31,9 +28,7 @@ from infra.store import ObjectStore
 NAME = "store"
 _PROBE_KEY = ".probe"
 _IDENTITY_NAME = "encounter"
-# Any share of deleted bytes is worth a compaction; 0 would mean the program's default of 0.3.
-_ANY_GARBAGE = 0.000001
-_COMPACT_S = 120.0
+_SHELL_S = 120.0
 
 
 def binary() -> Path:
@@ -137,30 +132,6 @@ def wait_ready(settings: Settings, record: ProcessRecord, s3: S3Settings) -> Non
         raise StackError(f"{error}" + (f" (last try: {failure})" if failure else "")) from None
 
 
-def compact(settings: Settings, record: StackRecord) -> bool:
-    """Make the local store rewrite its volumes without deleted objects. False where no local store
-    runs.
-
-    SeaweedFS keeps the bytes of a deleted object until its volume is compacted: of a case, the
-    ciphertext and the wrapped key. Raises StackError when the store does not do it.
-    """
-    if not any(entry.name == NAME and process.find(entry) for entry in record.processes):
-        return False
-    url = f"https://127.0.0.1:{record.ports['master']}/vol/vacuum?garbageThreshold={_ANY_GARBAGE}"
-    try:
-        with store_locks.client(settings.paths, _COMPACT_S) as http:
-            answer = http.request("GET", url)
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise StackError(
-            f"the object store did not compact its volumes ({type(error).__name__})"
-        ) from None
-    if answer.status != 200:
-        raise StackError(f"the object store did not compact its volumes (status {answer.status})")
-    # The old volumes would be there again after a power cut.
-    os.sync()
-    return True
-
-
 def mend(data_dir: Path) -> bool:
     """Make the folder and mend it where a power cut left it: see `store_disk`. Raises
     StackError.
@@ -209,13 +180,12 @@ def _shell(settings: Settings, record: StackRecord, lines: list[str], what: str)
             input="\n".join([*lines, ""]),
             capture_output=True,
             text=True,
-            timeout=_COMPACT_S,
+            timeout=_SHELL_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise StackError(
-            f"the object store did not {what}: no end after {_COMPACT_S:.0f} s; see encounter "
-            "status"
+            f"the object store did not {what}: no end after {_SHELL_S:.0f} s; see encounter status"
         ) from None
     said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     if done.returncode:

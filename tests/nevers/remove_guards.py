@@ -569,9 +569,23 @@ GUARDS = (
     Guard(
         "4 the store's disk is compacted",
         "flows/cases/deletion_steps.py",
-        "        weed.compact(env.settings, record)",
+        "        store_bytes.compact(env.settings, record)",
         "        pass",
         tests=(f"{DELETION}::test_the_disk_of_the_store_keeps_neither_content_nor_key",),
+    ),
+    Guard(
+        "4 what the store's disk still holds is told",
+        "infra/local/store_bytes.py",
+        "    return [v for v in now if not _is_rid(v, before[v.number])]",
+        "    return []",
+        tests=("tests/infra/local/test_full_disk.py::test_bytes_that_are_still_there_are_told",),
+    ),
+    Guard(
+        "4 a purge makes its own room",
+        "flows/cases/destroy.py",
+        "    attempt(lambda: disk_room.give_up_reserves(env.settings), False)",
+        "    pass",
+        tests=("tests/infra/local/test_full_disk.py::test_a_purge_makes_its_own_room",),
     ),
     Guard(
         "4 a purge goes on under its first plan",

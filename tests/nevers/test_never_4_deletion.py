@@ -32,7 +32,7 @@ from flows.cli.main import app
 from flows.runtime.environment import Environment, environment
 from flows.stages.publish import load_manifest
 from infra.case_store import CaseStore
-from infra.local.weed import compact
+from infra.local.store_bytes import compact
 from infra.master_keys import HeldKeys, LocalMasterKey
 from infra.settings import HOME_VARIABLE, Settings
 from infra.stack_record import read_record

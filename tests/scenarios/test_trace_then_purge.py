@@ -36,7 +36,7 @@ from flows.runtime.prefect_api import read_run
 from flows.runtime.still_allowed import CHECK_EVERY_S
 from infra import dask_cluster
 from infra.case_store import CaseVault
-from infra.local import prefect_database, sqlite_file, store_index, weed
+from infra.local import prefect_database, sqlite_file, store_bytes, store_index, weed
 from infra.settings import load_settings
 from infra.stack_record import read_record
 from tasks.ending.purge import claimed_expiry
@@ -267,7 +267,7 @@ def _nothing_is_left(env: Environment, case_id: str, *secrets: bytes) -> None:
     volumes = list(Path(record.data_dir or "").glob("cases_*.dat"))
     assert volumes
     for _ in range(10):
-        weed.compact(env.settings, record)
+        store_bytes.compact(env.settings, record)
         if not any(mention(case_id).search(volume.read_bytes()) for volume in volumes):
             break
         time.sleep(2)

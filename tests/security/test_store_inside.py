@@ -12,7 +12,7 @@ import urllib3.exceptions
 
 from data_contracts.errors import StackError
 from data_contracts.object_key import AUDIT
-from infra.local import store_locks, weed
+from infra.local import store_bytes, store_locks, weed
 from infra.local.stack import StackInfo
 from infra.store import ObjectStore
 
@@ -53,7 +53,7 @@ def test_a_planted_socket_is_refused(store_info: StackInfo) -> None:
 
 def test_with_the_certificate_it_is_compacted_and_forgets(store_info: StackInfo) -> None:
     """What the purge asks of the master and the filer works."""
-    assert weed.compact(store_info.settings, store_info.record)
+    assert store_bytes.compact(store_info.settings, store_info.record)
     weed.forget_names(store_info.settings, store_info.record)
 
 

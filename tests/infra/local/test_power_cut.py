@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from own_disk import make_disk, mounted, needs_mounts
 
 from data_contracts.audit import AuditEvent
 from data_contracts.object_key import CASES
 from infra.audit_log import open_audit_log
 from infra.local import stack as stack_module
-from infra.local import store_disk, weed
+from infra.local import store_bytes, store_disk
 from infra.settings import load_settings
 from infra.signing import ensure_signing_key
 from infra.store import ObjectStore
@@ -29,20 +27,6 @@ from infra.store import ObjectStore
 pytestmark = pytest.mark.stack
 EVENT = AuditEvent(action="view", actor="account:00aa", role="reviewer", case_id="K-POWER-1")
 OBJECTS = 20
-
-
-@contextmanager
-def mounted(image: Path) -> Iterator[Path]:
-    """The file system in a file."""
-    folder = image.with_suffix("")
-    folder.mkdir(exist_ok=True)
-    done = subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"cannot mount: {done.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def _write_and_pull_the_plug(home: Path, image: Path, copy: Path) -> None:
@@ -62,16 +46,11 @@ def _write_and_pull_the_plug(home: Path, image: Path, copy: Path) -> None:
             stack_module.down(load_settings(home=home))
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/dev/loop-control").exists(),
-    reason="needs root and loop devices",
-)
+@needs_mounts
 def test_what_was_acknowledged_is_there_after_a_power_cut(tmp_path: Path) -> None:
     """All twenty objects can be read, the audit log too, and it goes on."""
     image = tmp_path / "disk.img"
-    with image.open("wb") as file:
-        file.truncate(150 * 1024 * 1024)
-    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+    make_disk(image, 150)
     home = tmp_path / "home"
     copy = tmp_path / "after.img"
     _write_and_pull_the_plug(home, image, copy)
@@ -116,7 +95,7 @@ def test_what_was_deleted_stays_deleted(tmp_path: Path, monkeypatch: pytest.Monk
         info = stack_module.up(load_settings(home=tmp_path / "home"), parts=("store",))
         assert there(), "the test shows nothing"
         assert info.settings.paths.tidy_due_file.exists()
-        weed.compact(info.settings, info.record)
+        store_bytes.compact(info.settings, info.record)
         assert not there()
         assert ObjectStore(info.settings.s3).get(CASES, "K-1/other") == b"1"
     finally:
