@@ -37,8 +37,9 @@ chromium:
 	|| echo "chromium is not installed: tests of the desk in a browser will fail; run  apt-get install chromium"
 
 # In two processes: most tests on servers wait rather than compute. Which tests stay together: tests/conftest.py.
+# What fails beside others is run once more alone: what passes then is told, and is a fault to be mended all the same.
 test: setup models chromium
-	$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 || { echo "run once more, alone:"; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -rfEp; }
 
 lint: setup
 	$(BIN)/ruff check .
