@@ -17,7 +17,10 @@ from flows.desk.acts import Act
 from flows.desk.language import NAMES, mark
 from tasks.artefacts.exports import PICTURES as PICTURES
 from tasks.artefacts.exports import REPORT as REPORT
+from tasks.artefacts.report.words import percent as percent
+from tasks.artefacts.visits import VisitState
 from tasks.ending.purge import WITHDRAWN as WITHDRAWN
+from tasks.exposure.compared import ChangeKind
 from tasks.review.reasons import Reason, Speaks
 
 OUTCOMES: dict[Outcome, str] = {
@@ -227,3 +230,36 @@ def in_words(text: Callable[..., str], reason: Reason) -> str:
 def rival(text: Callable[..., str], who: str) -> str:
     """Who else a sighting may be: a contact by its number, or somebody."""
     return who if who.startswith("C-") else text("somebody who is not a contact")
+
+
+PROPOSED = {
+    "unreviewed": mark("proposed"),
+    "confirmed": mark("confirmed"),
+    "rejected": mark("rejected"),
+}
+
+VISITS: dict[VisitState, str] = {
+    "found": mark("found"),
+    "asked": mark("perhaps: a question"),
+    "not found": mark("not found"),
+    "not to be seen": mark("could not be seen"),
+}
+VISIT_BADGES: dict[VisitState, str] = {
+    "found": "confirmed",
+    "asked": "open",
+    "not found": "rejected",
+    "not to be seen": "unseen",
+}
+
+CHANGES: dict[ChangeKind, str] = {
+    "same": mark("as now"),
+    "other rule": mark("by another rule"),
+    "new": mark("would be a contact"),
+    "gone": mark("would be none"),
+}
+CHANGE_BADGES: dict[ChangeKind, str] = {
+    "same": "neither",
+    "other rule": "open",
+    "new": "for",
+    "gone": "against",
+}

@@ -77,13 +77,19 @@ def sightings(boxes: pd.DataFrame) -> pd.DataFrame:
     return SIGHTINGS.shape([{**r, "sighting_id": f"S-{i + 1:02d}"} for i, r in enumerate(rows)])
 
 
+def met(trajectory: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Points and encounters of everybody with the subject."""
+    everybody = persons()
+    return meet(trajectory, everybody[everybody["person_id"] != "S"], set())
+
+
 def report_data(pictures: dict[str, bytes] | None = None) -> RunTables:
     """A report's data for the demo case, as a perfect run would have it."""
     everybody = persons()
     own = everybody[everybody["person_id"] == "S"]
     trajectory = TRAJECTORY.shape(own.assign(probability=0.97))
     policy = load_policy("demo-short")
-    points, encounters = meet(trajectory, everybody[everybody["person_id"] != "S"], set())
+    points, encounters = met(trajectory)
     contacts = assess(points, encounters, policy, np.random.default_rng(1))
     request = CaseRequest(
         case_id="K-2026-0042",

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from demo_report import met, report_data
 from stored_run import empty_outcome, store_table
 
+from data_contracts.case import Scope
 from data_contracts.run import Run, RunManifest, StageResult, TableRef
 from data_contracts.tables.contracts import (
     CONTACTS,
@@ -160,14 +162,20 @@ def results(renumbered: int = 0) -> Results:
     )
 
 
-def published(env: Environment, found: Results, **made: Any) -> CaseVault:
+def published(
+    env: Environment,
+    found: Results,
+    scopes: tuple[Scope, ...] = ("face", "appearance"),
+    **made: Any,
+) -> CaseVault:
     """A filed case whose one published run found this, with what else it `made`: see
     `publish_again`.
     """
     case_id = f"K-REVIEW-{next(_numbers):03d}"
     visits = read_itinerary((DEMO / "itinerary.csv").read_text())
     given = read_references([DEMO / "reference"])
-    store_case(env, papers(env, case_id, visits, given, "demo-short", "test"))
+    filed = papers(env, case_id, visits, given, "demo-short", "test", scopes=scopes)
+    store_case(env, filed)
     vault = env.cases.open(case_id)
     publish_again(vault, found, "R-1", **made)
     return vault
@@ -241,3 +249,20 @@ def with_signing_key(env: Environment) -> Environment:
     ensure_signing_key(env.settings)
     environment.cache_clear()
     return environment()
+
+
+def found_in_demo() -> tuple[Results, dict[str, pd.DataFrame]]:
+    """What a perfect run would have found in the demo, with its tables of points, encounters,
+    windows and gaps; nobody has a track.
+    """
+    data = report_data()
+    points, encounters = met(data.trajectory)
+    found = Results(
+        tracks=TRACKS.empty(),
+        members=MEMBERS.empty(),
+        sightings=data.sightings,
+        trajectory=data.trajectory,
+        contacts=data.contacts,
+    )
+    more = {"points": points, "encounters": encounters, "windows": data.windows}
+    return found, more | {"gaps": data.gaps}

@@ -8,4 +8,6 @@ from flows.desk.pages import cases as cases
 from flows.desk.pages import live as live
 from flows.desk.pages import login as login
 from flows.desk.pages import own_account as own_account
+from flows.desk.pages import pointing as pointing
 from flows.desk.pages import questions as questions
+from flows.desk.pages import result as result

@@ -50,6 +50,7 @@ class Player {
       screen.video.currentTime = (there + 0.5) / this.fps;
       if (screen.box) this.mark(screen, inside);
     }
+    this.root.dispatchEvent(new Event("frame"));
     this.at.value = String(this.frame);
     this.now.textContent = this.root.dataset.step
       .replace("%(now)s", this.frame + 1).replace("%(all)s", this.last + 1);
@@ -59,6 +60,7 @@ class Player {
   mark(screen, inside) {
     const t = this.frame / this.fps;
     const after = screen.boxes.findIndex((glimpse) => glimpse[0] >= t);
+    if (!screen.boxes.length) return;
     const near = 1.5 / this.fps;
     const ends = screen.boxes[screen.boxes.length - 1];
     const shown = inside && t >= screen.boxes[0][0] - near && t <= ends[0] + near;
@@ -117,6 +119,31 @@ if (keys) {
   keys.addEventListener("change", () => {
     window.localStorage.setItem("review-keys", keys.checked ? "on" : "off");
   });
+}
+
+// A click on somebody fills in the form: the frame and the pixel of the camera's picture.
+const pointing = document.querySelector("form.pointing");
+if (player && pointing) {
+  const { video, box, figure } = player.screens[0];
+  const size = 24;
+  let clicked = -1;
+  figure.classList.add("to-click");
+  video.addEventListener("click", (event) => {
+    const place = video.getBoundingClientRect();
+    const x = ((event.clientX - place.left) / place.width) * video.videoWidth;
+    const y = ((event.clientY - place.top) / place.height) * video.videoHeight;
+    clicked = player.frame;
+    player.stop();
+    pointing.elements.frame.value = String(clicked);
+    pointing.elements.x.value = x.toFixed(1);
+    pointing.elements.y.value = y.toFixed(1);
+    box.setAttribute("x", x - size / 2);
+    box.setAttribute("y", y - size / 2);
+    box.setAttribute("width", size);
+    box.setAttribute("height", size);
+    box.classList.remove("gone");
+  });
+  player.root.addEventListener("frame", () => box.classList.toggle("gone", player.frame !== clicked));
 }
 
 function choose(key) {

@@ -35,7 +35,7 @@ def render_report(data: RunTables, beside: Sequence[tuple[str, str]] = ()) -> st
     clock = Clock(data.site)
     sightings = data.sightings[data.sightings["review"] != "rejected"].sort_values("start_utc")
     contacts = data.contacts[data.contacts["review"] != "rejected"].sort_values("start_utc")
-    style = _file("style.css") + _file("drawing.css")
+    style = _file("style.css") + _file("drawing.css") + _on_each_sheet(data.request.case_id)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     stills = _Stills(data.pictures)
     return _template().render(
@@ -65,6 +65,16 @@ _NO_PROVENANCE = {"models": {}, "inputs": [], "inputs_sha256": "", "software": {
 
 def _file(name: str) -> str:
     return (resources.files("tasks.artefacts.report") / name).read_text(encoding="utf-8")
+
+
+def _on_each_sheet(case_id: str) -> str:
+    """What a printed sheet has at its edges: the case and which page of how many. A case's id has
+    letters, digits and hyphens alone.
+    """
+    pages = 'counter(page) " / " counter(pages)'
+    return (
+        f'@page {{ @top-left {{ content: "{case_id}"; }} @bottom-right {{ content: {pages}; }} }}\n'
+    )
 
 
 def _template() -> jinja2.Template:
