@@ -4,9 +4,10 @@ origin).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from data_contracts.clock import Clock, ClockSpan
 from data_contracts.errors import BadInput
 from data_contracts.number import read_number
 from data_contracts.record import Record, first_fault
+from data_contracts.site_map import Box, MapOfCameras, SiteMap, stand_of
 from data_contracts.time_zone import find_zone
 
 # Properties of a camera that hold numbers.
@@ -184,34 +186,61 @@ class Camera(Record):
         return self.polygon is None or self.polygon.distance(Point(x_m, y_m)) <= margin_m
 
 
-class Site(Record):
-    """All cameras of one ground plane."""
+class Site:
+    """The cameras of one ground plane, each looked up when it is asked for: `by_id`, `map`. To go
+    through all `cameras` costs by the size of the city.
+    """
 
-    cameras: tuple[Camera, ...]
-    origin: Origin
+    def __init__(self, cameras: Iterable[Camera], origin: Origin) -> None:
+        self._given = tuple(cameras)
+        self.origin = origin
+        self._standing: dict[bytes, tuple[str, ...]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same cameras stand there."""
+        if not isinstance(other, Site):
+            return NotImplemented
+        return self.origin == other.origin and self.cameras == other.cameras
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """All of them, in the order of the file."""
+        return self._given
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Camera]:
+        """Cameras by their id."""
+        return {c.camera_id: c for c in self.cameras}
+
+    @cached_property
+    def map(self) -> SiteMap:
+        """Ways, places and names."""
+        return MapOfCameras(self.cameras)
 
     @property
     def zone(self) -> tzinfo:
         """The zone of local times: the first camera's; UTC where it is not known to this
         machine.
         """
-        named = self.cameras[0].time_zone if self.cameras else "UTC"
-        return find_zone(named) or UTC
+        first = next(iter(self.by_id.values()), None)
+        return find_zone("UTC" if first is None else first.time_zone) or UTC
 
     @cached_property
-    def digest(self) -> str:
-        """SHA-256 over all cameras: decides what is planned, joined and drawn."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-    @cached_property
-    def by_id(self) -> dict[str, Camera]:
-        """Cameras by their id."""
-        return {c.camera_id: c for c in self.cameras}
-
-    @cached_property
-    def clocks(self) -> dict[str, Clock]:
+    def clocks(self) -> Mapping[str, Clock]:
         """What is known of cameras' clocks, by camera."""
-        return {c.camera_id: c.clock for c in self.cameras if c.clock}
+        return _Clocks(self.by_id)
+
+    def standing_in(self, ring: Polygon) -> tuple[str, ...]:
+        """Ids of the cameras that stand in an area (its border too) of local metres, in their
+        order. A camera of unknown place stands nowhere.
+        """
+        if ring.wkb not in self._standing:
+            near = self.map.standing(Box(*ring.bounds))
+            inside = sorted(c for c in near if ring.covers(stand_of(self.by_id[c])))
+            self._standing = {ring.wkb: tuple(inside)}
+        return self._standing[ring.wkb]
 
     def overlapping(self, a: str, b: str) -> bool:
         """Whether two cameras' coverages share floor (or are declared neighbours at 0 s where
@@ -222,6 +251,25 @@ class Site(Record):
         if pa is not None and pb is not None:
             return bool(pa.buffer(0).intersects(pb.buffer(0)))
         return any(n.camera_id == b and n.walking_seconds == 0 for n in self.by_id[a].neighbours)
+
+
+class _Clocks(Mapping[str, Clock]):
+    """The clocks of cameras that have one."""
+
+    def __init__(self, cameras: Mapping[str, Camera]) -> None:
+        self._cameras = cameras
+
+    def __getitem__(self, camera_id: str) -> Clock:
+        clock = self._cameras[camera_id].clock
+        if not clock:
+            raise KeyError(camera_id)
+        return clock
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, camera in self._cameras.items() if camera.clock)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
@@ -243,11 +291,7 @@ def read_site(text: str | bytes, name: str = "cameras.geojson") -> Site:
     cameras = tuple(_camera(feature, origin, name, index) for index, feature in enumerate(features))
     ids = {c.camera_id for c in cameras}
     if len(ids) != len(cameras):
-        double = next(
-            c.camera_id
-            for i, c in enumerate(cameras)
-            if c.camera_id in {o.camera_id for o in cameras[:i]}
-        )
+        double = Counter(c.camera_id for c in cameras).most_common(1)[0][0]
         raise BadInput(f"{name}: camera ids must be unique; {double} is there more than once")
     for camera in cameras:
         for neighbour in camera.neighbours:

@@ -40,7 +40,9 @@ class SearchSettings(Record):
 
     From a sighting, cameras up to `max_hops` neighbours and `horizon_s` of walking away are looked
     at; each new sighting moves both on. More hops find someone whom several cameras in a row
-    missed, at a cost that grows with their square.
+    missed, at a cost that grows with their square. A camera of which the camera file names no way
+    to any other is looked at within `unknown_way_m` of it in a straight line, nearest first, for at
+    most `unknown_way_hours` of recording around one sighting or claim; the rest is told as a gap.
     """
 
     propose_probability: float = Field(default=0.5, gt=0, lt=1)
@@ -48,6 +50,8 @@ class SearchSettings(Record):
     horizon_s: float = Field(default=900.0, gt=0)
     max_speed_mps: float = Field(default=2.5, gt=0)
     max_hops: int = Field(default=3, ge=1)
+    unknown_way_m: float = Field(default=200.0, ge=0)
+    unknown_way_hours: float = Field(default=20.0, ge=0)
     contact_probability: float = Field(default=0.5, gt=0, lt=1)
 
 

@@ -137,6 +137,11 @@ class Home:
         return self.path / "audit-checkpoints"
 
     @property
+    def cameras(self) -> Path:
+        """Indexes of camera files (`infra.camera_index`); may be deleted."""
+        return self.path / "cameras"
+
+    @property
     def purge_pass_file(self) -> Path:
         """When purge-expired last believed this machine's clock, and whether cases wait."""
         return self.path / "purge-pass.json"

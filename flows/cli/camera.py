@@ -91,8 +91,8 @@ def check(
     from tasks.calibration.record_check import check_record, check_units
 
     site = read_site(read_file(cameras), cameras.name)
-    chosen = [site.by_id[camera]] if camera in site.by_id else list(site.cameras)
-    if camera is not None and camera not in site.by_id:
+    chosen = [c for c in site.cameras if camera in (None, c.camera_id)]
+    if not chosen:
         raise BadInput(f"{cameras}: no camera {camera}; it has {', '.join(sorted(site.by_id))}")
     if footage and camera is None:
         raise BadInput("give --camera: whose footage this is")

@@ -6,23 +6,24 @@ authorises the case anew, makes the digest of everything that decides the result
 stored under it already or runs the function, validates and stores its tables, and writes down what
 it cost and what decided it. In the digest, and so in the run's provenance, are: the tables taken
 (by their own digests), the parameters, all settings records, the models' files with the runtime and
-precision that were chosen for them, the contracts' versions, the site, both grants, and this
-program's version.
+precision that were chosen for them, the contracts' versions, the cameras that the tables name, both
+grants, and this program's version. A camera elsewhere in the city decides nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from data_contracts.camera import Site
 from data_contracts.errors import BadInput
 from data_contracts.record import Record
 from data_contracts.run import Run, StageResult, TableRef, table_ref
@@ -42,6 +43,7 @@ S = TypeVar("S", bound=Record)
 Tables = Mapping[str, TableContract]
 Scope = Literal["run", "case"]
 Made = pd.DataFrame | Sequence[pd.DataFrame]
+Decides = Callable[[OpenCase, Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Stage:
     scope: Scope
     fresh: bool
     unit: bool
-    decides: Callable[[OpenCase, Mapping[str, Any]], Mapping[str, Any]]
+    decides: Decides | None
 
     @property
     def __name__(self) -> str:
@@ -118,10 +120,11 @@ class Stage:
         case = open_case(run.case_id, env, run.policy)
         refs, parameters = self._refs_and_parameters(given)
         work = Work(run, case, env, self.settings(case), refs)
-        decided = self._what_decides(work, parameters)
+        tables = cache(lambda: self._tables_of(work))
+        decided = self._what_decides(work, parameters, tables)
         result = None if self.fresh else stored(case.vault, self.name, digest(**decided))
         if result is None:
-            result = self._make_tables(work, parameters, decided, (wall, cpu))
+            result = self._make_tables(work, tables(), parameters, decided, (wall, cpu))
         costs = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
         if not self.unit:
             write_stat(case.vault, run, self.name, result, costs, decided)
@@ -140,8 +143,24 @@ class Stage:
                 )
         return refs, {name: value for name, value in given.items() if name not in refs}
 
-    def _what_decides(self, work: Work, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _tables_of(self, work: Work) -> dict[str, pd.DataFrame]:
+        return {
+            name: self.takes[name].empty() if ref is None else load(work.vault, ref)
+            for name, ref in work.refs.items()
+        }
+
+    def _what_decides(
+        self,
+        work: Work,
+        parameters: Mapping[str, Any],
+        tables: Callable[[], Mapping[str, pd.DataFrame]],
+    ) -> dict[str, Any]:
         case = work.case
+        outside = (
+            {"cameras": _named_cameras(case.site, tables().values())}
+            if self.decides is None
+            else self.decides(case, parameters)
+        )
         used = models(work.env) if self.uses_models else None
         return {
             "stage": self.name,
@@ -154,20 +173,17 @@ class Stage:
             "grants": (case.authorised.consent.token_id, case.authorised.approval.token_id),
             "program": metadata.version("encounter"),
             **({"run": work.run.run_id, "salt": work.run.salt} if self.scope == "run" else {}),
-            **self.decides(case, parameters),
+            **outside,
         }
 
     def _make_tables(
         self,
         work: Work,
+        tables: Mapping[str, pd.DataFrame],
         parameters: Mapping[str, Any],
         decided: Mapping[str, Any],
         began: tuple[float, float],
     ) -> StageResult:
-        tables = {
-            name: self.takes[name].empty() if ref is None else load(work.vault, ref)
-            for name, ref in work.refs.items()
-        }
         made = self.function(work, **tables, **parameters)
         frames = [made] if isinstance(made, pd.DataFrame) else list(made)
         checked = _only_shaped if self.unit else validated
@@ -206,15 +222,13 @@ def stage(
     scope: Scope = "run",
     fresh: bool = False,
     unit: bool = False,
-    decides: Callable[[OpenCase, Mapping[str, Any]], Mapping[str, Any]] = lambda case, _given: {
-        "site": case.site.digest
-    },
+    decides: Decides | None = None,
 ) -> Callable[[Callable[..., Made]], Stage]:
     """Declare the decorated function as a stage: see `Stage`.
 
     It is called with a `Work`, the tables that it takes by name, and its parameters by name, and
     returns one frame for each table that it makes, in their order. `decides` gives what else
-    decides the result: by default the whole site.
+    decides the result: by default the cameras that the tables name, as the camera file has them.
     """
 
     def declare(function: Callable[..., Made]) -> Stage:
@@ -241,6 +255,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value
+
+
+def _named_cameras(site: Site, tables: Iterable[pd.DataFrame]) -> dict[str, Any]:
+    """What the camera file says of the cameras that tables name, by their ids."""
+    named = {c for t in tables if "camera_id" in t for c in t["camera_id"].unique()}
+    return {c: site.by_id[c].model_dump(mode="json") for c in sorted(named) if c in site.by_id}
 
 
 def _only_shaped(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:

@@ -35,7 +35,15 @@ _TABLES_MADE = {"windows": WINDOWS, "fresh": WINDOWS, "gaps": GAPS}
 Planned = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
-@stage("plan search", takes=_TABLES_TAKEN, makes=_TABLES_MADE, settings=lambda case: (case.policy,))
+# Planning looks at whatever cameras lie near, and costs little: it is done anew each time, and what
+# it gives decides what follows.
+@stage(
+    "plan search",
+    takes=_TABLES_TAKEN,
+    makes=_TABLES_MADE,
+    settings=lambda case: (case.policy,),
+    fresh=True,
+)
 def plan_search(
     work: Work,
     known: pd.DataFrame,
@@ -63,6 +71,7 @@ def plan_search(
     takes=_TABLES_TAKEN | {"alike": LOOKS},
     makes=_TABLES_MADE,
     settings=lambda case: (case.policy,),
+    fresh=True,
 )
 def plan_follow(
     work: Work,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from shapely.geometry import Point, Polygon
+from shapely.geometry import Polygon
 
 from data_contracts.authorisation import (
     _WITNESS,
@@ -18,7 +18,7 @@ from data_contracts.authorisation import (
     Standing,
     TrustedKeys,
 )
-from data_contracts.camera import Camera, Site
+from data_contracts.camera import Site
 from data_contracts.case import CaseRequest, Scope
 from data_contracts.errors import NotAuthorised
 from data_contracts.time import Interval
@@ -159,19 +159,10 @@ def _located(grant: Grant, site: Site | None) -> Grant:
     ring = Polygon([site.origin.to_local(lon, lat) for lon, lat in grant.area])
     if not ring.is_valid:
         raise NotAuthorised(f"{grant.role} refused: the border of its area crosses itself")
-    inside = tuple(c.camera_id for c in site.cameras if _stands_in(c, ring))
+    inside = site.standing_in(ring)
     if not inside:
         raise NotAuthorised(f"{grant.role} names an area in which no camera stands")
     return grant.model_copy(update={"cameras": inside})
-
-
-def _stands_in(camera: Camera, ring: Polygon) -> bool:
-    """By the camera's position, else the middle of what it sees; a camera of unknown place stands
-    nowhere.
-    """
-    if camera.position_local_m is not None:
-        return bool(ring.covers(Point(camera.position_local_m[:2])))
-    return camera.polygon is not None and bool(ring.covers(camera.polygon.centroid))
 
 
 def _common_cameras(consent: Grant, approval: Grant) -> bool:

@@ -133,12 +133,9 @@ def one_height(
 
 def locators_of(tracks: pd.DataFrame, site: Site) -> dict[str, Locator]:
     """The calibrated cameras that tracks were seen by."""
-    seen = set(tracks["camera_id"])
-    return {
-        c.camera_id: Locator(c)
-        for c in site.cameras
-        if c.homography is not None and c.camera_id in seen
-    }
+    seen = sorted(set(tracks["camera_id"]))
+    cameras = [site.by_id[camera_id] for camera_id in seen if camera_id in site.by_id]
+    return {c.camera_id: Locator(c) for c in cameras if c.homography is not None}
 
 
 def _overlap(a: _View, b: _View, site: Site) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import re
-import unicodedata
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import Literal
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from data_contracts.camera import Site
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.gap import GapRow, gap_row
+from data_contracts.place_name import named_alike, plain, words_of
 from data_contracts.policy import Policy, SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS
@@ -23,37 +23,18 @@ from data_contracts.time import Interval, Utc, utc_of
 MERGE_WITHIN_S = 10.0
 # How many known names a gap proposes for an unknown place.
 _NEAREST = 3
+# More cameras than this are not one place, but a word that many have ("street").
+_MOST_OF_PLACE = 50
+# Of so many names the nearest are chosen: difflib compares 300 in 10 ms.
+_MOST_PROPOSED = 150
+# A word of a place and of a name are compared where they begin with the same letters.
+_BEGIN = 2
 # Key frames of surveillance encoders are up to a few seconds apart, so a sighting's ends are known
 # only that well.
 SIGHTING_SLACK_S = 5.0
 # The end of an infectious window without one: later than any footage, early enough for date
 # arithmetic.
 NO_END = datetime(2999, 1, 1, tzinfo=UTC)
-
-STOP_WORDS = frozenset(
-    (
-        "a",
-        "an",
-        "and",
-        "at",
-        "behind",
-        "by",
-        "for",
-        "from",
-        "front",
-        "in",
-        "inside",
-        "into",
-        "near",
-        "of",
-        "on",
-        "or",
-        "outside",
-        "the",
-        "to",
-        "with",
-    )
-)
 
 
 class Anchor(Record):
@@ -81,19 +62,16 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
     """One anchor a visit, and GAPS rows for places that could not be found.
 
     A visit's `cameras` come first; else cameras whose name or id shares a word with the place. A
-    place that no camera is named like is a gap that says which known names come nearest: it is
-    never searched for on all cameras.
+    place that no camera is named like is a gap that says which known names come nearest, and so is
+    one that too many are named like: it is never searched for on all cameras.
     """
-    vocabulary = _camera_words(site)
     anchors = []
     gaps = []
     for number, visit in enumerate(request.itinerary, start=1):
         unknown = [c for c in visit.cameras if c not in site.by_id]
         cameras = tuple(c for c in visit.cameras if c in site.by_id)
-        how = "cameras named in the itinerary"
-        if not cameras:
-            cameras = _by_words(visit.place, vocabulary, site)
-            how = "cameras named like the place"
+        how = "cameras named in the itinerary" if cameras else "cameras named like the place"
+        like = () if cameras else _by_words(visit.place, site)
         if unknown:
             gaps.append(
                 _place_gap(
@@ -102,14 +80,17 @@ def claimed_anchors(request: CaseRequest, site: Site) -> tuple[list[Anchor], pd.
                     f"{', '.join(unknown)}",
                 )
             )
-        if not cameras:
+        if not cameras and not like:
             gaps.append(_place_gap(visit, _unknown_place(visit.place, site)))
+            continue
+        if len(like) > _MOST_OF_PLACE:
+            gaps.append(_place_gap(visit, _too_wide_place(visit.place, len(like))))
             continue
         anchors.append(
             Anchor(
                 anchor_id=f"visit-{number}",
                 kind="claimed",
-                camera_ids=cameras,
+                camera_ids=cameras or like,
                 from_utc=visit.from_utc,
                 to_utc=visit.to_utc,
                 slack_s=visit.tolerance_s,
@@ -192,59 +173,48 @@ def _place_gap(visit: Visit, detail: str) -> GapRow:
 
 def _unknown_place(place: str, site: Site) -> str:
     """That nothing was searched, and the known names that are most like it by their letters."""
-    names = {_plain(name): name for c in site.cameras for name in (c.name, c.camera_id) if name}
-    near = difflib.get_close_matches(_plain(place), names, n=_NEAREST, cutoff=0.0)
-    return (
-        f'no camera is named like "{place}", so none was looked at; nearest: '
-        f"{', '.join(names[n] for n in near)}"
+    names = _names_to_propose(place, site)
+    near = difflib.get_close_matches(plain(place), names, n=_NEAREST, cutoff=0.0)
+    return f'no camera is named like "{place}", so none was looked at' + (
+        f"; nearest: {', '.join(names[n] for n in near)}" if near else ""
     )
 
 
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def _words_of(text: str) -> set[str]:
-    return {
-        w
-        for w in re.findall(r"[^\W_]+", _plain(text))
-        if w not in STOP_WORDS and (len(w) > 1 or w.isdigit())
-    }
-
-
-def _camera_words(site: Site) -> dict[str, set[str]]:
-    words: dict[str, set[str]] = {}
-    for camera in site.cameras:
-        for word in _words_of(f"{camera.name} {camera.camera_id}"):
-            words.setdefault(word, set()).add(camera.camera_id)
-    return words
-
-
-def _named_alike(a: str, b: str) -> bool:
-    """Equal, or one begins the other ("corridors", "로비에서"); short ASCII words must be equal,
-    numbers too.
-    """
-    if a == b:
-        return True
-    short, long = sorted((a, b), key=len)
+def _too_wide_place(place: str, count: int) -> str:
     return (
-        not short.isdigit()
-        and long.startswith(short)
-        and len(short) >= (4 if short.isascii() else 2)
+        f'{count} cameras are named like "{place}", more than the {_MOST_OF_PLACE} of one place, '
+        "so none of them was looked at"
     )
 
 
-def _by_words(place: str, vocabulary: dict[str, set[str]], site: Site) -> tuple[str, ...]:
-    """Cameras sharing a word with the place. Words on every camera tell nothing while others do; a
-    number in the place ("platform 3") narrows the cameras that its words found.
+def _names_to_propose(place: str, site: Site) -> dict[str, str]:
+    """Names of cameras as they are written, by their plain form: those with a word that begins like
+    one of the place, and on a small site all.
     """
-    hits = {
-        word: set().union(*(ids for w, ids in vocabulary.items() if _named_alike(word, w)))
-        for word in _words_of(place)
-    }
+    begins = {word[:_BEGIN] for word in words_of(place)}
+    found = (c for begin in sorted(begins) for _, ids in site.map.words(begin) for c in ids)
+    ids = dict.fromkeys(islice(chain(found, site.by_id), _MOST_PROPOSED))
+    cameras = [site.by_id[camera_id] for camera_id in ids]
+    return {plain(name): name for c in cameras for name in (c.name, c.camera_id) if name}
+
+
+def _by_words(place: str, site: Site) -> tuple[str, ...]:
+    """Cameras sharing a word with the place, by their ids. Words on every camera, or on too many,
+    tell nothing while others do; a number in the place ("platform 3") narrows the cameras that its
+    words found.
+    """
+    hits = {word: _cameras_with(word, site) for word in words_of(place)}
     named = [ids for word, ids in hits.items() if ids and not word.isdigit()]
     numbered = set().union(*(ids for word, ids in hits.items() if word.isdigit()))
-    telling = [ids for ids in named if len(ids) < len(site.cameras)] or named
+    most = min(len(site.by_id) - 1, _MOST_OF_PLACE)
+    telling = [ids for ids in named if len(ids) <= most] or named
     found = set().union(*telling)
-    found = (found & numbered) or found
-    return tuple(c for c in site.by_id if c in found)
+    return tuple(sorted((found & numbered) or found))
+
+
+def _cameras_with(word: str, site: Site) -> set[str]:
+    """Ids of the cameras with a word like this one: one that it begins, or that begins it."""
+    begins = [word[:n] for n in range(1, len(word) + 1)]
+    exact = (pair for begin in begins[:-1] for pair in islice(site.map.words(begin), 1))
+    found = chain(exact, site.map.words(word))
+    return {camera for other, ids in found if named_alike(word, other) for camera in ids}

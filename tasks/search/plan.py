@@ -7,7 +7,8 @@ to the infectious window; what is cut away is told as gaps.
 
 A claim reaches its own cameras and the next cameras around them while the subject came and went, no
 further: claims are coarse and often wrong, and what is really seen moves the search on. A sighting
-reaches every camera within the policy's hops and horizon.
+reaches every camera within the policy's hops and horizon. Cameras of unknown way are looked at in a
+straight line, within the policy's bounds; what is beyond these is told as a gap.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import pandas as pd
 
 from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Site
-from data_contracts.gap import gap_row
-from data_contracts.policy import Policy
+from data_contracts.gap import GapRow, gap_row
+from data_contracts.policy import Policy, SearchSettings
 from data_contracts.tables.contracts import GAPS, WINDOWS
 from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 from tasks.consent.authorise import require
@@ -79,12 +80,17 @@ def plan(
     require(case)
     reach = Reach(site, policy.search.max_speed_mps)
     ordered = sorted(set(anchors), key=lambda a: (a.from_utc, a.anchor_id))
-    prisms = [_Prism(a, reach, policy) for a in ordered if a.kind == "sighting"]
-    wishes = [wish for i in prisms for wish in _after_sighting(i, prisms, reach, policy)]
-    for anchor in ordered:
-        if anchor.kind == "claimed":
-            wishes += _after_claim(anchor, prisms, reach, policy)
-    return _allowed_windows(wishes, case, site, policy, round_no, known)
+    around = [_Around(a, reach, policy.search) for a in ordered]
+    wanted = {camera for near in around for camera in near.all}
+    prisms = [_Prism(n, reach, policy, wanted) for n in around if n.anchor.kind == "sighting"]
+    wishes = [wish for i in prisms for wish in _after_sighting(i, prisms, policy)]
+    for near in around:
+        if near.anchor.kind == "claimed":
+            wishes += _after_claim(near, prisms, reach, policy)
+    planned = _allowed_windows(wishes, case, site, policy, round_no, known)
+    left_out = GAPS.shape(list(_left_out_gaps(around, policy.search)))
+    gaps = [frame for frame in (planned.gaps, left_out) if len(frame)]
+    return Plan(planned.windows, pd.concat(gaps, ignore_index=True) if gaps else planned.gaps)
 
 
 def follow_windows(
@@ -113,27 +119,38 @@ def follow_windows(
         camera: [_padded(stay, pad_s, looked.get(camera, [])) for stay in _stays(spans, pad_s)]
         for camera, spans in _by_camera(seen).items()
     }
-    wishes = [*_around(stays, reach, pad_s, "the subject")]
+    most_h = policy.search.unknown_way_hours
+    wishes = [*_around(stays, reach, pad_s, most_h, "the subject")]
     if alike is not None:
         pad = timedelta(seconds=pad_s)
         near = {
             camera: [Interval(a - pad, b + pad) for a, b in spans]
             for camera, spans in _by_camera(alike).items()
         }
-        wishes += _around(near, reach, 0.0, "somebody in the subject's clothes")
+        wishes += _around(near, reach, 0.0, most_h, "somebody in the subject's clothes")
     return _allowed_windows(wishes, case, site, policy, round_no, set(looked)).windows
 
 
 def _around(
-    seen: Mapping[str, list[Interval]], reach: Reach, within_s: float, whom: str
+    seen: Mapping[str, list[Interval]], reach: Reach, within_s: float, most_h: float, whom: str
 ) -> Iterator[Wish]:
-    """Around each stretch in which `whom` was seen, on the cameras within so many seconds."""
+    """Around each stretch in which `whom` was seen, on the cameras within so many seconds; of those
+    whose way is not known the nearest, for `most_h` hours.
+    """
     for own in sorted(seen):
-        for other in sorted({own, *reach.times((own,), within_s)}):
+        stretches = merge(seen[own])
+        each_h = sum(_hours(stretch) for stretch in stretches)
+        unknown = reach.unknown((own,), within_s * reach.max_speed_mps)
+        too_many = {u.camera_id for i, u in enumerate(unknown, start=1) if i * each_h > most_h}
+        for other in sorted({own, *reach.times((own,), within_s)} - too_many):
             here = f"{whom} seen on {own}".removeprefix("the subject ")
             near = f"in reach of {own}, where {whom} was seen"
-            for stretch in merge(seen[own]):
+            for stretch in stretches:
                 yield Wish(other, stretch, here if other == own else near, f"follow-{own}")
+
+
+def _hours(interval: Interval) -> float:
+    return (interval.end_utc - interval.start_utc) / timedelta(hours=1)
 
 
 def _by_camera(windows: pd.DataFrame) -> dict[str, list[Interval]]:
@@ -181,15 +198,56 @@ def new_windows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return WINDOWS.shape(rows)
 
 
-class _Prism:
-    """A sighting with the walking times from it."""
+class _Around:
+    """The cameras around an anchor: by ways, and near it in a straight line where no way is known.
 
-    def __init__(self, anchor: Anchor, reach: Reach, policy: Policy) -> None:
+    `left_out` are those of unknown way that are not looked at.
+    """
+
+    def __init__(self, anchor: Anchor, reach: Reach, search: SearchSettings) -> None:
         self.anchor = anchor
+        hops = 1 if anchor.kind == "claimed" else search.max_hops
+        self.by_ways = reach.near(anchor.camera_ids, hops)
+        unknown = reach.unknown(anchor.camera_ids, search.horizon_s * search.max_speed_mps)
+        unknown = [u for u in unknown if u.camera_id not in self.by_ways]
+        self.unknown = [u.camera_id for u in unknown if u.metres <= search.unknown_way_m]
+        self.left_out = [u.camera_id for u in unknown if u.metres > search.unknown_way_m]
+        self._hours_left = search.unknown_way_hours
+
+    @property
+    def all(self) -> set[str]:
+        """The anchor's cameras and those around them."""
+        return {*self.anchor.camera_ids, *self.by_ways, *self.unknown}
+
+    def cameras(self, times: Mapping[str, float]) -> list[str]:
+        """Those that can be reached: by ways first, then those of unknown way, nearest first."""
+        return [c for c in (*sorted(self.by_ways), *self.unknown) if c in times]
+
+    def within_bound(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+        """One camera's wishes, or none where its way is not known and the hours for these are
+        used up.
+        """
+        if not wishes or wishes[0].camera_id not in self.unknown:
+            return wishes
+        self._hours_left -= sum(_hours(wish.interval) for wish in wishes)
+        if self._hours_left >= 0:
+            return wishes
+        self.left_out.append(wishes[0].camera_id)
+        return []
+
+
+class _Prism:
+    """A sighting with the walking times from it to the cameras that are `wanted`."""
+
+    def __init__(
+        self, around: _Around, reach: Reach, policy: Policy, wanted: Collection[str]
+    ) -> None:
+        self.around = around
+        self.anchor = around.anchor
         self.horizon_s = policy.search.horizon_s
-        self.times = reach.times(anchor.camera_ids, self.horizon_s)
+        self.times = reach.times(self.anchor.camera_ids, self.horizon_s, wanted)
         # A doubtful sighting proposes places but rules none out: it may be someone else.
-        self.rules_out = anchor.probability >= policy.search.high_probability
+        self.rules_out = self.anchor.probability >= policy.search.high_probability
 
     def excluded(self, camera_id: str) -> Interval | None:
         """When nobody seen here can be there: walking time before and after, less what the times
@@ -224,9 +282,7 @@ class _Prism:
         )
 
 
-def _after_sighting(
-    prism: _Prism, prisms: list[_Prism], reach: Reach, policy: Policy
-) -> list[Wish]:
+def _after_sighting(prism: _Prism, prisms: list[_Prism], policy: Policy) -> list[Wish]:
     """The prism: open ends end at the horizon, other sightings that agree with this one bound
     it.
     """
@@ -237,33 +293,57 @@ def _after_sighting(
         p for p in prisms if p is not prism and p.rules_out and p.touches(whole) and p.agrees(prism)
     ]
     wishes = [Wish(c, anchor.interval, anchor.label, anchor.anchor_id) for c in anchor.camera_ids]
-    for camera_id in sorted(
-        reach.near(anchor.camera_ids, policy.search.max_hops) & set(prism.times)
-    ):
-        reason = f"in reach of {', '.join(anchor.camera_ids)}, where the subject was seen"
-        for part in subtract(whole, _excluded_times(camera_id, [prism, *others])):
-            wishes.append(Wish(camera_id, part, reason, anchor.anchor_id))
+    reason = f"in reach of {', '.join(anchor.camera_ids)}, where the subject was seen"
+    for camera_id in prism.around.cameras(prism.times):
+        parts = subtract(whole, _excluded_times(camera_id, [prism, *others]))
+        wishes += prism.around.within_bound(
+            [Wish(camera_id, part, reason, anchor.anchor_id) for part in parts]
+        )
     return wishes
 
 
-def _after_claim(anchor: Anchor, prisms: list[_Prism], reach: Reach, policy: Policy) -> list[Wish]:
+def _after_claim(around: _Around, prisms: list[_Prism], reach: Reach, policy: Policy) -> list[Wish]:
     """The claimed cameras at the claimed time whatever was seen; the next cameras only where
     sightings allow it.
     """
+    anchor = around.anchor
     own = anchor.interval
     wishes = [Wish(c, own, anchor.label, anchor.anchor_id) for c in anchor.camera_ids]
     sure = [p for p in prisms if p.rules_out and p.touches(own)]
     if sure and not any(subtract(own, _excluded_times(c, sure)) for c in anchor.camera_ids):
         return wishes
-    times = reach.times(anchor.camera_ids, policy.search.horizon_s)
+    times = reach.times(anchor.camera_ids, policy.search.horizon_s, around.all)
     reason = f"next to where the subject is {anchor.label}"
-    for camera_id in sorted(
-        (reach.near(anchor.camera_ids, 1) & set(times)) - set(anchor.camera_ids)
-    ):
-        for stretch in _coming_and_going(anchor, timedelta(seconds=times[camera_id])):
-            for part in subtract(stretch, _excluded_times(camera_id, sure)):
-                wishes.append(Wish(camera_id, part, reason, anchor.anchor_id))
+    for camera_id in around.cameras(times):
+        if camera_id in anchor.camera_ids:
+            continue
+        stretches = _coming_and_going(anchor, timedelta(seconds=times[camera_id]))
+        parts = [p for s in stretches for p in subtract(s, _excluded_times(camera_id, sure))]
+        wishes += around.within_bound(
+            [Wish(camera_id, part, reason, anchor.anchor_id) for part in parts]
+        )
     return wishes
+
+
+def _left_out_gaps(around: Sequence[_Around], search: SearchSettings) -> Iterator[GapRow]:
+    """What was not looked at because nobody knows the way to it, by the cameras that it is around
+    and stretches of time.
+    """
+    groups: dict[tuple[str, ...], list[_Around]] = {}
+    for near in around:
+        if near.left_out:
+            groups.setdefault(near.anchor.camera_ids, []).append(near)
+    for cameras, members in sorted(groups.items()):
+        left_out = list(dict.fromkeys(c for near in members for c in near.left_out))
+        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        detail = (
+            f"the camera file names no way between {', '.join(cameras[:_NAMED])} and "
+            f"{', '.join(left_out[:_NAMED])}{more}: of such cameras those within "
+            f"{search.unknown_way_m:g} m are looked at, for {search.unknown_way_hours:g} hours of "
+            "recording around one sighting or claim, and these were not"
+        )
+        for span in merge([near.anchor.interval for near in members]):
+            yield gap_row("not_covered", "", span, detail, _NO_WAY)
 
 
 def _coming_and_going(anchor: Anchor, walk: timedelta) -> list[Interval]:
@@ -340,6 +420,12 @@ def _admitted(
     return set(list(order)[: case.limits.cameras])
 
 
+# How many cameras a gap's row names.
+_NAMED = 3
+_NO_WAY = (
+    "declare the neighbours of these cameras in the camera file, and what they cover "
+    "(docs/cameras.md)"
+)
 _MORE_CAMERAS = "ask for a wider approval, or name fewer places in the itinerary"
 _NO_SUCH_CAMERA = ("the site has no such camera", "check its id")
 _NO_CAMERA = (

@@ -4,22 +4,31 @@ prism.
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
-import numpy as np
 import shapely
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
-from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
-from data_contracts.camera import Camera, Site
+from data_contracts.camera import Site
 from data_contracts.errors import BadInput
 from data_contracts.policy import SearchSettings
+from data_contracts.site_map import box_of, place_of
+
+
+class Unknown(NamedTuple):
+    """A camera that may be next to another for all that the site says, and how far it is at least,
+    in m (between boxes; 0 where a place is unknown).
+    """
+
+    camera_id: str
+    metres: float
 
 
 class Reach:
-    """Shortest walking times over a site's neighbour graph.
+    """Shortest walking times over a site's ways; only cameras near those asked about are looked at.
 
     A declared neighbour counts in both directions; cameras whose coverages overlap are 0 s apart. A
     time is never less than the straight distance between the two coverages at `max_speed_mps`. A
@@ -29,76 +38,109 @@ class Reach:
     """
 
     def __init__(self, site: Site, max_speed_mps: float) -> None:
+        self.site = site
         self.max_speed_mps = max_speed_mps
-        self.index = {camera.camera_id: i for i, camera in enumerate(site.cameras)}
-        self.ids = list(self.index)
-        self.places = np.array([_place_of(camera) for camera in site.cameras], dtype=object)
-        self.edges = _neighbour_edges(site, self.index, self.places)
-        self._graph = _sparse_graph(self.edges)
-        self.lonely = np.array(
-            [i for i, found in enumerate(self.edges) if not found], dtype=np.int64
-        )
+        self._places: dict[str, BaseGeometry | None] = {}
 
-    def times(self, sources: tuple[str, ...], limit_s: float) -> dict[str, float]:
-        """Seconds from the nearest of `sources` to every camera reachable within
-        `limit_s`.
+    def times(
+        self, sources: tuple[str, ...], limit_s: float, wanted: Collection[str] | None = None
+    ) -> dict[str, float]:
+        """Seconds from the nearest of `sources` to every camera reachable within `limit_s`, or to
+        those of them that are `wanted`.
         """
-        start = [self.index[s] for s in sources if s in self.index]
-        best = self._by_neighbours(start, limit_s)
-        by_line = self._straight_times(start, self._all_or_lonely(start))
-        for j, seconds in by_line.items():
-            if seconds <= limit_s:
-                best[j] = min(best.get(j, math.inf), seconds)
-        return self._not_faster_than_straight(start, best, limit_s)
-
-    def _by_neighbours(self, start: list[int], limit_s: float) -> dict[int, float]:
-        """Seconds from the nearest of `start` over the neighbour graph, to cameras within
-        `limit_s`.
-        """
-        if not start:
-            return {}
-        times = dijkstra(self._graph, indices=start, min_only=True, limit=limit_s)
-        return {int(i): float(times[i]) for i in np.flatnonzero(np.isfinite(times))}
+        start = self._known(sources)
+        best = {
+            camera_id: seconds and max(seconds, self._straight_s(start, camera_id))
+            for camera_id, seconds in self._by_ways(start, limit_s, wanted)
+        }
+        for camera_id in self._by_line(start, limit_s, wanted):
+            straight = self._straight_s(start, camera_id)
+            best[camera_id] = min(best.get(camera_id, math.inf), straight)
+        return {camera_id: seconds for camera_id, seconds in best.items() if seconds <= limit_s}
 
     def near(self, sources: tuple[str, ...], hops: int) -> set[str]:
-        """Cameras within so many neighbours of `sources`, these included; cameras of unknown way
-        always.
-        """
-        start = [self.index[s] for s in sources if s in self.index]
-        found = set(start)
-        frontier = set(start)
+        """Cameras within so many neighbours of `sources`, these included."""
+        found = set(self._known(sources))
+        frontier = set(found)
         for _ in range(hops):
-            frontier = {j for i in frontier for j in self.edges[i]} - found
+            frontier = {j for i in frontier for j in self.site.map.ways(i)} - found
             found |= frontier
-        found.update(self._all_or_lonely(start))
-        return {self.ids[i] for i in found}
+        return found
 
-    def _all_or_lonely(self, start: list[int]) -> list[int]:
-        """Cameras to be reached in a straight line: those of unknown way, or all where a source is
-        one.
+    def unknown(self, sources: tuple[str, ...], within_m: float) -> list[Unknown]:
+        """Cameras whose way from `sources` is not known, nearest first: those without any way, and
+        all where a source is one. Those of unknown place come last.
         """
-        unknown = any(not self.edges[i] for i in start)
-        targets = range(len(self.ids)) if unknown else self.lonely.tolist()
-        return sorted(set(targets) - set(start)) if start else []
+        start = self._known(sources)
+        known = self.site.map
+        found: dict[str, float] = {}
+        for source in start:
+            box = box_of(self._place(source))
+            lonely = bool(known.ways(source))
+            nowhere: Iterable[str] = known.unplaced(lonely=lonely)
+            if box is not None:
+                for metres, camera_id in known.around(box, within_m, lonely=lonely):
+                    found[camera_id] = min(metres, found.get(camera_id, math.inf))
+            elif not lonely:
+                nowhere = self.site.by_id
+            found |= {c: math.inf for c in nowhere if c not in found}
+        ranked = sorted((metres, c) for c, metres in found.items() if c not in start)
+        return [Unknown(c, 0.0 if math.isinf(metres) else metres) for metres, c in ranked]
 
-    def _straight_times(self, start: list[int], targets: list[int]) -> dict[int, float]:
+    def _known(self, sources: tuple[str, ...]) -> list[str]:
+        return [s for s in sources if s in self.site.by_id]
+
+    def _by_ways(
+        self, start: list[str], limit_s: float, wanted: Collection[str] | None
+    ) -> Iterator[tuple[str, float]]:
+        """Seconds from the nearest of `start` over ways (Dijkstra 1959); ends when what is wanted
+        is found.
+        """
+        parts = {self.site.map.part(s) for s in start}
+        missing = None
+        if wanted is not None:
+            missing = {c for c in wanted if c in self.site.by_id}
+            missing = {c for c in missing if self.site.map.part(c) in parts}
+        waiting = [(0.0, s) for s in start]
+        done: set[str] = set()
+        while waiting and (missing is None or missing):
+            seconds, here = heapq.heappop(waiting)
+            if here in done:
+                continue
+            done.add(here)
+            if missing is None or here in missing:
+                yield here, seconds
+            if missing is not None:
+                missing.discard(here)
+            for there, more in self.site.map.ways(here).items():
+                if there not in done and seconds + more <= limit_s:
+                    heapq.heappush(waiting, (seconds + more, there))
+
+    def _by_line(
+        self, start: list[str], limit_s: float, wanted: Collection[str] | None
+    ) -> list[str]:
+        """Cameras to be reached in a straight line."""
+        if not start:
+            return []
+        if wanted is None:
+            return [u.camera_id for u in self.unknown(tuple(start), limit_s * self.max_speed_mps)]
+        known = self.site.map
+        everywhere = not all(known.ways(s) for s in start)
+        there = [c for c in wanted if c in self.site.by_id and c not in start]
+        return [c for c in there if everywhere or not known.ways(c)]
+
+    def _straight_s(self, start: list[str], camera_id: str) -> float:
         """Seconds of the straight line at the highest speed; 0 where a place is unknown."""
-        if not targets or not start:
-            return {}
-        at = np.asarray(targets)
-        nearest = np.full(len(at), math.inf)
-        for i in start:
-            distances = np.nan_to_num(shapely.distance(self.places[i], self.places[at]), nan=0.0)
-            nearest = np.minimum(nearest, distances)
-        return dict(zip(targets, (nearest / self.max_speed_mps).tolist(), strict=True))
+        there = self._place(camera_id)
+        places = [self._place(s) for s in start]
+        if there is None or any(place is None for place in places):
+            return 0.0
+        return min(float(shapely.distance(place, there)) for place in places) / self.max_speed_mps
 
-    def _not_faster_than_straight(
-        self, start: list[int], best: dict[int, float], limit_s: float
-    ) -> dict[str, float]:
-        others = [i for i in best if best[i] > 0]
-        floor = self._straight_times(start, others)
-        raised = {i: max(seconds, floor.get(i, 0.0)) for i, seconds in best.items()}
-        return {self.ids[i]: seconds for i, seconds in raised.items() if seconds <= limit_s}
+    def _place(self, camera_id: str) -> BaseGeometry | None:
+        if camera_id not in self._places:
+            self._places[camera_id] = place_of(self.site.by_id[camera_id])
+        return self._places[camera_id]
 
 
 def walking_seconds(
@@ -111,43 +153,4 @@ def walking_seconds(
     for camera_id in (a, b):
         if camera_id not in site.by_id:
             raise BadInput(f"camera {camera_id} is not on the site")
-    return Reach(site, max_speed_mps).times((a,), math.inf).get(b, math.inf)
-
-
-def _place_of(camera: Camera) -> BaseGeometry | None:
-    if camera.polygon is not None:
-        return camera.polygon.buffer(0)
-    return None if camera.position_local_m is None else Point(camera.position_local_m[:2])
-
-
-def _neighbour_edges(
-    site: Site, index: dict[str, int], places: np.ndarray
-) -> list[dict[int, float]]:
-    edges: list[dict[int, float]] = [{} for _ in site.cameras]
-
-    def join(i: int, j: int, seconds: float) -> None:
-        if i != j:
-            edges[i][j] = edges[j][i] = min(seconds, edges[i].get(j, math.inf))
-
-    for i, camera in enumerate(site.cameras):
-        for neighbour in camera.neighbours:
-            if neighbour.camera_id in index:
-                join(i, index[neighbour.camera_id], neighbour.walking_seconds)
-    areas = [i for i, camera in enumerate(site.cameras) if camera.polygon is not None]
-    if areas:
-        # Views that only touch are not joined here: a wall may stand between them, which the
-        # neighbours tell.
-        tree = shapely.STRtree(places[areas])
-        a, b = tree.query(places[areas], predicate="intersects")
-        for p, q in zip(a.tolist(), b.tolist(), strict=True):
-            if p < q and not shapely.touches(places[areas[p]], places[areas[q]]):
-                join(areas[p], areas[q], 0.0)
-    return edges
-
-
-def _sparse_graph(edges: list[dict[int, float]]) -> csr_array:
-    """The neighbour graph as scipy takes it; a stored 0 is a way of 0 s, not a missing one."""
-    columns = [j for found in edges for j in found]
-    seconds = [s for found in edges for s in found.values()]
-    starts = np.cumsum([0, *map(len, edges)])
-    return csr_array((np.array(seconds, float), columns, starts), (len(edges), len(edges)))
+    return Reach(site, max_speed_mps).times((a,), math.inf, (b,)).get(b, math.inf)

@@ -82,6 +82,15 @@ GUARDS = (
         tests=(f"{CONSENT}::test_withdrawal_stops",),
     ),
     Guard(
+        "1 an area is what stands in it by the camera file in force",
+        "flows/runtime/environment.py",
+        "@lru_cache(maxsize=4)\ndef _site_of(store: ObjectStore, folder: Path, etag: str)",
+        "_kept: list[Site] = []\n\n\ndef _site_of(*of):\n"
+        "    return (_kept or _kept.append(_read_of(*of)) or _kept)[0]\n\n\n"
+        "def _read_of(store: ObjectStore, folder: Path, etag: str)",
+        tests=(f"{WITHDRAWN}::test_a_new_camera_file_counts_at_the_next_authorising",),
+    ),
+    Guard(
         "1 two people must sign",
         "tasks/consent/authorise.py",
         "    _two_people(consented, approved)",

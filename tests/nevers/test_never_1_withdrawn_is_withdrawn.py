@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from shapely.geometry import Polygon
 from typer.testing import CliRunner
 
 from data_contracts import object_key
@@ -319,19 +321,38 @@ def test_a_subclass_is_no_authorised_case() -> None:
 def test_authorising_parses_the_cameras_once(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same camera file is not parsed again at each authorising; a new one is."""
+    """The same camera file is not parsed again at each authorising, nor by another process of this
+    machine; a new one is.
+    """
     parsed = []
     real = environment_module.read_site
     monkeypatch.setattr(
         environment_module, "read_site", lambda data: parsed.append(len(data)) or real(data)
     )
-    environment_module._read_site.cache_clear()
-    assert site(env) is site(env)
-    assert len(parsed) == 1
     data = (DEMO / "cameras.geojson").read_bytes()
     env.store.put(object_key.SITE, object_key.CAMERAS, data + b"\n")
+    assert site(env) is site(env)
+    assert len(parsed) == 1
+    environment_module._site_of.cache_clear()
+    assert set(site(env).by_id) == {"lobby-a", "lobby-b", "entrance", "corridor"}
+    assert len(parsed) == 1
+    env.store.put(object_key.SITE, object_key.CAMERAS, data + b"\n\n")
     site(env)
     assert len(parsed) == 2
+
+
+def test_a_new_camera_file_counts_at_the_next_authorising(env: Environment) -> None:
+    """An area names the cameras that stand in it by the file in force now, though cameras are kept:
+    a camera that was taken out of the area is not searched any more.
+    """
+    data = json.loads((DEMO / "cameras.geojson").read_bytes())
+    env.store.put(object_key.SITE, object_key.CAMERAS, json.dumps(data).encode())
+    ring = Polygon([(-50, -50), (50, -50), (50, 50), (-50, 50)])
+    assert "corridor" in site(env).standing_in(ring)
+    moved = next(f for f in data["features"] if f["id"] == "corridor")
+    moved["properties"]["position_local_m"][0] += 1000
+    env.store.put(object_key.SITE, object_key.CAMERAS, json.dumps(data).encode())
+    assert site(env).standing_in(ring) == ("entrance", "lobby-a", "lobby-b")
 
 
 def test_the_command_withdraws_for_good(env: Environment) -> None:

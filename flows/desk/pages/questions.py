@@ -5,6 +5,7 @@ and their answer. What decides is in `flows.cases.review`; nothing here counts a
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -158,7 +159,7 @@ def _plan(visit: Visit, evidence: Evidence, site: Any) -> str:
 
 
 def _camera(
-    clip: Clip, asked: Asked, evidence: Evidence, cameras: dict[str, Any]
+    clip: Clip, asked: Asked, evidence: Evidence, cameras: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the player needs of a clip. `start`: seconds after the first of all clips begins."""
     spans = [c.span for c in evidence.clips if c.span]

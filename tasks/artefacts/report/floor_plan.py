@@ -5,7 +5,8 @@ place.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from data_contracts.camera import Camera, Site
+from data_contracts.site_map import Box
 from data_contracts.text import Say, in_english, mark
 from tasks.artefacts.formats import stays, stretches
 from tasks.artefacts.report.svg import element, points
@@ -23,6 +25,10 @@ _HEIGHT = 640.0
 # Floor shown around what matters: a camera that looks down a street covers hundreds of metres of
 # nothing.
 _AROUND_M = 6.0
+# Cameras so far from the subject's way are drawn, looked for around squares of it of this side.
+_NEAR_M = 40.0
+_CELL_M = 20.0
+_MOST_DRAWN = 50
 # Dark to light to dark again is avoided: every stop has a contrast of at least 3 to 1 on white
 # (WCAG 1.4.11).
 _COLOUR_RAMP = ((38, 52, 140), (15, 112, 150), (24, 128, 92), (158, 106, 12), (184, 48, 32))
@@ -31,6 +37,20 @@ _STEPS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _DIAMOND = points([(8.0, -1.0), (16.0, 7.0), (8.0, 15.0), (0.0, 7.0)])
 
 Place = Callable[[float, float], tuple[float, float]]
+
+
+def near_way(site: Site, way: pd.DataFrame) -> list[Camera]:
+    """The cameras to be drawn: those near a way (x_m, y_m); where there is none, as many as a
+    picture can hold.
+    """
+    cells = way[["x_m", "y_m"]].dropna().floordiv(_CELL_M).drop_duplicates() * _CELL_M
+    found = {
+        camera_id
+        for x, y in cells.itertuples(index=False)
+        for _, camera_id in site.map.around(Box(x, y, x + _CELL_M, y + _CELL_M), _NEAR_M)
+    }
+    chosen = sorted(found) or islice(site.by_id, _MOST_DRAWN)
+    return [site.by_id[camera_id] for camera_id in chosen]
 
 
 def draw_plan(
@@ -47,7 +67,8 @@ def draw_plan(
     `text`: says the words in the reader's language.
     """
     shown = trajectory if asked is None else pd.concat([trajectory, asked], ignore_index=True)
-    low, high = _extent(site, shown)
+    cameras = near_way(site, shown)
+    low, high = _extent(cameras, shown)
     scale = min(_WIDTH / (high[0] - low[0]), _HEIGHT / (high[1] - low[1]))
     width = (high[0] - low[0]) * scale
     height = (high[1] - low[1]) * scale
@@ -61,12 +82,12 @@ def draw_plan(
             text("Plan of the site: cameras, the subject's way, stays and places of contacts"),
         ),
         element("rect", x=0, y=0, width=width, height=height, class_="floor"),
-        *(_coverage(c, place) for c in site.cameras),
+        *(_coverage(c, place) for c in cameras),
         *_way_lines(trajectory, place),
         *([] if asked is None else _asked_line(asked, place)),
         *_stay_circles(trajectory, place, clock, text),
         *_contact_marks(trajectory, contacts, place),
-        *(_camera_sign(c, place, width) for c in site.cameras),
+        *(_camera_sign(c, place, width) for c in cameras),
         _scale_bar(scale, height, text),
         *_legend(trajectory, clock, width, height, asked is not None, text),
     ]
@@ -86,11 +107,11 @@ def colour(share: float) -> str:
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
-def _extent(site: Site, trajectory: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _extent(cameras: Sequence[Camera], trajectory: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Corners (x, y) in metres of what is shown: way and cameras, and the coverage near them."""
-    core = [c.position_local_m[:2] for c in site.cameras if c.position_local_m is not None]
+    core = [c.position_local_m[:2] for c in cameras if c.position_local_m is not None]
     core += list(zip(trajectory["x_m"], trajectory["y_m"], strict=True))
-    covered = [p for c in site.cameras for p in c.coverage_local_m]
+    covered = [p for c in cameras for p in c.coverage_local_m]
     if not core:
         core = covered or [(0.0, 0.0)]
     near = np.asarray(core, float)

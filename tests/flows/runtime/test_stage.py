@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +25,7 @@ from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.stats import read_stats
 from models.registry import Models
 
+DEMO = Path(__file__).parents[3] / "demo"
 pytestmark = pytest.mark.stack
 GAP = {
     "kind": "failed",
@@ -114,6 +117,38 @@ def test_whatever_decides_a_result_is_in_its_digest(
         run = run.model_copy(update={"run_id": "R-2"})
     else:
         monkeypatch.setattr(runner.metadata, "version", lambda _name: "99")
+    assert made(run, **given).digest != before.digest
+    assert len(calls) == 2
+
+
+def test_a_camera_elsewhere_decides_nothing(
+    run: Run, env: Environment, made: Stage, calls: list[str]
+) -> None:
+    """Only what the camera file says of the cameras that the tables name is in the digest: another
+    camera that is added makes nothing anew, a neighbour that is added to a named one does.
+    """
+    window = {
+        "window_id": "W-1",
+        "camera_id": "entrance",
+        "start_utc": GAP["start_utc"],
+        "end_utc": GAP["end_utc"],
+        "reason": "",
+        "anchor": "",
+        "round": 0,
+    }
+    given = {"windows": store_table(open_case(run.case_id).vault, WINDOWS, [window])}
+    before = made(run, **given)
+    document = json.loads((DEMO / "cameras.geojson").read_bytes())
+    features = document["features"]
+    new = json.loads(json.dumps(features[0]))
+    new["id"] = new["properties"]["camera_id"] = "far-away"
+    features.append(new)
+    env.store.put(object_key.SITE, object_key.CAMERAS, json.dumps(document).encode())
+    assert made(run, **given).digest == before.digest
+    assert len(calls) == 1
+    entrance = next(f for f in features if f["id"] == "entrance")
+    entrance["properties"]["neighbours"] += [{"camera_id": "far-away", "walking_seconds": 9}]
+    env.store.put(object_key.SITE, object_key.CAMERAS, json.dumps(document).encode())
     assert made(run, **given).digest != before.digest
     assert len(calls) == 2
 

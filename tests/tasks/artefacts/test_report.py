@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from demo_report import at, report_data
 
+from data_contracts.camera import Camera, Site
 from data_contracts.tables.contracts import (
     CONTACTS,
     ENCOUNTERS,
@@ -185,6 +186,18 @@ def test_not_seen_is_not_called_not_looked_at(data: RunTables) -> None:
         "1 stretch could not be looked at. In 1 stretch the subject was expected and not seen."
         in text
     )
+
+
+def test_only_cameras_near_the_way_are_drawn(data: RunTables) -> None:
+    """A camera two kilometres away is not in the plan; the demo's are."""
+    like = data.site.cameras[0]
+    x, y, z = like.position_local_m or (0.0, 0.0, 0.0)
+    ring = tuple((a + 2000, b) for a, b in like.coverage_local_m)
+    moved = {"camera_id": "far", "position_local_m": (x + 2000, y, z), "coverage_local_m": ring}
+    far = Camera(**{**like.model_dump(), **moved})
+    plan = render_report(replace(data, site=Site([*data.site.cameras, far], data.site.origin)))
+    assert "camera lobby-a" in plan
+    assert "camera far" not in plan
 
 
 def test_far_apart_sightings_get_their_own_timeline(data: RunTables) -> None:

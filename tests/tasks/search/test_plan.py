@@ -393,6 +393,52 @@ def test_a_camera_without_neighbours_is_planned():
     ]
 
 
+def lonely_street(n, step_m=15.0):
+    """Cameras in a row of which nobody declared ways."""
+    return site(*(camera(f"c{i:02d}", (), box(step_m * i)) for i in range(n)))
+
+
+def test_cameras_of_unknown_way_are_looked_at_within_a_radius():
+    """12 cameras 15 m apart (10 m wide, so 5 m between them), radius 30 m: c01 to c03 beside c00
+    (5, 20 and 35 m: not c03); the others within the horizon are one gap that says what to do.
+    """
+    search = SEARCH.model_copy(update={"unknown_way_m": 30.0})
+    policy = POLICY.model_copy(update={"search": search})
+    planned = plan(case(), lonely_street(12), policy, [seen("c00", 0, 10)], 1)
+    assert set(planned.windows["camera_id"]) == {"c00", "c01", "c02"}
+    (gap,) = planned.gaps.to_dict("records")
+    assert gap["kind"] == "not_covered"
+    assert "c03, c04, c05 and 6 more" in gap["detail"]
+    assert "neighbours" in gap["advice"]
+    assert (gap["start_utc"], gap["end_utc"]) == (at(0), at(10))
+
+
+def test_hours_of_cameras_of_unknown_way_are_bounded():
+    """Each camera beside a sighting of 10 s is looked at for about ten minutes: in half an hour
+    there is room for the nearest two, and the rest is told. In following, of 40 s, all but those of
+    unknown place are near enough; a bound of 100 s leaves the nearest two.
+    """
+    search = SEARCH.model_copy(update={"unknown_way_hours": 0.5})
+    policy = POLICY.model_copy(update={"search": search})
+    nowhere = site(*(camera(f"c{i:02d}") for i in range(12)))
+    planned = plan(case(), nowhere, policy, [seen("c05", 0, 10)], 1)
+    assert len(set(planned.windows["camera_id"])) == 3
+    assert "and 6 more" in planned.gaps["detail"][0]
+    search = SEARCH.model_copy(update={"unknown_way_hours": 100 / 3600})
+    policy = POLICY.model_copy(update={"search": search})
+    followed = follow_windows(case(), nowhere, policy, stretch("c05", 0, 10), 15.0)
+    assert len(set(followed["camera_id"])) == 3
+
+
+def test_a_place_that_too_many_cameras_are_named_like_is_a_gap():
+    """A word of 60 cameras is no place; beside a word of one camera it says nothing."""
+    streets = [camera(f"s{i}", title="Market street") for i in range(60)]
+    city = site(*streets, camera("door", title="Library street door"))
+    anchors, gaps = claimed_anchors(request(visit("street"), visit("library street")), city)
+    assert [a.camera_ids for a in anchors] == [("door",)]
+    assert "61 cameras are named like" in gaps["detail"][0]
+
+
 def test_two_sightings_bound_each_other():
     """Seen on c0 until 0 s and on c2 from 200 s: between them c1 can only be passed from 60 s to
     140 s.
