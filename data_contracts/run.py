@@ -8,7 +8,7 @@ from typing import Literal
 
 from data_contracts.record import Record
 from data_contracts.tables.table import TableContract
-from data_contracts.time import Utc
+from data_contracts.time import Interval, Utc
 
 ObservationKind = Literal["scan", "follow", "looks", "scan looks"]
 
@@ -60,8 +60,9 @@ class StageResult(Record):
 
 
 class SegmentJob(Record):
-    """One segment to look at for one case, as it travels to a worker. `looks`: what decided the
-    looks to compare with; empty where none are compared.
+    """One segment to look at for one case, as it travels to a worker. `part`: of a long one what to
+    look at; None: all. `looks`: what decided the looks to compare with; empty where none are
+    compared.
     """
 
     version: Literal[1] = 1
@@ -71,6 +72,7 @@ class SegmentJob(Record):
     key: str
     etag: str
     start_utc: Utc
+    part: Interval | None = None
     template: str
     looks: str = ""
 

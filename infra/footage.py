@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from data_contracts import object_key
 from data_contracts.errors import BadInput, NotFound, ObjectChanged
@@ -115,14 +115,14 @@ class FolderFootage:
         """The whole recording that was listed with this ETag."""
         with io.BufferedReader(self._opened(key, etag)) as file:
             data = file.read(at_most + 1)
-            self._check(key, file.fileno(), etag)
+            self.check(key, file.fileno(), etag)
         if len(data) > at_most:
             raise BadInput(f"{key}: more than {at_most} bytes")
         return data
 
     def open(self, item: ListedObject) -> io.RawIOBase:
         """The recording as a file that can be sought in."""
-        return self._opened(item.key, item.etag)
+        return _SameFile(self, item, self._opened(item.key, item.etag))
 
     def digest_of(self, key: str, etag: str) -> str:
         """Its SHA-256 when the table was made."""
@@ -142,17 +142,49 @@ class FolderFootage:
             raise NotFound(f"{key}: {row.path} cannot be opened ({error.strerror})") from None
         if etag:
             try:
-                self._check(key, file.fileno(), etag)
+                self.check(key, file.fileno(), etag)
             except ObjectChanged:
                 file.close()
                 raise
         return file
 
     @staticmethod
-    def _check(key: str, handle: int, etag: str) -> None:
+    def check(key: str, handle: int, etag: str) -> None:
+        """Raise ObjectChanged where an open file is not the one that was listed."""
         now = os.fstat(handle)
         if _etag(now.st_size, now.st_mtime_ns) != etag:
             raise ObjectChanged(f"{key}: the file is another than when the table was made")
+
+
+class _SameFile(io.RawIOBase):
+    """An open file that is the one that was listed at each read."""
+
+    def __init__(self, footage: FolderFootage, item: ListedObject, file: io.FileIO) -> None:
+        super().__init__()
+        self._footage = footage
+        self._item = item
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer) or 0
+        self._footage.check(self._item.key, self._file.fileno(), self._item.etag)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _etag(size: int, mtime_ns: int) -> str:

@@ -31,21 +31,25 @@ WINDOWS = TableContract(
 
 SEGMENTS = TableContract(
     "segments",
-    1,
+    2,
     (
         Column("camera_id", "text", "camera"),
         Column("key", "text", "object key in the footage bucket"),
         Column("etag", "text", "the object's ETag"),
         Column("size_bytes", "int", "object size", "byte"),
         Column("start_utc", "time", "start of the first frame, from the key"),
+        Column(
+            "from_utc", "time", "start of the part to look at; null: the whole file", nullable=True
+        ),
+        Column("until_utc", "time", "its end", nullable=True),
     ),
-    (unique("key"), between("size_bytes", 0, None)),
+    (unique("key", "from_utc"), between("size_bytes", 0, None)),
 )
 
 # What became of each segment that was opened: its time cut into what was seen and what was not.
 SEGMENT_REPORTS = TableContract(
     "segment_reports",
-    2,
+    3,
     (
         Column("key", "text", "object key"),
         Column("etag", "text", "the object's ETag"),
@@ -58,6 +62,13 @@ SEGMENT_REPORTS = TableContract(
         Column("kind", "text", "empty where it was seen, else the kind of gap"),
         Column("fault", "text", "why it was not seen, or not all of it"),
         Column("advice", "text", "what can be done about it"),
+        Column(
+            "file_start_utc",
+            "time",
+            "start of the whole file; null where it is that of its rows",
+            nullable=True,
+        ),
+        Column("file_end_utc", "time", "its end by its header", nullable=True),
     ),
     (
         ordered("end_utc", "start_utc"),

@@ -125,7 +125,7 @@ def _pictures(env: Environment, case: OpenCase, camera: Camera, t_utc: datetime)
         key = str(row["key"])
         etag = str(row["etag"])
         start = pd.Timestamp(row["start_utc"]).to_pydatetime()
-        segment = SegmentInput(camera, key, start, read_footage(env, key, etag), etag)
+        segment = SegmentInput(camera, key, start, read_footage(env, key, etag), etag, near)
         yield from SegmentReport(segment, near, CLOCK_HZ).pictures()
 
 

@@ -6,9 +6,11 @@ and features never travel.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import contextlib
+import io
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -22,6 +24,7 @@ from data_contracts.errors import (
 from data_contracts.object_key import ListedObject
 from data_contracts.run import ObservationKind, SegmentJob, StageResult
 from data_contracts.tables.contracts import CANDIDATES, DETECTIONS, LOOKS, SEGMENT_REPORTS
+from data_contracts.time import Interval, utc_of
 from flows.runtime.environment import Environment
 from flows.runtime.open_case import OpenCase
 from flows.runtime.results import load
@@ -29,17 +32,17 @@ from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.subject_template import load_looks, load_template
 from tasks.consent.authorise import require
 from tasks.footage.segment import SegmentInput
-from tasks.footage.video import probe
+from tasks.footage.video import Source, probe
 from tasks.observe.follow import FollowSettings, follow_segment
 from tasks.observe.looks import Describer, Footage, compare_looks
 from tasks.observe.match import SubjectSearch
 from tasks.observe.motion import MotionSettings
 from tasks.observe.scan import scan_segment
-from tasks.search.find_segments import LengthOf, ListObjects
+from tasks.search.find_segments import WHOLE_BYTES, LengthOf, ListObjects, part_of
 
-# A segment is held in memory whole while it is decoded, one in each worker. Ten minutes at 8 Mbit/s
-# (4K in H.264) are 572 MiB.
-SEGMENT_BYTES = 1024 * 2**20
+# How long the parts of a long file are: some 4 CPU seconds of a scan, 12 of following.
+SCAN_PART_S = 120.0
+FOLLOW_PART_S = 30.0
 
 
 def one_camera(case: OpenCase, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +138,8 @@ def segment_job(
         camera_id=str(row["camera_id"]),
         key=str(row["key"]),
         etag=str(row["etag"]),
-        start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
+        start_utc=utc_of(row["start_utc"]),
+        part=part_of(row),
         template=template,
         looks=looks,
     )
@@ -153,35 +157,79 @@ def run_unit(job: SegmentJob) -> StageResult:
         key=job.key,
         etag=job.etag,
         start_utc=job.start_utc,
+        part=job.part,
         template=job.template,
         **({"looks": job.looks} if job.looks else {}),
     )
 
 
-def followed_segment(
-    work: Work, camera_id: str, key: str, etag: str, start_utc: datetime, **job: Any
-) -> Footage:
+def followed_segment(work: Work, **job: Any) -> Footage:
     """A segment with the boxes that following it found; what is stored of that is read."""
-    result = follow_unit(
-        work.run, camera_id=camera_id, key=key, etag=etag, start_utc=start_utc, **job
-    )
+    result = follow_unit(work.run, **job)
     boxes = load(work.vault, result["detections"])
-    return _footage_of(work, boxes, camera_id, key, etag, start_utc)
+    return _footage_of(work, boxes, **job)
 
 
-def read_footage(env: Environment, key: str, etag: str) -> bytes:
-    """A segment that was listed before, with this ETag. Raises FootageGone where it was deleted
-    since, FootageChanged where another lies there, and VideoUnreadable, with nothing read, where it
-    is larger than a worker can hold.
+def read_footage(env: Environment, key: str, etag: str) -> Source:
+    """A segment that was listed before, with this ETag: its bytes where it is small, else a file of
+    which only what is asked for is read. Both raise FootageGone where it was deleted since,
+    FootageChanged where another lies there.
     """
-    try:
+    with _told(key):
         size = env.footage.size(key)
-        if size > SEGMENT_BYTES:
-            raise VideoUnreadable(
-                f"expected a segment of at most {SEGMENT_BYTES >> 20} MiB, {key} has "
-                f"{size >> 20}: let the recorder cut shorter segments"
-            )
-        return env.footage.read(key, etag, SEGMENT_BYTES)
+        if size <= WHOLE_BYTES:
+            return env.footage.read(key, etag, WHOLE_BYTES)
+        return Recording(key, env.footage.open(ListedFootage(key, etag, size)))
+
+
+class ListedFootage(NamedTuple):
+    """A recording as it was listed."""
+
+    key: str
+    etag: str
+    size: int
+
+
+class Recording(io.RawIOBase):
+    """A recording as a file, which says of itself what `read_footage` does."""
+
+    def __init__(self, key: str, file: io.RawIOBase) -> None:
+        super().__init__()
+        self._key = key
+        self._file = file
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be sought in."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as one request goes."""
+        with _told(self._key):
+            return self._file.readinto(buffer) or 0
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+        super().close()
+
+
+@contextlib.contextmanager
+def _told(key: str) -> Iterator[None]:
+    """The store's errors as those of footage, which are gaps."""
+    try:
+        yield
     except ObjectChanged:
         raise FootageChanged(
             f"{key} was replaced after it was listed: run the case again, which then looks at the "
@@ -215,11 +263,17 @@ def lengths(env: Environment) -> LengthOf:
 
 
 def _segment_of(
-    work: Work, camera_id: str, key: str, etag: str, start_utc: datetime, **_decides: str
+    work: Work,
+    camera_id: str,
+    key: str,
+    etag: str,
+    start_utc: datetime,
+    part: Interval | None = None,
+    **_decides: str,
 ) -> SegmentInput:
     """The recording that a unit looks at. What else a job names decides its digest alone."""
     camera = work.case.site.by_id[camera_id]
-    return SegmentInput(camera, key, start_utc, read_footage(work.env, key, etag), etag)
+    return SegmentInput(camera, key, start_utc, read_footage(work.env, key, etag), etag, part)
 
 
 def _footage_of(
@@ -229,11 +283,12 @@ def _footage_of(
     key: str,
     etag: str,
     start_utc: datetime,
+    part: Interval | None = None,
     **_decides: str,
 ) -> Footage:
     """A segment with the boxes that were found in it before."""
     camera = work.case.site.by_id[camera_id]
-    return Footage(camera, start_utc, read_footage(work.env, key, etag), boxes)
+    return Footage(camera, start_utc, read_footage(work.env, key, etag), boxes, part=part)
 
 
 def _search_of(work: Work) -> SubjectSearch:

@@ -14,6 +14,7 @@ from data_contracts.errors import EncounterError, FootageChanged, FootageGone, V
 from data_contracts.pointing import Pointing
 from data_contracts.run import ObservationKind
 from data_contracts.tables.contracts import LOOKS, SEGMENTS, SIGHTINGS, TRACKS
+from data_contracts.time import utc_of
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
 from flows.runtime.segment_job import followed_segment, run_unit, segment_job
@@ -23,6 +24,7 @@ from flows.runtime.subject_template import looks_secret_of
 from tasks.observe.day_looks import looks_to_bytes
 from tasks.observe.looks import Describer, Footage, build_looks
 from tasks.people.tied import tied_rows
+from tasks.search.find_segments import not_asked, part_of
 
 # At most so many segments are read to learn the looks: 200 boxes lie in two or three.
 _SEGMENTS = 6
@@ -90,8 +92,10 @@ def scan_for_looks(
     """
     if not learnt or "appearance" not in work.case.authorised.scopes:
         return LOOKS.empty()
-    unfollowed = segments[~segments["key"].isin(set(followed["key"]))]
-    return _gathered(work, "scan looks", unfollowed, template, learnt)
+    left = not_asked(segments, followed)
+    unfollowed = segments[segments["key"].isin(set(left["key"]))]
+    found = _gathered(work, "scan looks", unfollowed, template, learnt)
+    return found[_lies_in(left, found)]
 
 
 def _gathered(
@@ -109,17 +113,31 @@ def _gathered(
 
 
 def _with_rows(segments: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """The segments in which most of the rows lie, at most _SEGMENTS of them."""
-    keyed = _segment_of(segments, own)
-    count = keyed["key"].value_counts().head(_SEGMENTS)
-    return segments[segments["key"].isin(count.index)]
+    """The segments, or parts of them, in which most of the rows lie, at most _SEGMENTS of them."""
+    count = _segment_of(segments, own)["segment"].value_counts().head(_SEGMENTS)
+    return segments.loc[sorted(count.index)]
 
 
 def _segment_of(segments: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the key of the segment that they lie in."""
-    starts = segments[["camera_id", "start_utc", "key"]].sort_values("start_utc")
-    at = own.sort_values("t_utc")
-    return pd.merge_asof(at, starts, left_on="t_utc", right_on="start_utc", by="camera_id")
+    """The rows of a camera's people with the row of `segments` that they lie in, and its end."""
+    begins = segments["from_utc"].fillna(segments["start_utc"])
+    starts = segments[["camera_id", "until_utc"]].assign(begins=begins, segment=segments.index)
+    return pd.merge_asof(
+        own.sort_values("t_utc"),
+        starts.sort_values("begins"),
+        left_on="t_utc",
+        right_on="begins",
+        by="camera_id",
+    ).dropna(subset="segment")
+
+
+def _lies_in(segments: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
+    """(n,) whether each row of LOOKS lies in one of the segments, or the parts of them."""
+    if found.empty:
+        return pd.Series([], dtype=bool)
+    at = _segment_of(segments, found.reset_index())
+    inside = at["until_utc"].isna() | (at["t_utc"] < at["until_utc"])
+    return found.index.to_series().isin(at.loc[inside, "index"])
 
 
 def _footage(
@@ -139,7 +157,8 @@ def _own(work: Work, row: dict[Any, Any], own: pd.DataFrame, template: str) -> F
         work,
         camera_id=str(row["camera_id"]),
         key=str(row["key"]),
-        start_utc=pd.Timestamp(row["start_utc"]).to_pydatetime(),
+        start_utc=utc_of(row["start_utc"]),
+        part=part_of(row),
         etag=str(row["etag"]),
         template=template,
     )

@@ -1,5 +1,5 @@
-"""Looking at footage: find the segments of fresh windows, fan the units out, gather what they
-found.
+"""Looking at footage: find the segments of fresh windows, and of long ones the parts, fan the units
+out, gather what they found.
 """
 
 from __future__ import annotations
@@ -27,11 +27,19 @@ from data_contracts.tables.contracts import (
 from data_contracts.tables.table import TableContract
 from flows.runtime.fan_out import in_order
 from flows.runtime.results import load
-from flows.runtime.segment_job import UNITS, lengths, listed, run_unit, segment_job
+from flows.runtime.segment_job import (
+    FOLLOW_PART_S,
+    SCAN_PART_S,
+    UNITS,
+    lengths,
+    listed,
+    run_unit,
+    segment_job,
+)
 from flows.runtime.stage import Stage, Work, stage
 from flows.runtime.stats import write_unit_stat
 from tasks.search.coverage_gaps import NO_FOOTAGE_ADVICE
-from tasks.search.find_segments import segments_for
+from tasks.search.find_segments import not_asked, segments_for
 from tasks.search.time_line import one_source, taken_from
 
 CHANGED_ADVICE = "run the case again: it looks at the file that is there now"
@@ -64,13 +72,19 @@ def observation(name: str, kind: ObservationKind, output: str, contract: TableCo
         **so_far: pd.DataFrame,
     ) -> tuple[pd.DataFrame, ...]:
         segments, gaps = segments_for(
-            windows, listed(work.env), lengths(work.env), clocks=work.case.site.clocks
+            windows,
+            listed(work.env),
+            lengths(work.env),
+            clocks=work.case.site.clocks,
+            part_s=FOLLOW_PART_S if kind == "follow" else SCAN_PART_S,
         )
-        fresh = segments[~segments["key"].isin(set(so_far["segments"]["key"]))]
+        fresh = not_asked(segments, so_far["segments"])
         jobs = [segment_job(kind, work, template, row) for row in fresh.to_dict("records")]
         found, reports = _gather_units(work, kind, output, jobs, progress or _nobody_watches)
         line = one_source(so_far["reports"], _added_to(SEGMENT_REPORTS.empty(), reports))
-        taken = [taken_from(rows, key, line.dropped) for key, rows in found.items()]
+        taken = [
+            taken_from(rows, key, line.dropped) for key, tables in found.items() for rows in tables
+        ]
         return (
             _added_to(so_far[output], taken),
             _added_to(so_far["reports"], [line.reports]),
@@ -87,33 +101,35 @@ follow_sightings = observation("follow around sightings", "follow", "detections"
 
 def _gather_units(
     work: Work, kind: ObservationKind, output: str, jobs: list[SegmentJob], progress: Progress
-) -> tuple[dict[str, pd.DataFrame], list[pd.DataFrame]]:
+) -> tuple[dict[str, list[pd.DataFrame]], list[pd.DataFrame]]:
     """What was found by key, and the reports: also of segments that could not be looked at."""
-    found: dict[str, pd.DataFrame] = {}
+    found: dict[str, list[pd.DataFrame]] = {}
     reports: list[pd.DataFrame] = []
     for job, result in in_order(run_unit, jobs, progress, work.allowed):
         if isinstance(result, EncounterError):
             reports.append(_not_looked_at(job, result))
             continue
-        found[job.key] = load(work.vault, result[output])
+        found.setdefault(job.key, []).append(load(work.vault, result[output]))
         reports.append(load(work.vault, result["reports"]))
         write_unit_stat(work.vault, work.run, kind, result)
     return found, reports
 
 
 def _not_looked_at(job: SegmentJob, error: EncounterError) -> pd.DataFrame:
-    """The report on a segment that ended in an error; how long it was cannot be known."""
+    """The report on a segment that ended in an error; how long a whole one was cannot be known."""
     gap, fault, advice = _cause(error)
+    start, end = job.part or (job.start_utc, job.start_utc)
     row = {
         "key": job.key,
         "etag": job.etag,
         "camera_id": job.camera_id,
-        "start_utc": job.start_utc,
-        "end_utc": job.start_utc,
+        "start_utc": start,
+        "end_utc": end,
         "n_frames": 0,
         "kind": gap,
         "fault": fault,
         "advice": advice,
+        "file_start_utc": job.start_utc,
     }
     return SEGMENT_REPORTS.shape([row])
 

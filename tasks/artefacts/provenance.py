@@ -54,7 +54,7 @@ def provenance(
     """
     inputs = [
         {"key": key, "etag": etag, "sha256": digests.get(key, "")}
-        for key, etag in sorted(zip(segments["key"], segments["etag"], strict=True))
+        for key, etag in sorted(set(zip(segments["key"], segments["etag"], strict=True)))
     ]
     record = {
         "format": "encounter-provenance@1",

@@ -7,13 +7,14 @@ nominal rate; which of a file's stamps are believed is said by `tasks.footage.st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
 
 from data_contracts.errors import VideoUnreadable
+from data_contracts.time import Interval
 from tasks.footage import video
 from tasks.footage.coverage import LONGEST_STEP_S, Stretch, damaged_pictures, stretches
 from tasks.footage.stamps import Stamps, believed
@@ -51,18 +52,30 @@ class _NotAloneError(Exception):
     """A sound key frame gives no picture by itself, as with intra refresh."""
 
 
-def frames(data: bytes, start_utc: datetime, at_least_hz: float | None = None) -> Iterator[Frame]:
-    """All frames in time order; with `at_least_hz` so many a second wherever the file has them.
+class _AstrayError(Exception):
+    """A part that was sought does not begin where it should."""
+
+
+def frames(
+    data: video.Source,
+    start_utc: datetime,
+    at_least_hz: float | None = None,
+    span: Interval | None = None,
+) -> Iterator[Frame]:
+    """All frames in time order; with `at_least_hz` so many a second wherever the file has them;
+    with a `span` those of it, read as `Reading` does.
 
     Raises VideoUnreadable after yielding what did decode, when the file is truncated, damaged or no
     video.
     """
-    yield from _whole(Reading(data, start_utc, at_least_hz or _EVERY_HZ))
+    yield from _whole(Reading(data, start_utc, at_least_hz or _EVERY_HZ, span))
 
 
-def key_frames(data: bytes, start_utc: datetime) -> Iterator[Frame]:
+def key_frames(
+    data: video.Source, start_utc: datetime, span: Interval | None = None
+) -> Iterator[Frame]:
     """What a scan looks at: see `Reading`. Raises VideoUnreadable like `frames`."""
-    yield from _whole(Reading(data, start_utc))
+    yield from _whole(Reading(data, start_utc, span=span))
 
 
 def _whole(reading: Reading) -> Iterator[Frame]:
@@ -79,11 +92,16 @@ class Reading:
     decoding what lies between them; where they are far apart, or cannot be decoded by themselves,
     all is decoded and one picture in 2 s looked at. Iterating raises VideoUnreadable where nothing
     can be decoded.
+
+    With a `span` only pictures of it are given, and what is read and decoded is what they need:
+    where the file has an index, from the key frame before it on, else the whole file is read and as
+    much of it decoded. Stamps that contradict each other are judged by the whole file.
     """
 
-    data: bytes
+    data: video.Source
     start_utc: datetime
     at_least_hz: float | None = None
+    span: Interval | None = None
     contents: video.Contents | None = None
     stamps: Stamps = field(default_factory=lambda: Stamps({}, 0.0))
     seen: set[float] = field(default_factory=set)
@@ -92,13 +110,12 @@ class Reading:
     timeless: int = 0
 
     def __iter__(self) -> Iterator[Frame]:
-        self.contents = found = video.contents(self.data)
-        self.stamps = believed(found.stamps, found.unit_s, found.start, MAX_SECONDS)
         last_s = -1.0
         for at_s, picture in _thinned(self._pictures(), self.at_least_hz or _SCAN_HZ):
             if at_s > last_s:  # given before: a scan that began with key frames alone
                 last_s = at_s
-                yield self._frame(at_s, picture)
+                if self.span is None or self._part.from_s <= at_s < self._part.until_s:
+                    yield self._frame(at_s, picture)
         if not self.seen:
             raise VideoUnreadable(
                 "expected a video with pictures, but none could be decoded: check the recorder's "
@@ -106,11 +123,21 @@ class Reading:
             )
 
     def stretches(self) -> list[Stretch]:
-        """The file from start to end as what was seen and what was not, in order, in seconds from
-        its first picture.
+        """The file from start to end, or so much of it as was read, as what was seen and what was
+        not, in order, in seconds from its first picture.
         """
+        stamps = self.stamps
+        first = self._wanted.from_key
+        if first is not None:  # what lies before was not asked for
+            own = {p: at_s for p, at_s in stamps.seconds.items() if at_s >= stamps.seconds[first]}
+            stamps = replace(stamps, seconds=own)
+        return stretches(stamps, self.seen - self.damaged, self.damaged, self._stated_s)
+
+    @property
+    def lasts_s(self) -> float:
+        """How long the file is: by its header or, where that is shorter, by its pictures."""
         stated_s = self.contents.stated_s if self.contents else 0.0
-        return stretches(self.stamps, self.seen - self.damaged, self.damaged, stated_s)
+        return max([stated_s, *(part.end_s for part in self.stretches()[-1:])])
 
     @property
     def fault(self) -> str:
@@ -139,17 +166,67 @@ class Reading:
         at_utc = self.start_utc + timedelta(seconds=at_s)
         return Frame(at_utc, image, 1 / aspect if lay else aspect)
 
+    @property
+    def _part(self) -> video.Part:
+        """The span in seconds from the first picture."""
+        if self.span is None:
+            return video.Part(0.0, MAX_SECONDS)
+        start, end = self.span
+        return video.Part(
+            (start - self.start_utc).total_seconds(), (end - self.start_utc).total_seconds()
+        )
+
     def _pictures(self) -> Iterator[Timed]:
+        if self.span is not None and self._sought():
+            try:
+                yield from self._chosen()
+                return
+            except _AstrayError:
+                self._forget()
+        self.contents = found = video.contents(self.data)
+        self.stamps = believed(found.stamps, found.unit_s, found.start, MAX_SECONDS)
+        yield from self._chosen()
+
+    def _sought(self) -> bool:
+        """Whether the packets around the span could be found and nothing in them is odd."""
+        found = video.contents_of(self.data, self._part)
+        if found is None or not found.stamps:
+            return False
+        head = believed(found.head, found.unit_s, found.start, MAX_SECONDS)
+        stamps = believed(found.stamps, found.unit_s, found.start, MAX_SECONDS, found.zero)
+        if head.left or stamps.left or head.origin != found.zero:
+            return False
+        self.contents = found
+        self.stamps = stamps
+        return True
+
+    def _forget(self) -> None:
+        self.seen.clear()
+        self.damaged.clear()
+        self.unplaced = self.timeless = 0
+
+    def _chosen(self) -> Iterator[Timed]:
+        """Key frames where they will do, else all pictures."""
         alone = self.contents is not None and self.contents.alone
         if self.at_least_hz is None and alone and self._keys_apart_s() <= _SPARSE_S:
             try:
                 yield from self._keys()
                 return
             except _NotAloneError:
-                self.seen.clear()
-                self.damaged.clear()
-                self.unplaced = self.timeless = 0
-        yield from self._taken(video.all_pictures(self.data, edited=self._edited))
+                self._forget()
+        yield from self._taken(video.all_pictures(self.data, self.contents, self._wanted))
+
+    @property
+    def _wanted(self) -> video.Wanted:
+        """What must be decoded for the span: where stamps are odd, the whole file."""
+        found = self.contents
+        if self.span is None or found is None or self.stamps.left:
+            return video.Wanted()
+        part = self._part
+        origin = self.stamps.origin
+        keys = [k for k in found.keys if self.stamps.seconds.get(k, MAX_SECONDS) <= part.from_s]
+        until = origin + int(min(part.until_s, MAX_SECONDS) / found.unit_s) + 1
+        return video.Wanted(max(keys, default=None), until)
 
     def _keys(self) -> Iterator[Timed]:
         """Key frames. What lies between them is seen too where its packets are whole, from the
@@ -159,7 +236,7 @@ class Reading:
 
         def checked() -> Iterator[video.Decoded]:
             from_s: float | None = None
-            for found in video.key_pictures(self.data, edited=self._edited):
+            for found in video.key_pictures(self.data, self.contents, self._wanted):
                 at_s = None if found.stamp is None else seconds.get(found.stamp)
                 if found.picture is not None or found.damaged or found.timeless:
                     if found.picture is not None and from_s is None:
@@ -173,8 +250,11 @@ class Reading:
         yield from self._taken(checked())
 
     @property
-    def _edited(self) -> bool:
-        return self.contents is None or self.contents.edited
+    def _stated_s(self) -> float:
+        """Up to where pictures are expected."""
+        if self.contents is None:
+            return 0.0
+        return min(self.contents.stated_s, self._part.until_s)
 
     def _key_times(self) -> list[float]:
         seconds = self.stamps.seconds
@@ -182,18 +262,32 @@ class Reading:
         return sorted(seconds[key] for key in keys if key in seconds)
 
     def _keys_apart_s(self) -> float:
-        """The longest time from one key frame to the next, or to the end; holes do not count."""
+        """The longest time from one key frame to the next, or to the end; holes do not count. Of a
+        span without a key frame in it there is nothing else to look at: MAX_SECONDS.
+        """
+        part = self._part
         keys = self._key_times()
+        first = max([k for k in keys if k <= part.from_s], default=0.0)
+        keys = [k for k in keys if first <= k < part.until_s]
         times = np.array(sorted(self.stamps.seconds.values()), float)
-        if not keys:
+        times = times[(times >= first) & (times <= part.until_s)]
+        if not any(k >= part.from_s for k in keys):
             return MAX_SECONDS
         shown_s = np.concatenate([[0.0], np.cumsum(np.minimum(np.diff(times), LONGEST_STEP_S))])
         at = shown_s[np.searchsorted(times, [*keys, times[-1]])]
         return float(np.diff(at).max())
 
+    @property
+    def _first_s(self) -> float:
+        """The latest that the first picture can be: where the span begins or the file does."""
+        return max(self._part.from_s, self._key_times()[0])
+
     def _taken(self, decoded: Iterator[video.Decoded]) -> Iterator[Timed]:
-        """Pictures whose stamps are believed, each later than the one before."""
+        """Pictures whose stamps are believed, each later than the one before. Raises _AstrayError
+        where a part that was sought cannot be decoded from its first key frame on.
+        """
         last_s = -1.0
+        sought = self.contents is not None and self.contents.sought is not None
         for found in decoded:
             at_s = None if found.stamp is None else self.stamps.seconds.get(found.stamp)
             if found.timeless:
@@ -204,6 +298,8 @@ class Reading:
                 elif found.stamp is None:
                     self.unplaced += 1
             elif at_s is not None and at_s > last_s:
+                if sought and not self.seen and not self.damaged and at_s > self._first_s:
+                    raise _AstrayError
                 last_s = at_s
                 self.seen.add(at_s)
                 yield Timed(at_s, found.picture)

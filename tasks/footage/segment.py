@@ -23,6 +23,7 @@ from data_contracts.tables.contracts import SEGMENT_REPORTS
 from data_contracts.time import Interval
 from tasks.footage.coverage import Stretch
 from tasks.footage.reading import Frame, Reading
+from tasks.footage.video import Source
 
 # Pictures whose aspect differs by more than this share were cropped or stretched: the homography
 # does not hold.
@@ -33,15 +34,17 @@ _SIZE_ADVICE = (
 
 
 class SegmentInput(NamedTuple):
-    """One recording of a camera: its key in the store, the time of its first frame, its bytes, and
-    the ETag under which they were read.
+    """One recording of a camera: its key in the store, the time of its first frame, its bytes (or
+    the file, of which only what is needed is read), the ETag under which they are read, and the
+    part to look at; all of it, where none is named.
     """
 
     camera: Camera
     key: str
     start_utc: datetime
-    data: bytes
+    data: Source
     etag: str = ""
+    part: Interval | None = None
 
 
 class Looked(NamedTuple):
@@ -64,12 +67,19 @@ class SegmentReport:
     fault: str = ""
 
     def __post_init__(self) -> None:
-        self._reading = Reading(self.segment.data, self.segment.start_utc, self.at_least_hz)
+        segment = self.segment
+        if segment.part is not None:
+            nothing = Interval(segment.part.start_utc, segment.part.start_utc)
+            self.span = self.span.intersect(segment.part) or nothing
+        part = None if segment.part is None else self.span
+        self._reading = Reading(segment.data, segment.start_utc, self.at_least_hz, part)
 
     def pictures(self) -> Iterator[Frame]:
         """The pictures to look at, at the camera's size: see `Reading`. Raises nothing: faults are
         told by `table`.
         """
+        if not self.span.seconds:
+            return
         try:
             for frame in self._reading:
                 if self.span.start_utc <= frame.t_utc < self.span.end_utc:
@@ -93,12 +103,15 @@ class SegmentReport:
         stretches = self._reading.stretches() or [self._unread()]
         parts = [part for stretch in stretches for part in self._without_misfits(stretch)]
         rows = [self._row(span, part) for span, part in parts if span.start_utc < span.end_utc]
-        start = self.segment.start_utc
+        start = self.span.start_utc if self.segment.part else self.segment.start_utc
         return SEGMENT_REPORTS.shape(rows or [self._row(Interval(start, start), stretches[0])])
 
     def _unread(self) -> Stretch:
         contents = self._reading.contents
         stated_s = contents.stated_s if contents else 0.0
+        if self.segment.part is not None:
+            part_s = (self.span.end_utc - self.segment.start_utc).total_seconds()
+            stated_s = min(stated_s, part_s) if stated_s else part_s
         return Stretch(0.0, stated_s, "unreadable", self.fault, UNREADABLE_ADVICE)
 
     def _without_misfits(self, stretch: Stretch) -> list[tuple[Interval, Stretch]]:
@@ -146,6 +159,16 @@ class SegmentReport:
             "kind": part.kind or "",
             "fault": part.fault or self._reading.fault,
             "advice": part.advice,
+            **self._file(),
+        }
+
+    def _file(self) -> dict[str, object]:
+        """The whole file, where only a part of it was looked at."""
+        if self.segment.part is None:
+            return {}
+        return {
+            "file_start_utc": self.segment.start_utc,
+            "file_end_utc": self._at(self._reading.lasts_s),
         }
 
 

@@ -39,12 +39,13 @@ class Left(NamedTuple):
 @dataclass(frozen=True)
 class Stamps:
     """`seconds`: from a stamp in the stream's units to seconds from the file's first picture, for
-    the stamps that are believed. `left`: what was left out.
+    the stamps that are believed. `left`: what was left out. `origin`: the stamp of second 0.
     """
 
     seconds: dict[int, float]
     step_s: float
     left: tuple[Left, ...] = ()
+    origin: int = 0
 
 
 class _Run(NamedTuple):
@@ -59,12 +60,19 @@ class _Run(NamedTuple):
 _After = tuple[_Run, int | None]
 
 
-def believed(pts: Sequence[int], unit_s: Fraction, start: int, longest_s: float) -> Stamps:
+def believed(
+    pts: Sequence[int],
+    unit_s: Fraction,
+    start: int,
+    longest_s: float,
+    origin: int | None = None,
+) -> Stamps:
     """What of a file's stamps, given in the order in which the file has its pictures, can be
     believed.
 
     `unit_s` is what one stamp counts in seconds, `start` the stream's stated first stamp. Nothing
-    later than `longest_s` is believed.
+    later than `longest_s` is believed. `origin`: the stamp of second 0 where it is known, as that
+    of a part of a file.
     """
     if not pts:
         return Stamps({}, 0.0)
@@ -74,7 +82,8 @@ def believed(pts: Sequence[int], unit_s: Fraction, start: int, longest_s: float)
     odd_jump = max(_REORDERED * step, float(_ODD_JUMP_S / unit_s))
     chosen, beyond = _without_far_jump(chosen, float(LONGEST_HOLE_S / unit_s), odd_jump)
     first = chosen[0].low
-    origin = start if first - _REORDERED * step <= start <= first else first
+    if origin is None:
+        origin = start if first - _REORDERED * step <= start <= first else first
     seconds = {
         p: at_s
         for run in chosen
@@ -89,7 +98,7 @@ def believed(pts: Sequence[int], unit_s: Fraction, start: int, longest_s: float)
     if doubled:
         fault = f"{doubled} pictures carry the stamp of another and were left out"
         told.append(Left(0.0, fault))
-    return Stamps(seconds, float(step * unit_s), tuple(told))
+    return Stamps(seconds, float(step * unit_s), tuple(told), origin)
 
 
 def _step(pts: Sequence[int]) -> int:

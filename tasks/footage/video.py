@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import av
@@ -25,8 +26,9 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from data_contracts.errors import BadInput, VideoUnreadable
+from data_contracts.errors import BadInput, EncounterError, VideoUnreadable
 from tasks.footage import container as containers
+from tasks.footage.stamps import LONGEST_HOLE_S
 
 # H.264 level 6.2 allows 139,264 macroblocks of 16 x 16 a frame (ITU-T H.264 table A-1); larger is
 # no camera's file.
@@ -45,6 +47,12 @@ _DECODERS = (
 # They keep the order of decoding; the time shown is guessed from it, late by as many pictures as a
 # decoder may hold back.
 _WITHOUT_START = (containers.AVI.demuxer, containers.ASF.demuxer)
+# Their index says where each key frame is, so that the bytes between can be left out.
+_SOUGHT = {containers.MP4.demuxer, containers.QUICKTIME.demuxer, containers.MATROSKA.demuxer}
+# So many pictures at a file's beginning say at which stamp it begins.
+_HEAD = 24
+# A file without an index is read whole, though never held whole: two hours at 16 Mbit/s.
+MAX_WHOLE_BYTES = 16 * 2**30
 # Streams that are no recording: cover pictures and the small pictures under a player's bar.
 _ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -62,6 +70,17 @@ class VideoInfo:
     made_utc: datetime | None = None
 
 
+# The bytes of a file, or the file where only what is wanted of it is to be read.
+Source = bytes | io.RawIOBase
+
+
+class Part(NamedTuple):
+    """A part of a file in seconds from its first picture."""
+
+    from_s: float
+    until_s: float
+
+
 @dataclass
 class Contents:
     """What a file's packets say, without decoding one. Stamps count in `unit_s`.
@@ -71,6 +90,9 @@ class Contents:
     file's order; `keys`: those of key frames; `hidden_s`: what the file's edit list leaves out
     after the start; `edited`: whether that list is heeded; `alone`: whether key frames can be
     decoded without the rest, and a damaged rest be told.
+
+    Where a part was sought, the stamps are those around it: `sought` is the stamp to go to first,
+    `head` those of the file's first pictures, `zero` the one from which seconds were counted.
     """
 
     unit_s: Fraction
@@ -82,6 +104,21 @@ class Contents:
     hidden_s: float = 0.0
     edited: bool = True
     alone: bool = True
+    sought: int | None = None
+    head: list[int] = field(default_factory=list)
+    zero: int = 0
+
+
+class Wanted(NamedTuple):
+    """Which pictures are to be decoded: from the key frame with the stamp `from_key` (None: from
+    the first one) until the first that is decoded at `until` or later (None: to the end).
+    """
+
+    from_key: int | None = None
+    until: int | None = None
+
+
+_ALL = Wanted()
 
 
 class Decoded(NamedTuple):
@@ -97,7 +134,7 @@ class Decoded(NamedTuple):
     timeless: bool = False
 
 
-def probe(data: bytes | io.RawIOBase) -> VideoInfo:
+def probe(data: Source) -> VideoInfo:
     """Read a segment's header, and no more of a file than that. Raises VideoUnreadable."""
     with _opened(data) as (container, stream):
         duration = _stated_s(stream) or _container_s(container)
@@ -108,67 +145,176 @@ def probe(data: bytes | io.RawIOBase) -> VideoInfo:
         return VideoInfo(_rate(stream), duration, size.width, size.height, made)
 
 
-def contents(data: bytes) -> Contents:
-    """Read a segment's packets without decoding them. Raises VideoUnreadable.
+def contents(data: Source) -> Contents:
+    """Read all packets of a segment without decoding them. Raises VideoUnreadable, with nothing
+    read, where the file has more than `MAX_WHOLE_BYTES`.
 
     An edit list that leaves next to nothing is not heeded: one odd stamp at the beginning makes
     such a list, not a person who cut the file.
     """
+    if not isinstance(data, bytes) and data.seek(0, io.SEEK_END) > MAX_WHOLE_BYTES:
+        raise VideoUnreadable(
+            f"expected a file with an index, or one of at most {MAX_WHOLE_BYTES >> 30} GiB: let "
+            "the recorder cut shorter segments"
+        )
     found = _contents(data, edited=True)
     if found.hidden_s and len(found.stamps) < _NEXT_TO_NOTHING:
         return _contents(data, edited=False)
     return found
 
 
-def _contents(data: bytes, *, edited: bool) -> Contents:
+def _contents(data: Source, *, edited: bool) -> Contents:
     with _opened(data, edited=edited) as (container, stream):
-        unit_s = stream.time_base or Fraction(1, 90_000)
-        aspect = float(stream.sample_aspect_ratio or 1)
-        stated_s = _stated_s(stream) or _container_s(container)
-        found = Contents(unit_s, stream.start_time or 0, stated_s, aspect, edited=edited)
-        found.alone = _codec(stream) != "av1"  # its decoder refuses all that follows a flush
+        found = _described(container, stream, edited=edited)
         for packet in _packets(container, stream):
-            if packet is None or packet.pts is None:
-                continue
-            if packet.is_discard:
-                if packet.pts > found.start:
-                    found.hidden_s += float((packet.duration or 0) * unit_s)
-            else:
-                found.stamps.append(packet.pts)
-                if packet.is_keyframe:
-                    found.keys.append(packet.pts)
+            _note(found, packet)
         if container.format.name in _WITHOUT_START:
             found.start = found.stamps[0] if found.stamps else 0
         return found
 
 
-def all_pictures(data: bytes, *, edited: bool = True) -> Iterator[Decoded]:
-    """Every picture of a segment in time order, and each packet that would not decode."""
-    with _opened(data, edited=edited) as (container, stream):
-        for packet in _packets(container, stream):
-            yield from _decoded(packet)
-
-
-def key_pictures(data: bytes, *, edited: bool = True) -> Iterator[Decoded]:
-    """Every packet of a segment; key frames decoded, each by itself: what comes before it in an
-    open group is not needed. The others are refused by the decoder, undecoded, where they are
-    damaged.
+def contents_of(data: Source, part: Part) -> Contents | None:
+    """Read the packets of a part of a file, from the key frame before it on; None
+    where the file has no index to find it by, or one that contradicts itself or leaves pictures
+    out, so that all packets must be read to know its time. Raises VideoUnreadable.
     """
-    with _opened(data, edited=edited) as (container, stream):
+    with _opened(data) as (container, stream):
+        if not _SOUGHT & set(container.format.name.split(",")):
+            return None
+        found = _described(container, stream, edited=True)
+        if not _runs_on(stream, found.unit_s):
+            return None
+        late = 0
+        for packet in islice(_packets(container, stream), _HEAD):
+            _note(found, packet)
+            if packet is not None and packet.pts is not None and packet.dts is not None:
+                late = max(late, packet.pts - packet.dts)
+        if not found.stamps or found.hidden_s:
+            return None
+        first = min(found.stamps)
+        found.zero = found.start if found.start <= first else first
+        found.head = found.stamps
+        found.stamps = []
+        found.keys = []
+        wanted = found.zero + max(0, int(part.from_s / found.unit_s))
+        found.sought = wanted - late  # an index is in the order of decoding
+        until = found.zero + part.until_s / found.unit_s
+        if not _sought(container, stream, found.sought):
+            return None
+        for packet in _packets(container, stream):
+            if not found.stamps and not _begins(packet, max(wanted, first)):
+                return None
+            _note(found, packet)
+            if packet is not None and packet.dts is not None and packet.dts >= until:
+                break
+        return None if found.hidden_s else found
+
+
+def _described(container: InputContainer, stream: VideoStream, *, edited: bool) -> Contents:
+    unit_s = stream.time_base or Fraction(1, 90_000)
+    aspect = float(stream.sample_aspect_ratio or 1)
+    stated_s = _stated_s(stream) or _container_s(container)
+    found = Contents(unit_s, stream.start_time or 0, stated_s, aspect, edited=edited)
+    found.alone = _codec(stream) != "av1"  # its decoder refuses all that follows a flush
+    return found
+
+
+def _note(found: Contents, packet: Packet | None) -> None:
+    if packet is None or packet.pts is None:
+        return
+    if packet.is_discard:
+        if packet.pts > found.start:
+            found.hidden_s += float((packet.duration or 0) * found.unit_s)
+        return
+    found.stamps.append(packet.pts)
+    if packet.is_keyframe:
+        found.keys.append(packet.pts)
+
+
+def _begins(packet: Packet | None, latest: int) -> bool:
+    """Whether decoding can begin here: at a key frame no later than that."""
+    if packet is None or packet.pts is None or packet.pts > latest:
+        return False
+    return packet.is_keyframe
+
+
+def _sought(container: InputContainer, stream: VideoStream, stamp: int) -> bool:
+    try:
+        container.seek(stamp, stream=stream)
+    except _FAULTS:
+        return False
+    return True
+
+
+def _runs_on(stream: VideoStream, unit_s: Fraction) -> bool:
+    """Whether the index, as far as it is there, has its pictures one after the other, without a
+    hole that is longer than any recorder leaves.
+    """
+    times = [entry.timestamp for entry in stream.index_entries]
+    farthest = LONGEST_HOLE_S / unit_s
+    return all(0 <= after - at <= farthest for at, after in pairwise(times))
+
+
+def all_pictures(
+    data: Source, found: Contents | None = None, wanted: Wanted = _ALL
+) -> Iterator[Decoded]:
+    """Every picture of a segment that is wanted in time order, and each packet that would not
+    decode. `found`: what was read of its packets before.
+    """
+    with _reopened(data, found) as (container, stream):
+        for packet in _wanted(container, stream, wanted):
+            yield from _decoded(packet)
+        if wanted.until is not None:
+            with contextlib.suppress(*_FAULTS):  # at the end of the file nothing is held back
+                held = stream.codec_context.decode(None)
+                yield from [_judged(picture) for picture in held if picture.pts is not None]
+
+
+def key_pictures(
+    data: Source, found: Contents | None = None, wanted: Wanted = _ALL
+) -> Iterator[Decoded]:
+    """Every packet of a segment that is wanted; key frames decoded, each by itself: what comes
+    before it in an open group is not needed. The others are refused by the decoder, undecoded,
+    where they are damaged.
+    """
+    with _reopened(data, found) as (container, stream):
         decoder = stream.codec_context
         decoder.skip_frame = "NONKEY"
-        for packet in _packets(container, stream):
-            found = list(_decoded(packet))
+        for packet in _wanted(container, stream, wanted):
+            pictures = list(_decoded(packet))
             if packet is None or not packet.is_keyframe:
-                yield from found
-                if packet is not None and packet.size and not found:
+                yield from pictures
+                if packet is not None and packet.size and not pictures:
                     yield Decoded(packet.pts)
                 continue
-            if not found:
+            if not pictures:
                 with contextlib.suppress(*_FAULTS):
-                    found = [_judged(picture) for picture in decoder.decode(None)]
+                    pictures = [_judged(picture) for picture in decoder.decode(None)]
             decoder.flush_buffers()
-            yield from found or [Decoded(packet.pts, is_key=True)]
+            yield from pictures or [Decoded(packet.pts, is_key=True)]
+
+
+@contextlib.contextmanager
+def _reopened(data: Source, found: Contents | None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The file, at the place that was sought before."""
+    with _opened(data, edited=found is None or found.edited) as (container, stream):
+        if found is not None and found.sought is not None:
+            container.seek(found.sought, stream=stream)
+        yield container, stream
+
+
+def _wanted(
+    container: InputContainer, stream: VideoStream, wanted: Wanted
+) -> Iterator[Packet | None]:
+    begun = wanted.from_key is None
+    for packet in _packets(container, stream):
+        begun = begun or packet is None or packet.pts == wanted.from_key
+        if not begun:
+            continue
+        yield packet
+        stamp = packet.dts if packet is not None else None
+        if wanted.until is not None and stamp is not None and stamp >= wanted.until:
+            return
 
 
 def _decoded(packet: Packet | None) -> Iterator[Decoded]:
@@ -261,15 +407,52 @@ def _display_matrix(picture: VideoFrame) -> np.ndarray:
     return np.frombuffer(data, "<i4").reshape(3, 3)[:2, :2].astype(float)
 
 
-@contextlib.contextmanager
-def _opened(
-    data: bytes | io.RawIOBase, *, edited: bool = True
-) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and the stream of its recording, its edit list heeded or not. Raises
-    VideoUnreadable with the codec library's reason.
+class _Watched(io.RawIOBase):
+    """A file as the codec library reads it. The library may take what the file raises for the
+    file's end, so that it is kept, to be raised behind the library.
     """
-    file = io.BytesIO(data) if isinstance(data, bytes) else data
-    kind = containers.recognise(file.read(containers.HEAD_BYTES) or b"")
+
+    def __init__(self, file: io.BytesIO | io.RawIOBase) -> None:
+        super().__init__()
+        self._file = file
+        self._error: EncounterError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        if self._error is not None:
+            return b""
+        try:
+            return self._file.read(size) or b""
+        except EncounterError as error:
+            self._error = error
+            return b""
+
+    def check(self) -> None:
+        """Raise what reading raised."""
+        if self._error is not None:
+            raise self._error
+
+
+@contextlib.contextmanager
+def _opened(data: Source, *, edited: bool = True) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and the stream of its recording, its edit list heeded or not. Raises
+    VideoUnreadable with the codec library's reason, and what the file raises.
+    """
+    file = _Watched(io.BytesIO(data) if isinstance(data, bytes) else data)
+    file.seek(0)
+    kind = containers.recognise(file.read(containers.HEAD_BYTES))
+    file.check()
     if kind is None:
         raise VideoUnreadable(
             f"expected a video ({containers.NAMES}), but the file's first bytes are of none of them"
@@ -284,11 +467,13 @@ def _opened(
     try:
         container = av.open(file, mode="r", format=kind.demuxer, options=options)
     except _FAULTS as error:
+        file.check()
         raise VideoUnreadable(
             f"expected {kind.suffix.upper()} video, but it cannot be opened "
             f"({type(error).__name__})"
         ) from error
     with contextlib.closing(container):
+        file.check()
         stream = _recording(container)
         width = stream.codec_context.width
         height = stream.codec_context.height
@@ -299,6 +484,7 @@ def _opened(
             )
         stream.thread_type = "NONE"  # parallelism is the orchestrator's: one process, one core
         yield container, stream
+        file.check()
 
 
 def _recording(container: InputContainer) -> VideoStream:

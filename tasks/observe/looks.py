@@ -27,11 +27,12 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Camera
 from data_contracts.errors import BadInput, NotAuthorised, VideoUnreadable
 from data_contracts.tables.contracts import LOOKS
-from data_contracts.time import CLOCK_S, seconds_of, utc_of
+from data_contracts.time import CLOCK_S, Interval, seconds_of, utc_of
 from models.score_calibration import BodyCalibration
 from tasks.consent.authorise import require
 from tasks.footage.reading import key_frames
 from tasks.footage.segment import fitted
+from tasks.footage.video import Source
 from tasks.observe.clothes import Array, Picture, describe_clothes, light_of, view_of_light
 from tasks.observe.day_looks import DayLooks, Look
 from tasks.observe.no_traceback import forgetful
@@ -93,15 +94,16 @@ COLOURS = Describer(
 
 
 class Footage(NamedTuple):
-    """One segment, and the boxes (contract DETECTIONS) of all people in it. `chosen` (n,): which of
-    them to look at; None: all.
+    """One segment, or a `part` of it, and the boxes (contract DETECTIONS) of all people in it.
+    `chosen` (n,): which of them to look at; None: all.
     """
 
     camera: Camera
     start_utc: datetime
-    data: bytes
+    data: Source
     boxes: pd.DataFrame
     chosen: NDArray[np.bool_] | None = None
+    part: Interval | None = None
 
     def only(self, own: pd.DataFrame) -> Footage:
         """The same, of which only the boxes of `own` (contract TRACKS) are to be looked at."""
@@ -229,7 +231,7 @@ def _crops(case: AuthorisedCase, footage: Footage, height_px: int) -> _Crops:
     if not usable.any():
         return _Crops(rows, pictures, np.ones(3))
     try:
-        for frame in key_frames(footage.data, footage.start_utc):
+        for frame in key_frames(footage.data, footage.start_utc, footage.part):
             if not case.span.start_utc <= frame.t_utc < case.span.end_utc:
                 continue
             image = fitted(frame.image, footage.camera, frame.pixel_aspect)

@@ -7,7 +7,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import cv2
@@ -21,7 +22,7 @@ from data_contracts.time import Interval
 from tasks.footage import reading
 from tasks.footage.reading import Frame
 from tasks.footage.segment import fitted
-from tasks.footage.video import write_clip
+from tasks.footage.video import Source, write_clip
 from tasks.redaction.background import Background, Image, box_mask, build_background, without
 from tasks.redaction.plan import PictureJob
 from tasks.redaction.redact import Boxes, Detectors, RedactSettings, grown, levels_to_hide
@@ -30,20 +31,28 @@ from tasks.redaction.who_is_where import FramePeople, box_at, everybody, locate
 
 
 class Segment(NamedTuple):
-    """A recording that pictures are taken from: its start, its bytes, and the times that are taken
-    from it where other files of the camera overlap it; all, where none are named.
+    """A recording that pictures are taken from: its start, its bytes (or the file, of which only
+    what is needed is read), and the times that are taken from it where other files of the camera
+    overlap it or only parts were followed; all, where none are named.
     """
 
     start_utc: datetime
-    data: bytes
+    data: Source
     shares: tuple[Interval, ...] = ()
 
     def has(self, t_utc: datetime) -> bool:
         """Whether the camera's picture of a time is taken from here."""
         return not self.shares or any(s.start_utc <= t_utc < s.end_utc for s in self.shares)
 
+    def within(self, span: Interval) -> bool:
+        """Whether any picture of a stretch of time can be taken from here."""
+        return not self.shares or any(s.intersect(span) for s in self.shares)
+
 
 T = TypeVar("T")
+# Where a key frame for the empty scene is looked for; recorders write one in 1 to 5 s, and where
+# there is none another picture is taken.
+_A_KEY_FRAME_S = 4.0
 
 
 class CameraView(NamedTuple):
@@ -143,12 +152,13 @@ def _frames_between(
     damaged segment has.
     """
     out: list[Frame] = []
-    for segment in sorted(view.segments):
+    span = Interval(start_utc, end_utc + timedelta.resolution)
+    for segment in sorted(view.segments, key=lambda segment: segment.start_utc):
+        if not segment.within(span):
+            continue
         with contextlib.suppress(VideoUnreadable):  # its gap was reported when it was scanned
-            for frame in reading.frames(segment.data, segment.start_utc, fps):
-                if frame.t_utc > end_utc:
-                    break
-                if frame.t_utc >= start_utc and segment.has(frame.t_utc):
+            for frame in reading.frames(segment.data, segment.start_utc, fps, span):
+                if segment.has(frame.t_utc):
                     out.append(_at_size(frame, view.camera))
     return out
 
@@ -166,10 +176,29 @@ def _spread_frames(view: CameraView, count: int) -> list[Frame]:
     for segment in _evenly_spaced(view.segments, count):
         with contextlib.suppress(VideoUnreadable):
             # Shrunk before they are kept: a frame may have 35 million pixels.
-            found = reading.key_frames(segment.data, segment.start_utc)
+            found = _key_frames(segment, each)
             small = (_at_size(frame, view.camera) for frame in found)
             out.extend(_evenly_spaced(_thinned_frames(small, each), each))
     return _evenly_spaced(out, count)
+
+
+def _key_frames(segment: Segment, count: int) -> Iterator[Frame]:
+    """A segment's key frames; of one that is not held whole about `count`, each sought at its
+    place.
+    """
+    if isinstance(segment.data, bytes) or not segment.shares:
+        yield from reading.key_frames(segment.data, segment.start_utc)
+        return
+    seconds = sum(share.seconds for share in segment.shares)
+    at_s = 0.0
+    for share in segment.shares:
+        while at_s < share.seconds:
+            start = share.start_utc + timedelta(seconds=at_s)
+            span = Interval(start, start + timedelta(seconds=_A_KEY_FRAME_S))
+            with contextlib.suppress(VideoUnreadable):
+                yield from islice(reading.key_frames(segment.data, segment.start_utc, span), 1)
+            at_s += max(seconds / count, _A_KEY_FRAME_S)
+        at_s -= share.seconds
 
 
 def _thinned_frames(frames: Iterator[Frame], count: int) -> list[Frame]:

@@ -15,6 +15,7 @@ from data_contracts.object_key import read_segment
 from data_contracts.tables.contracts import GAPS
 from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 from tasks.search.find_segments import stretches_of
+from tasks.search.time_line import starts_of_files
 
 # Starts in keys are whole seconds (up to 1 s is lost in naming) and the last frame of a slow camera
 # lasts up to half a second; a hole shorter than both together is not missing footage.
@@ -131,7 +132,7 @@ def _claims(rows: pd.DataFrame, usual_s: float) -> list[Claim]:
     A file of unknown length should have lasted until the next one, but no longer than files usually
     do, so that a missing file behind it is not put down to it.
     """
-    starts = sorted(utc_of(t) for t in rows.groupby("key")["start_utc"].min())
+    starts = _starts(rows)
     out = []
     for row in rows[~rows["kind"].isin(["", "doubtful_time"])].to_dict("records"):
         span = Interval(utc_of(row["start_utc"]), utc_of(row["end_utc"]))
@@ -144,12 +145,18 @@ def _claims(rows: pd.DataFrame, usual_s: float) -> list[Claim]:
     return sorted(out, key=lambda claim: claim.span)
 
 
+def _starts(rows: pd.DataFrame) -> list[datetime]:
+    """When the files begin, in order."""
+    starts = starts_of_files(rows).groupby(rows["key"]).min()
+    return sorted(utc_of(t) for t in starts)
+
+
 def _usual_s(rows: pd.DataFrame) -> float | None:
     """The median time from one file's start to the next, else of what was seen; None where neither
     is known.
     """
     files = rows.groupby("key")
-    starts = sorted(utc_of(t) for t in files["start_utc"].min())
+    starts = _starts(rows)
     known = sorted((b - a).total_seconds() for a, b in itertools.pairwise(starts))
     lengths = (files["end_utc"].max() - files["start_utc"].min()).dt.total_seconds()
     known = known or sorted(s for s in lengths if s > 0)
@@ -200,12 +207,13 @@ def _nothing(hole: Interval, rows: pd.DataFrame) -> Cause:
     """No file: for how long, and what the file before it says of its own length."""
     detail = f"no footage was recorded or kept for {hole.seconds:.0f} s"
     before = rows[(rows["end_utc"] <= hole.start_utc) & (rows["end_utc"] > rows["start_utc"])]
-    after = rows[rows["start_utc"] >= hole.end_utc]
+    starts = starts_of_files(rows)
+    after = starts[starts >= hole.end_utc]
     if len(before) and len(after):
         last = before.sort_values("end_utc").iloc[-1]
-        start = rows.loc[rows["key"] == last["key"], "start_utc"].min()
+        start = starts[rows["key"] == last["key"]].min()
         lasted = (last["end_utc"] - start).total_seconds()
-        apart = (after["start_utc"].min() - start).total_seconds()
+        apart = (after.min() - start).total_seconds()
         detail += (
             f" (the pictures of the file of {start:%H:%M:%S} UTC last {lasted:.1f} s, the next "
             f"file begins {apart:.1f} s after it)"

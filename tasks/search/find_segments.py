@@ -1,14 +1,13 @@
-"""Find the recorded segments that windows need, and tell which stretches of windows have no
-footage.
-"""
+"""Find the recorded segments that windows need, and of long ones the parts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -21,13 +20,20 @@ from data_contracts.object_key import (
     read_segment,
 )
 from data_contracts.tables.contracts import GAPS, SEGMENTS
-from data_contracts.time import Interval, intervals_of, merge
+from data_contracts.time import Interval, intervals_of, merge, subtract, utc_of
 
 # How far back a file is looked for that may last until a window: the longest that recorders write
 # are of an hour or two.
 LONGEST_SEGMENT_S = 3 * 3600.0
 # Names are whole seconds, so that a file may end this much before the next one's name.
 _ROUNDED_S = 1.5
+
+# A file of at most so many bytes (16 s at 4 Mbit/s) is read and looked at whole: what an index and
+# the key frame before cost would be most of it.
+WHOLE_BYTES = 8 * 2**20
+# Parts begin and end at whole multiples of this from their file's start, so that the windows of one
+# round go on where those of the last ended; a scan looks at one picture in 2 s.
+_GRID_S = 2.0
 
 ListObjects = Callable[[str], Iterable[ListedObject]]
 # How many seconds a file lasts by its header; None where that cannot be known.
@@ -80,6 +86,7 @@ def segments_for(
     length_of: LengthOf = _unknown,
     longest_s: float = LONGEST_SEGMENT_S,
     clocks: Mapping[str, Clock] = MappingProxyType({}),
+    part_s: float = math.inf,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Segments (contract SEGMENTS) that can hold footage of the windows, and GAPS rows for objects
     of unknown name.
@@ -89,28 +96,99 @@ def segments_for(
     it, up to `longest_s` back. Files that begin in a window are taken, and the one before it unless
     `length_of` says that it ends before; where that one ends too soon, a longer file that began
     earlier is looked for, beside which it was written. `clocks`, by camera: names are by the
-    recorder's clock, windows and starts are true. What is missing is not told here but by
-    `coverage_gaps`, from what was decoded.
+    recorder's clock, windows and starts are true. Of a file that is larger than `WHOLE_BYTES` and
+    whose length is known there is a row for each part that the windows need, none longer than
+    `part_s`. What is missing is not told here but by `coverage_gaps`, from what was decoded.
     """
-    rows: dict[str, dict[str, Any]] = {}
+    files: dict[str, dict[str, Any]] = {}
+    needed: dict[str, list[Interval]] = {}
     gaps = []
+    measured = cast("LengthOf", cache(length_of))
     for camera_id, stretches in stretches_of(windows).items():
         found = _Found(camera_id, list_objects, clocks.get(camera_id, ()))
         for stretch in stretches:
-            for start, item in _overlapping(found, stretch, length_of, longest_s):
-                rows[item.key] = {
+            for start, item in _overlapping(found, stretch, measured, longest_s):
+                files[item.key] = {
                     "camera_id": camera_id,
                     "key": item.key,
                     "etag": item.etag,
                     "size_bytes": item.size,
                     "start_utc": start,
                 }
+                length_s = measured(item) if item.size > WHOLE_BYTES else None
+                if length_s is not None:
+                    parts = needed.setdefault(item.key, [])
+                    parts += _on_grid(stretch, start, length_s)
         gaps += [
             _strange_names(camera_id, prefix, keys)
             for prefix, keys in sorted(found.strange.items())
         ]
-    ordered = sorted(rows.values(), key=lambda row: (row["camera_id"], row["start_utc"]))
+    rows = [
+        {**file, **part}
+        for key, file in files.items()
+        for part in _cut(file["start_utc"], needed.get(key), part_s)
+    ]
+    ordered = sorted(rows, key=lambda row: (row["camera_id"], row["start_utc"]))
     return SEGMENTS.shape(ordered), GAPS.shape(gaps)
+
+
+def not_asked(segments: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Of segments the files, and the parts of files, that `before` has not (both contract
+    SEGMENTS).
+    """
+    asked: dict[str, list[Interval]] = {}
+    whole = set(before.loc[before["from_utc"].isna(), "key"])
+    for row in before.to_dict("records"):
+        if (part := part_of(row)) is not None:
+            asked.setdefault(row["key"], []).append(part)
+    rows: list[dict[str, Any]] = []
+    for row in segments[~segments["key"].isin(whole)].to_dict("records"):
+        same = {str(name): value for name, value in row.items()}
+        parts = asked.get(row["key"], [])
+        part = part_of(row)
+        if part is None:
+            rows += [] if parts else [same]
+            continue
+        for left in subtract(part, parts):
+            rows.append({**same, "from_utc": left.start_utc, "until_utc": left.end_utc})
+    return SEGMENTS.shape(rows)
+
+
+def part_of(row: Mapping[Hashable, Any]) -> Interval | None:
+    """The part of a row of SEGMENTS; None: the whole file."""
+    if pd.isna(row["from_utc"]):
+        return None
+    return Interval(utc_of(row["from_utc"]), utc_of(row["until_utc"]))
+
+
+def _on_grid(stretch: Interval, start_utc: datetime, length_s: float) -> list[Interval]:
+    """What of a file lies in a stretch, to whole multiples of `_GRID_S` from its start."""
+    from_s = max(0.0, (stretch.start_utc - start_utc).total_seconds())
+    until_s = min((stretch.end_utc - start_utc).total_seconds(), length_s + _GRID_S)
+    grid = timedelta(seconds=_GRID_S)
+    first = start_utc + math.floor(from_s / _GRID_S) * grid
+    return [Interval(first, start_utc + math.ceil(until_s / _GRID_S) * grid)]
+
+
+def _cut(
+    start_utc: datetime, needed: list[Interval] | None, part_s: float
+) -> list[dict[str, datetime]]:
+    """The columns that say which parts of a file to look at: cut at whole multiples of `part_s`
+    from its start, so that other windows have the same parts. Nothing: the whole file.
+    """
+    if needed is None:
+        return [{}]
+    out = []
+    for whole in merge(needed):
+        at = whole.start_utc
+        while at < whole.end_utc:
+            end = whole.end_utc
+            if math.isfinite(part_s):
+                number = math.floor((at - start_utc).total_seconds() / part_s) + 1
+                end = min(end, start_utc + timedelta(seconds=number * part_s))
+            out.append({"from_utc": at, "until_utc": end})
+            at = end
+    return out
 
 
 def stretches_of(windows: pd.DataFrame) -> dict[str, list[Interval]]:

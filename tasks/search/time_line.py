@@ -81,15 +81,24 @@ def taken_from(
     return found[keep]
 
 
+def starts_of_files(rows: pd.DataFrame) -> pd.Series:
+    """Of rows of SEGMENT_REPORTS when their files begin."""
+    return rows["file_start_utc"].fillna(rows["start_utc"])
+
+
 def _files(rows: pd.DataFrame) -> list[_File]:
-    """The files of one camera in order of start, as long as what was seen of them."""
+    """The files of one camera in order of start, as long as what was seen of them or, where only
+    parts of one were looked at, as its header says.
+    """
     out = []
     for key, own in rows.groupby("key"):
         seen = merge(intervals_of(own[own["kind"].isin(_SEEN)]))
         if not seen:
             continue
-        start = utc_of(own["start_utc"].min())
-        out.append(_File(str(key), start, seen[-1].end_utc, seen))
+        start = utc_of(starts_of_files(own).min())
+        ends = own["file_end_utc"].dropna()
+        end = max([seen[-1].end_utc, *(utc_of(t) for t in ends)])
+        out.append(_File(str(key), start, end, seen))
     return sorted(out, key=lambda file: (file.start_utc, file.key))
 
 

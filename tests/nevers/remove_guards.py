@@ -330,8 +330,8 @@ GUARDS = (
         "flows/stages/looks.py",
         """    if not learnt or "appearance" not in work.case.authorised.scopes:
         return LOOKS.empty()
-    unfollowed""",
-        "    unfollowed",
+    left""",
+        "    left",
         tests=(f"{LOOKS}::test_face_only_computes_nothing_of_looks",),
     ),
     Guard(
@@ -808,8 +808,8 @@ GUARDS = (
     Guard(
         "3 pictures are drawn from the file that was followed",
         "tasks/redaction/render.py",
-        "if frame.t_utc >= start_utc and segment.has(frame.t_utc):",
-        "if frame.t_utc >= start_utc:",
+        "if segment.has(frame.t_utc):",
+        "if True:",
         tests=(
             "tests/tasks/redaction/test_render.py"
             "::test_pictures_are_taken_from_the_file_that_was_followed",

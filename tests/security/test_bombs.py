@@ -10,24 +10,24 @@ import subprocess
 import sys
 import tracemalloc
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from containers import contained
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_contracts import object_key
 from data_contracts.camera import Camera
 from data_contracts.errors import BadInput, VideoUnreadable
 from data_contracts.tables.contracts import TRACKS
-from flows.runtime import segment_job
-from flows.runtime.environment import environment
-from infra.settings import HOME_VARIABLE, Settings
+from data_contracts.time import Interval
+from tasks.footage import video
 from tasks.footage.picture import decode_picture, header_size
+from tasks.footage.reading import frames
 from tasks.redaction.redact import Detectors, RedactSettings
 from tasks.redaction.render import CameraView, Segment, background_of
 
@@ -37,6 +37,8 @@ SIDE = 32_000
 _CHILD = """
 import resource, sys
 from data_contracts.errors import BadInput
+from data_contracts.time import Interval
+from tasks.footage import video
 from tasks.footage.picture import decode_picture
 data = open(sys.argv[1], "rb").read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -141,24 +143,21 @@ def test_frames_are_shrunk_before_they_are_kept() -> None:
     assert peak < 8 * frame + 40 * 2**20
 
 
-@pytest.mark.stack
-def test_a_segment_too_large_is_told_before_it_is_read(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A segment over the bound is a fault of its own that names both sizes; one within it is
-    read.
-    """
-    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
-    monkeypatch.setattr(segment_job, "SEGMENT_BYTES", 2**20)
-    environment.cache_clear()
-    env = environment()
-    try:
-        key = "bomb-cam/2026-11-16/00/00.00.mp4"
-        large = env.store.put(object_key.FOOTAGE, key, bytes(3 * 2**20))
-        with pytest.raises(VideoUnreadable, match=r"at most 1 MiB, .* has 3"):
-            segment_job.read_footage(env, key, large.etag)
-        small = env.store.put(object_key.FOOTAGE, key, bytes(2**20))
-        assert len(segment_job.read_footage(env, key, small.etag)) == 2**20
-        env.store.remove_all_versions(object_key.FOOTAGE, key)
-    finally:
-        environment.cache_clear()
+def test_a_file_without_an_index_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would have to be read whole: it is told before more of it than its header is read."""
+    monkeypatch.setattr(video, "MAX_WHOLE_BYTES", 2**20)
+
+    class Counted(io.BytesIO):
+        read_bytes = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            part = super().read(size)
+            self.read_bytes += len(part)
+            return part
+
+    stream = contained("mpegts", times=[i / 5 for i in range(200)])
+    file = Counted(stream + stream)
+    with pytest.raises(VideoUnreadable, match="at most 0 GiB"):
+        list(frames(file, T0, span=Interval(T0, T0 + timedelta(seconds=2))))  # type: ignore[arg-type]
+    assert len(stream) > 2**20
+    assert file.read_bytes < len(stream) / 2

@@ -10,7 +10,7 @@ from search_windows import T0, at, windows
 from data_contracts.clock import ClockSpan
 from data_contracts.object_key import segment
 from data_contracts.tables.contracts import SEGMENTS, WINDOWS
-from tasks.search.find_segments import segments_for
+from tasks.search.find_segments import not_asked, segments_for
 
 Info = namedtuple("Info", "key etag size")
 
@@ -182,3 +182,56 @@ def test_a_file_that_began_long_before_is_found(files, window, wanted):
     starts, headers = taken(files, window)
     assert starts == wanted
     assert headers <= 4
+
+
+def long_files(windows, **given):
+    """Segments of two files of an hour, each of 1 GB, of which their headers say the length."""
+    listed = [Info(segment("a", at(hour * 3600)), "e", 10**9) for hour in (0, 1)]
+    found, _ = segments_for(
+        windows,
+        lambda prefix: [x for x in listed if x.key.startswith(prefix)],
+        lambda _item: 3600.0,
+        **given,
+    )
+    return found
+
+
+def parts(found):
+    """File and part of each row, in seconds."""
+
+    def seconds(times):
+        return [(t - at(0)).total_seconds() for t in times]
+
+    return list(
+        zip(
+            seconds(found["start_utc"]),
+            seconds(found["from_utc"]),
+            seconds(found["until_utc"]),
+            strict=True,
+        )
+    )
+
+
+def test_of_a_long_file_only_the_windows_are_parts():
+    """To whole multiples of 2 s, none longer than asked for, none beyond the file's end; windows
+    that meet are one part.
+    """
+    assert parts(long_files(windows((601, 619)))) == [(0, 600, 620)]
+    assert parts(long_files(windows((601, 619), (619.5, 623)))) == [(0, 600, 624)]
+    assert parts(long_files(windows((590, 650)), part_s=30.0)) == [
+        (0, 590, 600),
+        (0, 600, 630),
+        (0, 630, 650),
+    ]
+    assert parts(long_files(windows((3590, 3610)))) == [(0, 3590, 3602), (3600, 3600, 3610)]
+
+
+def test_a_part_is_asked_for_once():
+    """The windows of a later round give what is new of a file; whole files are asked for once."""
+    first = long_files(windows((600, 620)))
+    later = long_files(windows((590, 640), (700, 710)))
+    assert parts(not_asked(later, first)) == [(0, 590, 600), (0, 620, 640), (0, 700, 710)]
+    assert not_asked(first, later).empty
+    whole = segments_for(windows((10, 20)), Store(segment("a", at(0))))[0]
+    assert whole["from_utc"].isna().all()
+    assert not_asked(whole, whole).empty
