@@ -28,6 +28,7 @@ from models.networks.centerface import CenterFace
 from models.registry import Models, load
 from models.settings import ModelSettings
 from tasks.footage.reading import Frame, frames, key_frames
+from tasks.footage.video import Source
 
 # A detector's usual threshold is 0.35 to 0.5; below 0.2 empty walls have faces.
 LOW_SCORE = 0.2
@@ -203,7 +204,7 @@ class Attack:
         return Gallery(who, when, vectors)
 
 
-def _readable(data: bytes, start) -> list[Frame]:
+def _readable(data: Source, start) -> list[Frame]:
     out = []
     try:
         for frame in key_frames(data, start):

@@ -33,7 +33,7 @@ from tasks.consent.binding import bind_request
 from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.footage.reading import frames
 from tasks.footage.segment import SegmentInput
-from tasks.footage.video import probe, write_clip
+from tasks.footage.video import Source, probe, write_clip
 from tasks.observe.follow import follow_segment
 from tasks.observe.match import SubjectSearch
 from tasks.observe.template import build_template
@@ -97,7 +97,7 @@ class Degraded(NamedTuple):
         }
         return Footage(footage.site, segments)
 
-    def _segment(self, start: datetime, data: bytes) -> bytes:
+    def _segment(self, start: datetime, data: Source) -> Source:
         try:
             rate = probe(data).rate
             images = (

@@ -6,7 +6,8 @@ nominal rate; which of a file's stamps are believed is said by `tasks.footage.st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -89,7 +90,7 @@ class Reading:
     """One pass over a segment: iterate for its pictures, then ask what was seen.
 
     Without `at_least_hz` it is a scan: key frames are looked at, at most one in 2 s, without
-    decoding what lies between them; where they are far apart, or cannot be decoded by themselves,
+    decoding others or what lies between them; where they are far apart, or cannot be decoded alone,
     all is decoded and one picture in 2 s looked at. Iterating raises VideoUnreadable where nothing
     can be decoded.
 
@@ -236,9 +237,16 @@ class Reading:
 
         def checked() -> Iterator[video.Decoded]:
             from_s: float | None = None
-            for found in video.key_pictures(self.data, self.contents, self._wanted):
+            chosen = _Choice(self._key_times())
+
+            def choose(stamp: int) -> bool:
+                return stamp not in seconds or chosen.looks_at(seconds[stamp])
+
+            for found in video.key_pictures(self.data, self.contents, self._wanted, choose):
                 at_s = None if found.stamp is None else seconds.get(found.stamp)
                 if found.picture is not None or found.damaged or found.timeless:
+                    if found.picture is not None and at_s is not None:
+                        chosen.given_s = at_s
                     if found.picture is not None and from_s is None:
                         from_s = -1.0 if at_s is None else at_s
                     yield found
@@ -303,6 +311,25 @@ class Reading:
                 last_s = at_s
                 self.seen.add(at_s)
                 yield Timed(at_s, found.picture)
+
+
+class _Choice:
+    """Which of many key frames a scan decodes: the fewest that leave no more than 2 s between those
+    that could be, as `_thinned` says it of decoded pictures.
+    """
+
+    def __init__(self, keys: Sequence[float]) -> None:
+        self._keys = keys
+        self.given_s = -1e9
+
+    def looks_at(self, at_s: float) -> bool:
+        """Whether the next key frame would come too late."""
+        after = bisect_right(self._keys, at_s)
+        if after < len(self._keys):
+            next_s = self._keys[after]
+        else:
+            next_s = 2 * at_s - self._keys[after - 2] if after > 1 else MAX_SECONDS
+        return next_s - self.given_s > 1 / _SCAN_HZ + _ROUNDED_S
 
 
 def _thinned(pictures: Iterator[Timed], hz: float) -> Iterator[Timed]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -271,18 +271,23 @@ def all_pictures(
 
 
 def key_pictures(
-    data: Source, found: Contents | None = None, wanted: Wanted = _ALL
+    data: Source,
+    found: Contents | None = None,
+    wanted: Wanted = _ALL,
+    choose: Callable[[int], bool] = lambda _stamp: True,
 ) -> Iterator[Decoded]:
     """Every packet of a segment that is wanted; key frames decoded, each by itself: what comes
-    before it in an open group is not needed. The others are refused by the decoder, undecoded,
-    where they are damaged.
+    before it in an open group is not needed. The others, and key frames that are not chosen by
+    their stamp, are refused by the decoder, undecoded, where they are damaged.
     """
     with _reopened(data, found) as (container, stream):
         decoder = stream.codec_context
-        decoder.skip_frame = "NONKEY"
         for packet in _wanted(container, stream, wanted):
+            is_key = packet is not None and packet.is_keyframe
+            chosen = is_key and packet is not None and (packet.pts is None or choose(packet.pts))
+            decoder.skip_frame = "NONKEY" if chosen else "ALL"
             pictures = list(_decoded(packet))
-            if packet is None or not packet.is_keyframe:
+            if not chosen:
                 yield from pictures
                 if packet is not None and packet.size and not pictures:
                     yield Decoded(packet.pts)
@@ -291,7 +296,7 @@ def key_pictures(
                 with contextlib.suppress(*_FAULTS):
                     pictures = [_judged(picture) for picture in decoder.decode(None)]
             decoder.flush_buffers()
-            yield from pictures or [Decoded(packet.pts, is_key=True)]
+            yield from pictures or [Decoded(None if packet is None else packet.pts, is_key=True)]
 
 
 @contextlib.contextmanager

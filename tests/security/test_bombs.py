@@ -158,6 +158,6 @@ def test_a_file_without_an_index_has_a_bound(monkeypatch: pytest.MonkeyPatch) ->
     stream = contained("mpegts", times=[i / 5 for i in range(200)])
     file = Counted(stream + stream)
     with pytest.raises(VideoUnreadable, match="at most 0 GiB"):
-        list(frames(file, T0, span=Interval(T0, T0 + timedelta(seconds=2))))  # type: ignore[arg-type]
+        list(frames(file, T0, span=Interval(T0, T0 + timedelta(seconds=2))))
     assert len(stream) > 2**20
     assert file.read_bytes < len(stream) / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from containers import contained
@@ -11,8 +12,10 @@ from containers import contained
 from data_contracts.camera import Camera
 from data_contracts.errors import FootageChanged
 from data_contracts.time import Interval
+from tasks.footage import video
 from tasks.footage.reading import Reading
 from tasks.footage.segment import SegmentInput, SegmentReport
+from tasks.footage.video import Source
 
 START = datetime(2026, 11, 16, tzinfo=UTC)
 CAMERA = Camera(camera_id="a", image_width=128, image_height=96)
@@ -46,7 +49,7 @@ def span(start_s: float, end_s: float) -> Interval:
     return Interval(START + timedelta(seconds=start_s), START + timedelta(seconds=end_s))
 
 
-def report(data: object, part: Interval | None, asked: Interval, hz: float | None) -> list[object]:
+def report(data: Source, part: Interval | None, asked: Interval, hz: float | None) -> list[Any]:
     """When pictures were looked at, and what is told of a stretch."""
     segment = SegmentInput(CAMERA, "k", START, data, "e", part)
     made = SegmentReport(segment, asked, hz)
@@ -63,7 +66,7 @@ def test_a_part_is_what_the_whole_file_says(kind: str, codec: str, hz: float | N
     """
     data = contained(kind, codec, TIMES)
     for asked in (span(0, 4), span(27.3, 33.1), span(35, 60)):
-        reading = Reading(io.BytesIO(data), START, hz, asked)  # type: ignore[arg-type]
+        reading = Reading(io.BytesIO(data), START, hz, asked)
         assert list(reading)
         assert (reading.contents.sought is not None) == ((kind, codec) in SOUGHT)
         assert report(io.BytesIO(data), asked, asked, hz) == report(data, None, asked, hz)
@@ -76,7 +79,7 @@ def test_only_the_part_is_read(kind: str, codec: str) -> None:
     """
     data = contained(kind, codec, TIMES)
     file = File(data)
-    list(Reading(file, START, 5.0, span(30, 34)))  # type: ignore[arg-type]
+    list(Reading(file, START, 5.0, span(30, 34)))
     once = file.read_bytes / 3  # packets first, then pictures; the header each time
     assert once < len(data) / 5
 
@@ -93,9 +96,9 @@ def test_a_file_that_is_replaced_while_it_is_read(hz: float | None) -> None:
             return super().read(size)
 
     with pytest.raises(FootageChanged):
-        list(Reading(Replaced(data), START, hz))  # type: ignore[arg-type]
+        list(Reading(Replaced(data), START, hz))
     with pytest.raises(FootageChanged):
-        list(Reading(Replaced(data), START, hz, span(25, 35)))  # type: ignore[arg-type]
+        list(Reading(Replaced(data), START, hz, span(25, 35)))
 
 
 def test_a_part_beyond_the_end_is_told() -> None:
@@ -108,3 +111,21 @@ def test_a_part_beyond_the_end_is_told() -> None:
     [times, rows] = report(cut, asked, asked, 5.0)
     assert times == []
     assert [(r["start_utc"], r["end_utc"], r["kind"]) for r in rows] == [(*asked, "unreadable")]
+
+
+def test_key_frames_that_are_not_chosen_are_not_decoded() -> None:
+    """Where every picture is a key frame those that a scan does not look at cost no decoding, and
+    damage in them is told all the same.
+    """
+    data = contained("mp4", times=TIMES[:50], key_s=0.2)
+    decoded = list(video.key_pictures(data, choose=lambda stamp: stamp == 0))
+    assert sum(found.picture is not None for found in decoded) == 1
+    assert len(decoded) == 50
+    looked = Reading(data, START)
+    assert [round((f.t_utc - START).total_seconds(), 3) for f in looked] == [0, 2, 4, 6, 8]
+    assert len(looked.seen) == 50
+    bad = bytearray(data)
+    bad[len(data) // 2 : len(data) // 2 + 20_000] = bytes(20_000)
+    told = Reading(bytes(bad), START)
+    list(told)
+    assert told.damaged
