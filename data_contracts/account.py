@@ -16,7 +16,9 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{1,31}$"
 class Account(Record):
     """One person. `password` is an argon2id hash in its usual text form; `totp` the secret of the
     one-time codes in base32, empty where none are asked for; `must_change`: somebody else knows
-    the password, so it opens nothing but the page that changes it.
+    the password, so it opens nothing but the page that changes it. `subject`: issuer and subject
+    of who logs in through a provider; then no password opens it. `closed`: an administrator took
+    it away, and the provider's login does not bring it back.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -24,6 +26,8 @@ class Account(Record):
     roles: tuple[Role, ...]
     totp: str = Field(default="", pattern=r"^([A-Z2-7]{32})?$")
     must_change: bool = False
+    subject: str = Field(default="", max_length=700)
+    closed: bool = False
 
 
 class AccountFile(Record):

@@ -17,6 +17,7 @@ AUDIT = "audit"
 BUCKETS = (FOOTAGE, SITE, CASES, AUDIT)
 
 CAMERAS = "cameras.geojson"
+FLOOR_PLAN = "floor-plan.json"
 INSTALLATION_KEYS = "installation-keys.json"
 AUDIT_ENTRIES = "entries/"
 LIST_KEYS = "token-list-keys/"

@@ -5,6 +5,7 @@ Both give the same: what lies below a prefix of keys, and bytes of exactly what 
 
 from __future__ import annotations
 
+import builtins
 import csv
 import hashlib
 import io
@@ -32,6 +33,12 @@ class Footage(Protocol):
     def list(self, prefix: str) -> Iterable[ListedObject]:
         """What lies below a prefix, in order of key."""
 
+    def newest(self, camera_id: str, days: int) -> builtins.list[ListedObject]:
+        """The recordings of a camera's newest `days` days that have any, in order of time."""
+
+    def last(self, camera_id: str) -> ListedObject | None:
+        """A camera's newest recording, without listing all; None where it has none."""
+
     def size(self, key: str) -> int:
         """How many bytes a recording has."""
 
@@ -54,6 +61,31 @@ class BucketFootage:
     def list(self, prefix: str) -> Iterable[ListedObject]:
         """What lies below a prefix, in order of key."""
         return self._store.list(object_key.FOOTAGE, prefix)
+
+    def newest(self, camera_id: str, days: int) -> builtins.list[ListedObject]:
+        """The recordings of a camera's newest `days` days that have any, in order of time."""
+        found: builtins.list[builtins.list[ListedObject]] = []
+        for day in self._folders(f"{camera_id}/"):
+            if len(found) == days:
+                break
+            below = _segments(self.list(day))
+            if below:
+                found.append(below)
+        return [item for below in reversed(found) for item in below]
+
+    def last(self, camera_id: str) -> ListedObject | None:
+        """A camera's newest recording, without listing all; None where it has none."""
+        for day in self._folders(f"{camera_id}/"):
+            for hour in self._folders(day):
+                found = _segments(self.list(hour))
+                if found:
+                    return found[-1]
+        return None
+
+    def _folders(self, prefix: str) -> builtins.list[str]:
+        """The folders below a prefix, the last first."""
+        names = self._store.folders(object_key.FOOTAGE, prefix)
+        return [f"{prefix}{name}/" for name in sorted(names, reverse=True)]
 
     def size(self, key: str) -> int:
         """How many bytes a recording has."""
@@ -105,6 +137,16 @@ class FolderFootage:
         at = bisect_left(self._keys, prefix)
         below = takewhile(lambda key: key.startswith(prefix), islice(self._keys, at, None))
         return [self._files[key] for key in below]
+
+    def newest(self, camera_id: str, days: int) -> builtins.list[ListedObject]:
+        """The recordings of a camera's newest `days` days that have any, in order of time."""
+        own = _segments(self.list(f"{camera_id}/"))
+        kept = sorted({_day(item) for item in own})[-days:]
+        return [item for item in own if _day(item) in kept]
+
+    def last(self, camera_id: str) -> ListedObject | None:
+        """A camera's newest recording, without listing all; None where it has none."""
+        return next(iter(reversed(_segments(self.list(f"{camera_id}/")))), None)
 
     def size(self, key: str) -> int:
         """How many bytes a recording has."""
@@ -185,6 +227,15 @@ class _SameFile(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _segments(items: Iterable[ListedObject]) -> list[ListedObject]:
+    """Those of the listed objects that are recordings."""
+    return [item for item in items if read_segment(item.key)]
+
+
+def _day(item: ListedObject) -> str:
+    return item.key.split("/")[1]
 
 
 def _etag(size: int, mtime_ns: int) -> str:

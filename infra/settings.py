@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -24,6 +25,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from data_contracts.account import Role
 from data_contracts.authorisation import Limits
 from data_contracts.errors import BadInput
 from data_contracts.record import Record, in_words
@@ -89,14 +91,50 @@ class StackSettings(Record):
     reserve_mb: int = Field(default=1200, ge=0, le=100_000)
 
 
+class ProviderSettings(Record):
+    """A provider of logins to the desk (OpenID Connect); `issuer` None: accounts have passwords
+    alone. `roles` maps values of the claim `role_claim` to roles.
+    """
+
+    issuer: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$", max_length=400)
+    client_id: str = Field(default="", max_length=200)
+    client_secret: SecretStr = SecretStr("")
+    role_claim: str = Field(default="roles", min_length=1, max_length=100)
+    roles: dict[str, Role] = Field(default_factory=dict)
+    name_claim: str = Field(default="preferred_username", min_length=1, max_length=100)
+    make_accounts: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.issuer is None:
+            return self
+        if not self.may_reach(self.issuer):
+            raise ValueError("a provider of logins is reached by https")
+        if not self.client_id:
+            raise ValueError("a provider needs client_id, under which it knows the desk")
+        if self.make_accounts and not self.roles:
+            raise ValueError("make_accounts needs roles: which values of the claim are which role")
+        return self
+
+    @staticmethod
+    def may_reach(url: str) -> bool:
+        """Whether an address of a provider is asked: by TLS, or on this machine."""
+        parts = urlsplit(url)
+        own = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        return parts.scheme == "https" or (parts.scheme == "http" and own)
+
+
 class DeskSettings(Record):
-    """The desk: its TLS, whether other machines reach it, how long a login lasts."""
+    """The desk: its TLS, whether other machines reach it, how long a login lasts, who else may
+    vouch for a person.
+    """
 
     network: bool = False
     certificate: Path | None = None
     key: Path | None = None
     idle_minutes: int = Field(default=20, ge=1, le=240)
     session_hours: int = Field(default=10, ge=1, le=24)
+    provider: ProviderSettings = ProviderSettings()
 
     @model_validator(mode="after")
     def _encrypted_off_this_machine(self) -> Self:

@@ -26,7 +26,8 @@ from models.interface import Image
 from tasks.calibration.calibrate import CameraCalibration, calibrate
 from tasks.calibration.camera_file import camera_of, with_camera, without_fitted
 from tasks.calibration.clicks import Clicks, read_clicks
-from tasks.calibration.picture import coverage, draw
+from tasks.calibration.picture import draw
+from tasks.calibration.result import calibrated_camera, calibration_record, point_rows
 from tasks.footage.picture import decode_picture
 from tasks.footage.reading import frames
 from tasks.footage.segment import fitted
@@ -76,8 +77,10 @@ def calibrate_camera(given: Given, as_json: bool) -> None:
     stated = _stated_position(given.position, given.height_m, known)
     clicks = _scaled_clicks(given.points, seen, known, given.click_px, given.measured_m)
     found = calibrate(clicks, known, stated)
-    new = _calibrated_camera(known, found, stated)
-    data = with_camera(text, _site_origin(given.origin, site), new, _calibration_record(found))
+    new = calibrated_camera(known, found, stated)
+    data = with_camera(
+        text, _site_origin(given.origin, site), new, calibration_record(found, now_utc())
+    )
     _, png = cv2.imencode(".png", draw(shown, found, new))
     if not as_json:
         _show_result(found)
@@ -165,37 +168,8 @@ def _scaled_clicks(
     return Clicks(clicks.px * scale, clicks.m, click_px * float(scale.mean()), measured_m)
 
 
-def _calibrated_camera(
-    camera: Camera, found: CameraCalibration, stated: tuple[float | None, ...]
-) -> Camera:
-    lens = found.fit.lens
-    changes: dict[str, Any] = {"homography_px_to_local": found.homography}
-    if all(v is not None for v in stated):
-        changes["position_local_m"] = stated
-    if lens is not found.fit.model.lens:
-        changes["intrinsics"] = {"fx": lens.focal, "fy": lens.focal, "cx": lens.cx, "cy": lens.cy}
-        changes["distortion"] = lens.distortion
-    new = Camera(**{**camera.model_dump(), **changes})
-    if not new.coverage_local_m:
-        new = Camera(**{**new.model_dump(), "coverage_local_m": coverage(found.fit, new)})
-    return new
-
-
-def _calibration_record(found: CameraCalibration) -> dict[str, Any]:
-    """What the camera file says of its calibration."""
-    bent = found.fit.lens is not found.fit.model.lens
-    used = np.arange(len(found.clicks)) != (-1 if found.off is None else found.off)
-    return {
-        "at_utc": now_utc().isoformat(timespec="seconds"),
-        "points": int(used.sum()),
-        "rms_px": round(float(np.sqrt((found.residual_px[used] ** 2).sum(1).mean())), 2),
-        "rms_m": round(float(np.sqrt((found.residual_m[used] ** 2).sum(1).mean())), 3),
-        "fitted": ["intrinsics", "distortion"] if bent else [],
-    }
-
-
 def _show_result(found: CameraCalibration) -> None:
-    rows = _point_rows(found)
+    rows = point_rows(found)
     POINTS.table({**row, "point": f"{row['point']}{' off' if row['off'] else ''}"} for row in rows)
     place = found.fit.position()
     if place is not None:
@@ -208,28 +182,11 @@ def _show_result(found: CameraCalibration) -> None:
         say(note, "note:")
 
 
-def _point_rows(found: CameraCalibration) -> list[dict[str, Any]]:
-    doubt = found.fit.ground_sd(found.clicks.px)
-    return [
-        {
-            "point": i + 1,
-            "px": found.clicks.px[i].tolist(),
-            "m": found.clicks.m[i].tolist(),
-            "off": i == found.off,
-            "off_px": float(np.linalg.norm(found.residual_px[i])),
-            "off_m": float(np.linalg.norm(found.residual_m[i])),
-            "left_out_m": float(found.left_out_m[i]),
-            "doubt_m": float(doubt[i]),
-        }
-        for i in range(len(found.clicks))
-    ]
-
-
 def _result_object(camera_id: str, found: CameraCalibration) -> dict[str, Any]:
     place = found.fit.position()
     return {
         "camera": camera_id,
-        "points": POINTS.records(_point_rows(found)),
+        "points": POINTS.records(point_rows(found)),
         "position_m": None if place is None else place[0].tolist(),
         "position_sd_m": None if place is None else place[1].tolist(),
         "notes": list(found.notes),

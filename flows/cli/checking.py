@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data_contracts.camera import Camera
-from data_contracts.tables.contracts import DETECTIONS
 from data_contracts.time import CLOCK_HZ
 from flows.cli.console import counted, read_file, say
 from infra.settings import load_settings
-from models.interface import PersonDetector
 from models.registry import detector_scores, load_person
 from tasks.calibration.check import HeightCheck, check_heights, walkers
-from tasks.footage.reading import frames
-from tasks.footage.segment import fitted
-from tasks.observe.follow import detect_people
+from tasks.calibration.footage_people import people_in
+from tasks.footage.reading import Frame, frames
 from tasks.people.track import TrackSettings
 
 # Decoded frames need a time; that of a file outside the store does not matter.
@@ -34,7 +31,7 @@ def check_footage(footage: list[Path], camera: Camera, person_height: float | No
     chosen = load_settings().models
     detector = load_person(chosen)
     tables = [
-        _people_in(path, camera, detector, EPOCH + i * _FILES_APART)
+        people_in(_frames_of(path, EPOCH + i * _FILES_APART), camera, detector)
         for i, path in enumerate(footage)
     ]
     settings = TrackSettings.of(detector_scores(chosen)[0])
@@ -56,13 +53,5 @@ def check_footage(footage: list[Path], camera: Camera, person_height: float | No
     return found
 
 
-def _people_in(
-    path: Path, camera: Camera, detector: PersonDetector, start: datetime
-) -> pd.DataFrame:
-    """DETECTIONS of a recording, without faces and positions."""
-    data = read_file(path)
-    rows: list[dict[str, Any]] = []
-    for frame in counted(frames(data, start, _CHECK_FPS), path.name):
-        image = fitted(frame.image, camera, frame.pixel_aspect)
-        rows += detect_people(camera, frame.t_utc, image, detector, None)
-    return DETECTIONS.shape(rows)
+def _frames_of(path: Path, start: datetime) -> Iterator[Frame]:
+    return counted(frames(read_file(path), start, _CHECK_FPS), path.name)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from data_contracts.errors import StackError
+from data_contracts.errors import BadInput, StackError
 from flows.cli.console import say
 from flows.cli.listing import Column, Json, Listing
 from flows.desk.accounts import Accounts
@@ -68,10 +68,26 @@ def desk(
 
 
 @account_app.command("add")
-def add(name: Name, role: Roles, own: Own = False) -> None:
+def add(
+    name: Name,
+    role: Roles,
+    own: Own = False,
+    subject: Annotated[
+        str,
+        typer.Option(help="Who this is at the provider of logins (its sub); then no password."),
+    ] = "",
+) -> None:
     """Make an account with roles. Its name goes into the audit log, as a pseudonym, with everything
     that it looks at and does.
     """
+    if subject:
+        issuer = load_settings().desk.provider.issuer
+        if issuer is None:
+            raise BadInput("--subject: no provider of logins is set: see desk.provider.issuer")
+        _write_down(name, "account added")
+        _accounts().add(name, role, subject=f"{issuer} {subject}")
+        say(f"account {name} is made; it is opened through {issuer}")
+        return
     _write_down(name, "account added")
     given = sys.stdin.readline().rstrip("\n") if own else None
     password = _accounts().add(name, role, given)

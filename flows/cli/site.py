@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from data_contracts import object_key
-from data_contracts.camera import read_site
-from data_contracts.errors import BadInput
-from data_contracts.time_zone import zone_fault
+from flows.cases.cameras import CONTENT_TYPE, checked_site
 from flows.cases.site_files import publish_site_file
 from flows.cli.console import read_file, say
 from flows.runtime.environment import environment
@@ -24,12 +22,8 @@ def publish_site(
 ) -> None:
     """Check and publish the site's camera file."""
     data = read_file(cameras)
-    site = read_site(data, cameras.name)
-    for camera in site.cameras:
-        fault = zone_fault(camera.time_zone)
-        if fault:
-            raise BadInput(f"{cameras.name}: camera {camera.camera_id}: time_zone {fault}")
-    publish_site_file(environment(), object_key.CAMERAS, data, "application/geo+json")
+    site = checked_site(data, cameras.name)
+    publish_site_file(environment(), object_key.CAMERAS, data, CONTENT_TYPE)
     say(f"{len(site.cameras)} cameras published")
     for camera in site.cameras:
         if camera.homography is None:

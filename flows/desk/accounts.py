@@ -67,10 +67,23 @@ class Accounts:
             raise BadInput(f"no account {name[:40]!r}; there are: {there}")
         return found
 
-    def add(self, name: str, roles: Iterable[str], password: str | None = None) -> str:
+    def of_subject(self, subject: str) -> Account | None:
+        """The account of who is this at a provider of logins (`Account.subject`), or None."""
+        return next((a for a in self._read_file().accounts if a.subject == subject), None)
+
+    def add(
+        self,
+        name: str,
+        roles: Iterable[str],
+        password: str | None = None,
+        subject: str = "",
+    ) -> str:
         """Make an account; returns its password, a random one that must be changed where none is
-        given. Raises BadInput, also where there is one of that name.
+        given. With a `subject` at a provider of logins no password opens it. Raises BadInput, also
+        where there is one of that name or subject.
         """
+        if subject and self.of_subject(subject) is not None:
+            raise BadInput("there is an account for this person at the provider already")
         if not re.match(NAME_PATTERN, name):
             raise BadInput(
                 f"account {name[:40]!r}: expected 2 to 32 small letters, digits, dots, hyphens"
@@ -80,7 +93,8 @@ class Accounts:
             name=name,
             password=self._hash(word),
             roles=checked_roles(roles),
-            must_change=password is None,
+            must_change=password is None and not subject,
+            subject=subject,
         )
         self._change(lambda known: (*_without(known, name), made))
         return word
@@ -89,6 +103,8 @@ class Accounts:
         """Give an account a new password, a random one that must be changed where none is given;
         returns it. Its sessions and device marks end. Raises BadInput.
         """
+        if self.get(name).subject:
+            raise BadInput(f"{name} logs in through the provider: there is no password to set")
         word = _password(name, password)
         self._replace(name, password=self._hash(word), must_change=password is None)
         return word
@@ -102,9 +118,17 @@ class Accounts:
         self._replace(name, totp=secret)
 
     def remove(self, name: str) -> None:
-        """Take an account away. Raises BadInput where there is none."""
-        self.get(name)
+        """Take an account away; that of who logs in through a provider is closed, so that their
+        next login does not make it anew. Raises BadInput where there is none.
+        """
+        if self.get(name).subject:
+            self._replace(name, closed=True)
+            return
         self._change(lambda known: tuple(a for a in known if a.name != name))
+
+    def reopen(self, name: str) -> None:
+        """Let who logs in through a provider come in again. Raises BadInput where there is none."""
+        self._replace(name, closed=False)
 
     def verify(self, name: str, password: str, code: str = "") -> Account | None:
         """The account, where password and one-time code are right. Takes as long where there is no
@@ -112,7 +136,7 @@ class Accounts:
         """
         account = self.find(name)
         known = self._matches(account.password if account else self._nobody, password)
-        if account is None or not known:
+        if account is None or not known or account.subject:
             return None
         return account if not account.totp or self.take_code(account, account.totp, code) else None
 

@@ -20,6 +20,7 @@ Act = Literal[
     "withdraw consent",
     "assign cases",
     "keep accounts",
+    "keep cameras",
     "read audit log",
 ]
 
@@ -47,6 +48,7 @@ ACTS: dict[Act, Rule] = {
     "withdraw consent": Rule(("consent-officer", "tracer"), of_case=True),
     "assign cases": Rule(("administrator",), of_case=False),
     "keep accounts": Rule(("administrator",), of_case=False),
+    "keep cameras": Rule(("administrator",), of_case=False),
     "read audit log": Rule(("auditor",), of_case=False),
 }
 

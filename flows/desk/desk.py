@@ -6,8 +6,10 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from flows.cases.camera_footage import Stills
 from flows.desk.accounts import Accounts
 from flows.desk.attempts import Attempts
+from flows.desk.provider import Provider
 from flows.desk.sessions import Sessions
 from flows.desk.wall import Names
 from flows.desk.wrong_passwords import WrongPasswords
@@ -53,6 +55,8 @@ class Desk:
     attempts: Attempts = field(default_factory=Attempts)
     wrong_passwords: WrongPasswords = field(default_factory=WrongPasswords)
     seen: SeenCases = field(default_factory=SeenCases)
+    stills: Stills = field(default_factory=Stills)
+    provider: Provider | None = None
 
     @property
     def secure(self) -> bool:
@@ -68,4 +72,5 @@ def open_desk(env: Environment, port: int) -> Desk:
         Names.of(port, wanted.certificate is not None, env.settings.report_link_base),
         Accounts(env.settings.paths.desk_accounts_file),
         Sessions(60.0 * wanted.idle_minutes, 3600.0 * wanted.session_hours),
+        provider=Provider(wanted.provider) if wanted.provider.issuer else None,
     )

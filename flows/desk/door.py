@@ -30,7 +30,7 @@ from data_contracts.errors import (
 from flows.cases.assignment import sees
 from flows.desk.acts import ACTS, Act, role_for
 from flows.desk.desk import Desk
-from flows.desk.page import Page
+from flows.desk.page import FORM_BYTES, Page
 from flows.desk.sessions import is_of
 from flows.desk.visit import SESSION_COOKIE, Visit
 from flows.runtime.acting import Acting, acting
@@ -48,6 +48,8 @@ def endpoint(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]
 
     async def answer(request: Request) -> Response:
         visit = Visit(desk, request, case_id=request.path_params.get("case_id", ""))
+        if page.form_bytes > FORM_BYTES and not await run_in_threadpool(_is_logged_in, visit):
+            return Response("log in first\n", 401)
         if page.method == "POST":
             form = await _read_form(request, page.form_bytes)
             if form is None:
@@ -74,6 +76,15 @@ async def _read_form(request: Request, at_most: int) -> dict[str, list[str]] | N
         return parse_qs(body.decode("ascii"), True, max_num_fields=_MOST_FIELDS)
     except (TimeoutError, ValueError):
         return None
+
+
+def _is_logged_in(visit: Visit) -> bool:
+    """Whether somebody is: from strangers no large form is read."""
+    try:
+        find_login(visit)
+    except EncounterError:
+        return False
+    return visit.account is not None
 
 
 def _answer(page: Page, visit: Visit) -> Response:

@@ -53,6 +53,7 @@ STATES = {
 NAVIGATION: tuple[tuple[Act, str, str], ...] = (
     ("list cases", "/cases", mark("Cases")),
     ("keep accounts", "/administration", mark("Administration")),
+    ("keep cameras", "/cameras", mark("Cameras")),
     ("read audit log", "/audit", mark("Audit log")),
 )
 LANGUAGES = NAMES
@@ -137,6 +138,14 @@ DELETED: dict[DeletionKind, str] = {
     "scratch_files": mark("scratch files"),
     "fetched_files": mark("copies fetched on this machine"),
     "log_mentions": mark("mentions in logs"),
+}
+
+
+# What an import does to a camera (tasks/calibration/camera_import.py).
+IMPORTS = {
+    "new": mark("is added"),
+    "changed": mark("is changed"),
+    "same": mark("stays as it is"),
 }
 
 
@@ -263,3 +272,13 @@ CHANGE_BADGES: dict[ChangeKind, str] = {
     "new": "for",
     "gone": "against",
 }
+
+
+def clock_offset(text: Callable[..., str], ahead_s: float) -> str:
+    """How far a clock is off, in the language of `text`."""
+    if abs(ahead_s) < 0.05:
+        return text("right")
+    seconds = f"{abs(ahead_s):,.1f}"
+    if ahead_s > 0:
+        return text("%(seconds)s s ahead", seconds=seconds)
+    return text("%(seconds)s s behind", seconds=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +33,7 @@ def _fitted(properties: dict[str, Any]) -> list[str]:
 def _feature(data: dict[str, Any], camera_id: str) -> dict[str, Any]:
     """The camera's feature, a new one where the file has none."""
     for feature in data["features"]:
-        if str(feature["properties"].get("camera_id") or feature.get("id") or "") == camera_id:
+        if _id_of(feature) == camera_id:
             return feature
     new = {
         "type": "Feature",
@@ -42,6 +43,29 @@ def _feature(data: dict[str, Any], camera_id: str) -> dict[str, Any]:
     }
     data["features"].append(new)
     return new
+
+
+def calibration_of(text: str | bytes) -> dict[str, dict[str, Any]]:
+    """What a camera file says of each camera's calibration, by camera; empty where it says
+    nothing.
+    """
+    found = {}
+    for feature in json.loads(text)["features"]:
+        told = feature["properties"].get("calibration")
+        found[_id_of(feature)] = told if isinstance(told, dict) else {}
+    return found
+
+
+def camera_digest(text: str | bytes, camera_id: str) -> str:
+    """A digest of all that a camera file says of one camera: whether somebody changed it."""
+    for feature in json.loads(text)["features"]:
+        if _id_of(feature) == camera_id:
+            return hashlib.sha256(json.dumps(feature, sort_keys=True).encode()).hexdigest()
+    return ""
+
+
+def _id_of(feature: dict[str, Any]) -> str:
+    return str(feature["properties"].get("camera_id") or feature.get("id") or "")
 
 
 def with_camera(

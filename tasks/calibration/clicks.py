@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,6 @@ def read_clicks(
     Raises BadInput with the line that is wrong, and where the points cannot fix a plane (see
     `check`).
     """
-    if not (0 < click_sd_px < math.inf and 0 < measured_sd_m < math.inf):
-        raise BadInput("the accuracies of clicks (px) and measurements (m) must be above 0")
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), skipinitialspace=True)
     missing = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
     if missing:
@@ -71,26 +70,57 @@ def read_clicks(
     for row in reader:
         if len(rows) == MAX_POINTS:
             raise BadInput(f"{name}: expected at most {MAX_POINTS} points")
-        rows.append(_numbers(row, f"{name}, line {reader.line_num}"))
-        if not (0 <= rows[-1][0] <= width and 0 <= rows[-1][1] <= height):
-            raise BadInput(
-                f"{name}, line {reader.line_num}: {rows[-1][0]:g}, {rows[-1][1]:g} px is outside "
-                "the picture of"
-                f" {width} x {height}"
-            )
+        where = f"{name}, line {reader.line_num}"
+        rows.append(_inside(_point_of([row[c] for c in COLUMNS], where), width, height, where))
+    return _checked(rows, name, click_sd_px, measured_sd_m)
+
+
+def typed_clicks(
+    points: Sequence[Sequence[str]],
+    width: int,
+    height: int,
+    click_sd_px: float,
+    measured_sd_m: float,
+) -> Clicks:
+    """Points as somebody typed or clicked them: px, py, x_m, y_m of each, as texts. Raises BadInput
+    like `read_clicks`, with the number of the point that is wrong.
+    """
+    if len(points) > MAX_POINTS:
+        raise BadInput(f"expected at most {MAX_POINTS} points")
+    rows = []
+    for number, point in enumerate(points, start=1):
+        where = f"point {number}"
+        rows.append(_inside(_point_of(point, where), width, height, where))
+    return _checked(rows, "points", click_sd_px, measured_sd_m)
+
+
+def _checked(
+    rows: list[list[float]], name: str, click_sd_px: float, measured_sd_m: float
+) -> Clicks:
+    if not (0 < click_sd_px < math.inf and 0 < measured_sd_m < math.inf):
+        raise BadInput("the accuracies of clicks (px) and measurements (m) must be above 0")
     table = np.array(rows, float).reshape(-1, 4)
     clicks = Clicks(table[:, :2], table[:, 2:], click_sd_px, measured_sd_m)
     check(clicks, name)
     return clicks
 
 
-def _numbers(row: dict[str, str | None], where: str) -> list[float]:
+def _point_of(texts: Sequence[str | None], where: str) -> list[float]:
+    """The four numbers of a point. Raises BadInput, with `where` it stands."""
     try:
-        return [read_number(row[c] or "") for c in COLUMNS]
+        return [read_number(text or "") for text in texts]
     except ValueError as error:
         raise BadInput(
-            f"{where}: expected four numbers px,py,x_m,y_m, got {[row[c] for c in COLUMNS]}"
+            f"{where}: expected four numbers px,py,x_m,y_m, got {list(texts)}"
         ) from error
+
+
+def _inside(point: list[float], width: int, height: int, where: str) -> list[float]:
+    if not (0 <= point[0] <= width and 0 <= point[1] <= height):
+        raise BadInput(
+            f"{where}: {point[0]:g}, {point[1]:g} px is outside the picture of {width} x {height}"
+        )
+    return point
 
 
 def check(clicks: Clicks, name: str = "points") -> None:

@@ -83,6 +83,31 @@ def test_both_give_the_same(footage: Footage) -> None:
         footage.read("place-cam/2026-11-16/08/20.00.mp4", first.etag, 2**20)
 
 
+def test_the_newest_of_a_camera(footage: Footage) -> None:
+    """The last recording, and all of the newest days that have any; of another camera none."""
+    last = footage.last("place-cam")
+    assert last is not None
+    assert last.key == KEYS[-1]
+    assert [item.key for item in footage.newest("place-cam", 1)] == KEYS
+    assert footage.last("place") is None
+    assert footage.newest("place", 2) == []
+
+
+def test_newest_days_are_counted_by_footage(recordings: Path) -> None:
+    """A day without footage is none."""
+    days = ("2026-11-01", "2026-11-14", "2026-11-16")
+    keys = [f"cam/{day}/08/00.00.mp4" for day in days]
+    rows = [
+        listed_file(recordings, recordings / f"ch1 {number}.bin", key)
+        for number, key in enumerate(keys)
+    ]
+    footage = folder_footage(recordings, rows)
+    assert [item.key for item in footage.newest("cam", 2)] == keys[1:]
+    last = footage.last("cam")
+    assert last is not None
+    assert last.key == keys[-1]
+
+
 def test_a_file_that_changed_is_not_read(recordings: Path) -> None:
     """Its size or time of change tell; a file that went is not found."""
     footage = folder_footage(recordings)

@@ -36,6 +36,7 @@ BYSTANDER = "tests/nevers/test_never_3_no_unmasked_bystander.py"
 SUBJECT = "tests/nevers/test_never_3_nobody_is_taken_for_the_subject.py"
 EXCHANGED = "tests/tasks/redaction/test_switched_tracks.py"
 QUESTION = "tests/nevers/test_never_3_a_question_shows_nobody.py"
+STILL = "tests/tasks/calibration/test_empty_scene.py"
 LINKED = "tests/nevers/test_never_2_cases_cannot_be_linked.py"
 DELETION = "tests/nevers/test_never_4_deletion.py"
 OUTLIVES = "tests/nevers/test_never_4_nothing_outlives_its_purpose.py"
@@ -877,6 +878,20 @@ GUARDS = (
         " | (_texture(smooth, self.image) > varied)",
         "",
         tests=(f"{BYSTANDER}::test_a_face_of_the_wall_s_own_colour_is_hidden",),
+    ),
+    Guard(
+        "3 a still for calibration shows what is known to be empty",
+        "tasks/calibration/empty_scene.py",
+        "    return np.where(background.reliable[..., None], background.image, np.uint8(GREY))",
+        "    return background.image",
+        tests=(f"{STILL}::test_who_is_found_in_the_median_alone_is_grey",),
+    ),
+    Guard(
+        "3 a still for calibration needs time in which people leave",
+        "tasks/calibration/empty_scene.py",
+        " or (max(starts) - min(starts)).total_seconds() < LEAST_SPAN_S",
+        "",
+        tests=(f"{STILL}::test_too_short_a_time_shows_nothing",),
     ),
     Guard(
         "4 a destroyed key ends open handles",

@@ -467,6 +467,7 @@ def test_each_forbidden_thing_is_refused(desk: RunningDesk, env: Environment, ro
     browser = desk.browser(role)
     where = {"case_id": vault.case_id, "run_id": run.run_id, "name:path": "report.html"}
     where |= {"question_id": "Q-000000000000", "number": "0", "name": "S-01"}
+    where |= {"camera_id": "lobby-a"}
     tried = 0
     for page in PAGES:
         if page.act is None or page.path == "/logout":

@@ -100,6 +100,15 @@ def remove_account(visit: Visit) -> Response:
     return visit.go(PATH)
 
 
+@page("POST", f"{PATH}/reopen", "keep accounts")
+def reopen_account(visit: Visit) -> Response:
+    """Let who logs in through a provider come in again."""
+    name = visit.desk.accounts.get(visit.sent("name")).name
+    _write_down(visit, name, "account reopened")
+    visit.desk.accounts.reopen(name)
+    return visit.go(PATH)
+
+
 @page("POST", f"{PATH}/assign", "assign cases")
 def assign_case(visit: Visit) -> Response:
     """Who sees a case from now on."""

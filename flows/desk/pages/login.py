@@ -76,10 +76,16 @@ def _wrong(visit: Visit, name: str, whos: tuple[str, ...]) -> Response:
 def log_out(visit: Visit) -> Response:
     """End the session."""
     visit.desk.sessions.close(visit.cookie(SESSION_COOKIE))
-    answer = visit.go(LOGIN)
+    answer = visit.go(_after(visit))
     answer.delete_cookie(visit.cookie_name(SESSION_COOKIE), path="/", secure=visit.desk.secure)
     answer.headers["clear-site-data"] = '"cache", "storage"'
     return answer
+
+
+def _after(visit: Visit) -> str:
+    """Where a logout leads: who came through a provider is told how to end that login too."""
+    by_provider = visit.account is not None and visit.account.subject
+    return "/provider/out" if visit.desk.provider is not None and by_provider else LOGIN
 
 
 @page("POST", "/language", None)

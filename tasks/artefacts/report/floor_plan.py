@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from data_contracts.camera import Camera, Site
 from data_contracts.site_map import Box
+from data_contracts.tables.contracts import TRAJECTORY
 from data_contracts.text import Say, in_english, mark
 from tasks.artefacts.formats import stays, stretches
 from tasks.artefacts.report.svg import element, points
@@ -92,6 +93,27 @@ def draw_plan(
         *_legend(trajectory, clock, width, height, asked is not None, text),
     ]
     box = f"0 0 {width:.0f} {height + 44:.0f}"
+    name = text("Plan of the site")
+    return element("svg", *parts, viewBox=box, role="img", class_="plan", aria_label=name)
+
+
+def draw_cameras(cameras: Sequence[Camera], text: Say = in_english) -> Markup:
+    """SVG of cameras and what they cover, in metres, north up."""
+    low, high = _extent(cameras, TRAJECTORY.empty())
+    scale = min(_WIDTH / (high[0] - low[0]), _HEIGHT / (high[1] - low[1]))
+    width = (high[0] - low[0]) * scale
+    height = (high[1] - low[1]) * scale
+
+    def place(x_m: float, y_m: float) -> tuple[float, float]:
+        return (x_m - low[0]) * scale, (high[1] - y_m) * scale
+
+    parts = [
+        element("rect", x=0, y=0, width=width, height=height, class_="floor"),
+        *(_coverage(c, place) for c in cameras),
+        *(_camera_sign(c, place, width) for c in cameras),
+        _scale_bar(scale, height, text),
+    ]
+    box = f"0 0 {width:.0f} {height:.0f}"
     name = text("Plan of the site")
     return element("svg", *parts, viewBox=box, role="img", class_="plan", aria_label=name)
 

@@ -34,7 +34,13 @@ def test_every_page_can_be_read(
     case = f"/cases/{vault.case_id}"
     visits = {
         "tracer": ("/cases", case, f"{case}/stop", f"{case}/withdraw", "/account"),
-        "administrator": ("/administration",),
+        "administrator": (
+            "/administration",
+            "/cameras",
+            "/cameras/one/lobby-a",
+            "/cameras/import",
+            "/cameras/plan",
+        ),
         "auditor": ("/audit",),
     }
     for name, paths in visits.items():
