@@ -18,6 +18,7 @@ from flows.runtime.environment import Environment
 from flows.runtime.prefect_task import plain
 from infra.held_file import alone
 from infra.local import store_bytes, store_index, weed
+from infra.passes import note_success
 
 # The filer writes its log of changes a minute late.
 _CHANGES_ARE_WRITTEN_AFTER_S = 150.0
@@ -90,4 +91,6 @@ def purge_expired() -> int | State:
         tidied = tidy_store()
     # Counts only: a log that named the cases would outlive them.
     get_run_logger().info("%d cases destroyed, %d pictures deleted", ended.done, pictures.done)
-    return expiry.conclude(ended.done, (planned, ended, pictures, swept, tidied))
+    done = expiry.conclude(ended.done, (planned, ended, pictures, swept, tidied))
+    note_success(ending_environment().settings.paths, "purge-expired")
+    return done

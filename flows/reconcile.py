@@ -19,6 +19,7 @@ from flows.runtime.prefect_task import plain
 from flows.stages.claim import read_claim
 from infra.held_file import alone
 from infra.local import disk_room
+from infra.passes import note_success
 
 # A case whose runs died is started again this often; then a person must look (its last run says why
 # it failed).
@@ -92,5 +93,6 @@ def reconcile() -> dict[str, int] | State:
         if not mine:
             return Completed(message="another pass is at work")
         counts = start_missing()
+        note_success(environment().settings.paths, "reconcile")
     get_run_logger().info("filed %(filed)d, started %(started)d, refused %(refused)d", counts)
     return counts

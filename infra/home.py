@@ -159,6 +159,15 @@ class Home:
         """The file that a part of the stack, or a pass that runs alone, holds while it lives."""
         return self.path / "held" / name
 
+    def succeeded(self, name: str) -> Path:
+        """A file whose time is when a pass last succeeded."""
+        return self.path / "succeeded" / name
+
+    @property
+    def metrics_token_file(self) -> Path:
+        """What Prometheus sends to the desk (mode 0600), one line."""
+        return self.path / "metrics-token"
+
     def fetched(self, case_id: str) -> Path:
         """Where decrypted copies of a case lie on this machine (mode 0600)."""
         return self.path / "fetched" / f"{case_id}.json"

@@ -72,6 +72,7 @@ class PrefectSettings(Record):
     allow_http: bool = False
     pool: str = Field(default="encounter", pattern=r"^[a-z][a-z0-9-]*$")
     heartbeat_s: int | None = Field(default=None, ge=30)
+    alert_block: str = Field(default="", pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")
 
 
 class StackSettings(Record):
@@ -286,7 +287,7 @@ class Settings(BaseSettings):
                 "models": {"dir", "pack"},
                 "footage": {"table"},
                 "dask": {"scheduler"},
-                "prefect": {"api_url", "auth_string"},
+                "prefect": {"api_url", "auth_string", "alert_block"},
             },
         )
         return out

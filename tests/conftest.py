@@ -30,6 +30,7 @@ _labels = itertools.count(1)
 # Where two processes share the tests (`make test`), these stay together: they share one stack and
 # a traced case. They take longest, and mostly wait: they begin first, then stacks of their own.
 _ON_THE_STACK = (
+    "tests/scenarios/test_alerts.py",
     "tests/scenarios/test_starting.py",
     "tests/scenarios/test_trace_case.py",
     "tests/scenarios/test_trace_then_purge.py",

@@ -11,6 +11,7 @@ from data_contracts.errors import EncounterError
 from flows.cli.audit import lock_line
 from flows.cli.console import print_json, say, working
 from flows.cli.listing import Column, Json, Listing
+from flows.runtime.alerts import register_alerts
 from flows.runtime.prefect_api import use_server
 from infra.key_source import ensure_master_keys
 from infra.local import disk_room
@@ -52,7 +53,8 @@ def start(data: Path | None = None) -> Settings:
         publish_public_key(store, ensure_signing_key(settings))
         tell("registering the deployments")
         register(settings)
-    use_server(settings)
+        use_server(settings)
+        register_alerts(settings)
     return settings
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from flows.cases.camera_footage import Stills
+from flows.cases.health import Health
+from flows.cases.metrics import Metrics
 from flows.desk.accounts import Accounts
 from flows.desk.attempts import Attempts
 from flows.desk.provider import Provider
@@ -14,6 +18,7 @@ from flows.desk.sessions import Sessions
 from flows.desk.wall import Names
 from flows.desk.wrong_passwords import WrongPasswords
 from flows.runtime.environment import Environment
+from infra.stack_record import replace_private
 
 _MOST_REMEMBERED = 10_000
 
@@ -58,6 +63,16 @@ class Desk:
     stills: Stills = field(default_factory=Stills)
     provider: Provider | None = None
 
+    @cached_property
+    def health(self) -> Health:
+        """What `/health` asks."""
+        return Health(self.env)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What `/metrics` shows."""
+        return Metrics(self.env)
+
     @property
     def secure(self) -> bool:
         """Whether browsers reach it by TLS."""
@@ -67,6 +82,9 @@ class Desk:
 def open_desk(env: Environment, port: int) -> Desk:
     """A desk of this environment on a port."""
     wanted = env.settings.desk
+    token = env.settings.paths.metrics_token_file
+    if not token.exists():
+        replace_private(token, secrets.token_urlsafe(32) + "\n")
     return Desk(
         env,
         Names.of(port, wanted.certificate is not None, env.settings.report_link_base),

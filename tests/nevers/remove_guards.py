@@ -598,6 +598,13 @@ GUARDS = (
         tests=("tests/infra/local/test_full_disk.py::test_a_purge_makes_its_own_room",),
     ),
     Guard(
+        "4 that nothing goes any more is seen",
+        "infra/passes.py",
+        "age is not None and age > LATE_S",
+        "False",
+        tests=("tests/flows/desk/test_watching.py::test_a_late_pass_is_not_ok",),
+    ),
+    Guard(
         "4 a purge goes on under its first plan",
         "flows/cases/journal.py",
         "    env.store.put(object_key.CASES, object_key.purge_journal(case_id)",

@@ -16,3 +16,4 @@ from flows.desk.pages import pointing as pointing
 from flows.desk.pages import provider_login as provider_login
 from flows.desk.pages import questions as questions
 from flows.desk.pages import result as result
+from flows.desk.pages import watching as watching
