@@ -172,6 +172,15 @@ class ObjectStore:
             ):  # some stores lock a bucket that is there already; `object_lock` tells
                 self._client.set_object_lock_config(name, ObjectLockConfig(None, None, None))
 
+    def has_bucket(self, bucket: str) -> bool:
+        """Whether the bucket is there."""
+        return self._call_client(bucket, "", self._client.bucket_exists)
+
+    def is_versioned(self, bucket: str) -> bool:
+        """Whether the bucket keeps versions of its objects."""
+        found = self._call_client(bucket, "", self._client.get_bucket_versioning)
+        return bool(found.status == ENABLED)
+
     def object_lock(self, bucket: str) -> bool:
         """Whether objects of this bucket can be locked. Raises StoreError where the store cannot be
         asked.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import get_args
 
@@ -120,7 +120,7 @@ def _gauge(registry: CollectorRegistry, name: str, told: str, value: float) -> N
 
 
 def _gauges(
-    registry: CollectorRegistry, name: str, told: str, label: str, values: dict[str, float]
+    registry: CollectorRegistry, name: str, told: str, label: str, values: Mapping[str, float]
 ) -> None:
     gauge = Gauge(f"encounter_{name}", told, (label,), registry=registry)
     for word, value in values.items():

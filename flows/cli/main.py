@@ -117,11 +117,18 @@ def _status() -> typer.Typer:
     return status_app
 
 
+def _doctor() -> typer.Typer:
+    from flows.cli.doctor import app
+
+    return app
+
+
 PARTS = {
     "demo": Part("Trace the demo case on this machine, from consent to report.", _demo),
     "up": Part("Start the local stack on loopback.", _up),
     "down": Part("Stop the local stack; the data stay.", _down),
     "status": Part("What of the local stack is running.", _status),
+    "doctor": Part("Whether this set-up can work, and what to do where it cannot.", _doctor),
     "ingest": Part("Load footage into the object store.", _ingest),
     "case": Part("Cases: file, list, show, run, fetch, close.", _case),
     "camera": Part("Cameras: calibrate from clicked points, check calibrations.", _camera),

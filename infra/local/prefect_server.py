@@ -168,6 +168,15 @@ def server_ready(url: str, login: str) -> bool:
         return False
 
 
+def lets_in(url: str, login: str) -> bool:
+    """Whether the server at `url` takes the login for more than the question whether it is up."""
+    try:
+        answer = _HTTP_POOL.request("GET", f"{url}/admin/version", headers=_login_headers(login))
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200
+
+
 def worker_limit(settings: Settings) -> int:
     """How many flow runs the worker takes at once."""
     return settings.case_concurrency + _BESIDE_CASES

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, NamedTuple
 
 # cut: the connection breaks in the middle of the body; lose: the request is carried out and its
 # answer is lost; refuse: the store denies it; busy: 503; silent: no answer, ever; slow: one second.
 # broken: the store lists the object and cannot read it.
-Fault = Literal["cut", "lose", "refuse", "busy", "silent", "slow", "broken"]
+# late: the store's clock is an hour behind.
+Fault = Literal["cut", "lose", "refuse", "busy", "silent", "slow", "broken", "late"]
 _BROKEN = b"<Error><Code>InternalError</Code><Message>no chunk</Message></Error>"
 _DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 _BUSY = b"<Error><Code>SlowDown</Code><Message>later</Message></Error>"
@@ -62,6 +64,11 @@ def _forwarded(upstream: str, handler: BaseHTTPRequestHandler, body: bytes) -> t
     return answer.status, answer.getheaders(), data
 
 
+def _an_hour_earlier(status: int, headers: list, data: bytes) -> tuple:
+    date = formatdate(time.time() - 3600, usegmt=True)
+    return status, [*(h for h in headers if h[0].lower() != "date"), ("Date", date)], data
+
+
 @contextmanager
 def flaky_proxy(upstream: str) -> Iterator[FlakyProxy]:
     """A proxy that runs until the end of the block."""
@@ -90,6 +97,8 @@ def flaky_proxy(upstream: str) -> Iterator[FlakyProxy]:
                 if fault == "slow":
                     time.sleep(1)
                 done = _forwarded(upstream, self, body)
+                if fault == "late":
+                    done = _an_hour_earlier(*done)
                 if fault == "lose":
                     self.close_connection = True
                 else:
