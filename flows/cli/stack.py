@@ -9,7 +9,7 @@ import typer
 
 from data_contracts.errors import EncounterError
 from flows.cli.audit import lock_line
-from flows.cli.console import print_json, say, working
+from flows.cli.console import print_json, say, warn, working
 from flows.cli.listing import Column, Json, Listing
 from flows.runtime.alerts import register_alerts
 from flows.runtime.prefect_api import use_server
@@ -54,7 +54,10 @@ def start(data: Path | None = None) -> Settings:
         tell("registering the deployments")
         register(settings)
         use_server(settings)
-        register_alerts(settings)
+        try:
+            register_alerts(settings)
+        except EncounterError as error:  # cases run without them
+            warn("alerts:", str(error))
     return settings
 
 
