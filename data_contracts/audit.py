@@ -25,6 +25,8 @@ Action = Literal[
     "run-started",
     "run-finished",
     "reassess",  # stored encounters under another policy
+    "draft",  # a case is being filed: begun, handed on, sent back
+    "sign",  # somebody handed in a signed consent or approval for it
     "view",
     "look",  # a reviewer sees whom a question is about, in a picture that is kept nowhere
     "point",  # somebody says of a person in a picture that this is the subject

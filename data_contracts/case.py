@@ -11,6 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from data_contracts.record import Record
 from data_contracts.time import Utc
 
+# A case that is being filed (data_contracts/filing_draft.py) has such an id, and no request.
+DRAFT_ID = re.compile(r"^DRAFT-[0-9A-Z]{20}\Z")
 CASE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{2,39}\Z")
 
 Scope = Literal["face", "appearance"]
@@ -57,6 +59,8 @@ class CaseRequest(Record):
             raise ValueError(
                 "a case id has 3 to 40 capital letters, digits and hyphens, such as K-2026-0042"
             )
+        if DRAFT_ID.match(value):
+            raise ValueError("this is the id of a draft: a case needs another, such as K-2026-0042")
         return value
 
     @model_validator(mode="after")

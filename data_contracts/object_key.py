@@ -147,6 +147,11 @@ def assignment(case_id: str) -> str:
     return case(case_id, "assignment.json")
 
 
+def draft(draft_id: str) -> str:
+    """What was typed of a case that is being filed; its pictures lie as reference pictures."""
+    return case(draft_id, "draft.json")
+
+
 def looks(case_id: str) -> str:
     """The subject's looks of the day, one a case: each run learns them anew in the same place."""
     return case(case_id, "looks.bin")

@@ -189,6 +189,8 @@ class RetentionSettings(Record):
 
     case_days: int = Field(default=28, ge=1, le=90)
     picture_days: int = Field(default=28, ge=1, le=90)
+    # A case that was begun on the desk and not filed.
+    draft_days: int = Field(default=3, ge=1, le=14)
     # Beyond these a pass waits for a person's word: more cases at once, a clock that jumped, a
     # silence. They hold back what ends by time alone, never what a person asked for.
     at_once: int = Field(default=25, ge=1, le=10_000)

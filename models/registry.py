@@ -91,6 +91,16 @@ def load_person(settings: ModelSettings | None = None) -> PersonDetector:
     return loader.role("person")
 
 
+@lru_cache(maxsize=4)
+def load_face(settings: ModelSettings) -> tuple[FaceDetector, float]:
+    """The face detector alone, and the width in px from which the chosen embedder can tell a face:
+    for work that compares no faces. Raises ModelUnavailable like `load`.
+    """
+    loader = _Loader(settings, known_models())
+    embedder = loader.manifest.entry(loader.name("embedder"))
+    return loader.role("face"), embedder.thresholds["min_face_px"]
+
+
 def load_appearance(settings: ModelSettings) -> AppearanceEmbedder:
     """The appearance model alone, also without a calibration: to measure one. Raises
     ModelUnavailable like `load`.

@@ -125,7 +125,8 @@ def plan_pass(env: Environment, now: datetime, word: Word | None = None) -> Plan
     word = word or Word()
     papers: list[CasePapers] = []
     failed = _for_each(case_ids(env), lambda case_id: papers.append(papers_of(env, case_id))).failed
-    doomed = plan_purge(papers, now, env.settings.retention.case_days)
+    kept = env.settings.retention
+    doomed = plan_purge(papers, now, kept.case_days, kept.draft_days)
     doubt = "" if word.despite_clock else _doubt(env, now)
     waits = {opens: doubt or _too_many(env, doomed, opens, word) for opens in (True, False)}
     if not waits[True]:

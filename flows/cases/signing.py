@@ -27,6 +27,15 @@ def sign_draft(
 
     Raises BadInput with the field that is wrong and what to do.
     """
+    check_draft(draft, now, most, site)
+    token = sign_grant(private_jwk, draft, now)
+    if trusted is not None:
+        _check_key(draft, private_jwk, trusted, now)
+    return token
+
+
+def check_draft(draft: GrantDraft, now: datetime, most: Limits, site: Site | None) -> None:
+    """Raise BadInput for what filing would refuse whoever signs it."""
     if not CASE_ID.match(draft.case_id):
         raise BadInput(
             f"case {draft.case_id}: expected 3 to 40 capital letters, digits and hyphens, such as "
@@ -34,10 +43,6 @@ def sign_draft(
         )
     _check_cameras(draft, site)
     _check_limits(draft, (draft.expires_utc - now) / _ONE_DAY, most)
-    token = sign_grant(private_jwk, draft, now)
-    if trusted is not None:
-        _check_key(draft, private_jwk, trusted, now)
-    return token
 
 
 def _check_cameras(draft: GrantDraft, site: Site | None) -> None:

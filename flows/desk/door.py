@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -30,52 +30,43 @@ from data_contracts.errors import (
 from flows.cases.assignment import sees
 from flows.desk.acts import ACTS, Act, role_for
 from flows.desk.desk import Desk
+from flows.desk.form import read_form
 from flows.desk.page import FORM_BYTES, Page
 from flows.desk.sessions import is_of
 from flows.desk.visit import SESSION_COOKIE, Visit
 from flows.runtime.acting import Acting, acting
 from flows.runtime.audit import audit
 
-FORM_S = 10.0
-# More fields than any form here has.
-_MOST_FIELDS = 200
+# Each is held in memory whole.
+_UPLOADS_AT_ONCE = 3
 LOGIN = "/login"
 ACCOUNT = "/account"
 
 
 def endpoint(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
     """A page as the application calls it."""
+    uploads = asyncio.Semaphore(_UPLOADS_AT_ONCE)
 
     async def answer(request: Request) -> Response:
         visit = Visit(desk, request, case_id=request.path_params.get("case_id", ""))
         if page.form_bytes > FORM_BYTES and not await run_in_threadpool(_is_logged_in, visit):
             return Response("log in first\n", 401)
-        if page.method == "POST":
-            form = await _read_form(request, page.form_bytes)
-            if form is None:
-                return Response("the form is too large, too slow or not one\n", 413)
-            visit.form = form
-        return await run_in_threadpool(_answer, page, visit)
+        if page.files:
+            async with uploads:
+                return await _read_and_answer(page, visit)
+        return await _read_and_answer(page, visit)
 
     return answer
 
 
-async def _read_form(request: Request, at_most: int) -> dict[str, list[str]] | None:
-    """The fields that were sent; None where they are too many bytes or come too slowly."""
-    if request.headers.get("content-type", "").partition(";")[0] != (
-        "application/x-www-form-urlencoded"
-    ):
-        return None
-    body = b""
-    try:
-        async with asyncio.timeout(FORM_S):
-            async for part in request.stream():
-                body += part
-                if len(body) > at_most:
-                    return None
-        return parse_qs(body.decode("ascii"), True, max_num_fields=_MOST_FIELDS)
-    except (TimeoutError, ValueError):
-        return None
+async def _read_and_answer(page: Page, visit: Visit) -> Response:
+    if page.method == "POST":
+        form = await read_form(visit.request, page.form_bytes, page.files)
+        if form is None:
+            return Response("the form is too large, too slow or not one\n", 413)
+        visit.form = form.fields
+        visit.files = form.files
+    return await run_in_threadpool(_answer, page, visit)
 
 
 def _is_logged_in(visit: Visit) -> bool:

@@ -21,13 +21,16 @@ Method = Literal["GET", "POST"]
 
 @dataclass(frozen=True)
 class Page:
-    """An address of the desk. `form_bytes`: the most that is read of what is sent to it."""
+    """An address of the desk. `form_bytes`: the most that is read of what is sent to it; `files`:
+    it takes files.
+    """
 
     method: Method
     path: str
     act: Act | None
     function: Callable[[Visit], Response]
     form_bytes: int
+    files: bool = False
 
 
 PAGES: list[Page] = []
@@ -35,12 +38,12 @@ FORM_BYTES = 64 * 1024
 
 
 def page(
-    method: Method, path: str, act: Act | None, form_bytes: int = FORM_BYTES
+    method: Method, path: str, act: Act | None, form_bytes: int = FORM_BYTES, files: bool = False
 ) -> Callable[[Callable[[Visit], Response]], Callable[[Visit], Response]]:
     """Register the decorated function as a page: see `Page`."""
 
     def declare(function: Callable[[Visit], Response]) -> Callable[[Visit], Response]:
-        PAGES.append(Page(method, path, act, function, form_bytes))
+        PAGES.append(Page(method, path, act, function, form_bytes, files))
         return function
 
     return declare

@@ -19,6 +19,7 @@ from flows.desk import language as languages
 from flows.desk.acts import Act, role_for
 from flows.desk.desk import Desk
 from flows.desk.drawing import environment_of
+from flows.desk.form import SentFile
 from flows.desk.language import Language
 from flows.desk.sessions import Session
 from flows.runtime.environment import Environment, site
@@ -35,6 +36,7 @@ class Visit:
     desk: Desk
     request: Request
     form: Mapping[str, list[str]] = field(default_factory=dict)
+    files: Mapping[str, list[SentFile]] = field(default_factory=dict)
     session: Session | None = None
     account: Account | None = None
     case_id: str = ""

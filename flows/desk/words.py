@@ -52,6 +52,7 @@ STATES = {
 # The pages of the bar: the act that opens each, its address, its name.
 NAVIGATION: tuple[tuple[Act, str, str], ...] = (
     ("list cases", "/cases", mark("Cases")),
+    ("see filings", "/filing", mark("Filing")),
     ("keep accounts", "/administration", mark("Administration")),
     ("keep cameras", "/cameras", mark("Cameras")),
     ("read audit log", "/audit", mark("Audit log")),

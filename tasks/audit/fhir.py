@@ -24,6 +24,8 @@ _OWN_SYSTEM = "urn:encounter:audit"
 # Type (system, code, display) and FHIR action code of each of our actions.
 _EVENT_TYPES: dict[Action, tuple[str, str, str, str]] = {
     "authorise": (_LIFECYCLE_SYSTEM, "verify", "Verify Record Lifecycle Event", "E"),
+    "draft": (_DICOM_SYSTEM, "110110", "Patient Record", "U"),
+    "sign": (_LIFECYCLE_SYSTEM, "attest", "Attest Record Lifecycle Event", "U"),
     "refuse": (_DICOM_SYSTEM, "110113", "Security Alert", "E"),
     "start": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),
     "stop": (_DICOM_SYSTEM, "110100", "Application Activity", "E"),

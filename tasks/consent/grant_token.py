@@ -8,6 +8,7 @@ attacker wants to see in a log.
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import warnings
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -117,15 +119,31 @@ def sign_grant(private_jwk: dict[str, str], draft: GrantDraft, now: datetime) ->
     this role.
     """
     key, person = _private_key(private_jwk, draft.role)
+    unsigned = unsigned_grant(draft, person, key.thumbprint(), now)
+    private = key.private_key
+    assert isinstance(private, Ed25519PrivateKey)
+    return f"{unsigned}.{_base64url(private.sign(unsigned.encode()))}"
+
+
+def unsigned_grant(draft: GrantDraft, person: str, key_id: str, now: datetime) -> str:
+    """A consent or approval but for its signature: header and claims of its compact form (RFC 7515,
+    5.1), which are the bytes that its signer's key signs, wherever that key is.
+
+    Raises BadInput for a grant that `verify` would refuse for its form.
+    """
     if draft.area and draft.cameras:
         raise BadInput("a grant names either cameras or an area, not both")
     claims = _claims(draft, person, now)
     try:
-        _grant(claims, key.thumbprint())
+        _grant(claims, key_id)
     except (ValidationError, KeyError, TypeError, ValueError, BadInput) as error:
         raise BadInput(f"this grant cannot be signed: {_what(error)}") from None
-    header = {"alg": ALGORITHM, "typ": TYPES[draft.role], "kid": key.thumbprint()}
-    return jws.serialize_compact(header, json.dumps(claims).encode(), key, algorithms=[ALGORITHM])
+    header = {"alg": ALGORITHM, "typ": TYPES[draft.role], "kid": key_id}
+    return ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _claims(draft: GrantDraft, person: str, now: datetime) -> dict[str, Any]:

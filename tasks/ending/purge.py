@@ -12,6 +12,7 @@ from typing import Any
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from data_contracts.case import DRAFT_ID
 from data_contracts.deletion import KINDS, CaseFacts, DeletionKind, DeletionPlan
 from data_contracts.record import Record
 from data_contracts.time import Utc
@@ -117,15 +118,18 @@ def plan_lines(plan: DeletionPlan) -> list[str]:
     return [f"{number} {KINDS[kind]}" for kind, number in plan.found.items()]
 
 
-def plan_purge(papers: Iterable[CasePapers], now: datetime, keep_days: int) -> list[Doomed]:
+def plan_purge(
+    papers: Iterable[CasePapers], now: datetime, keep_days: int, draft_days: int
+) -> list[Doomed]:
     """Cases whose consent or approval expired or was withdrawn, that are older than `keep_days`, or
-    that are half purged.
+    that are half purged; and drafts of cases, known by their ids, older than `draft_days`.
 
     A case that has a key but no request yet is being filed and is left alone.
     """
     out = []
     for case in papers:
-        reason = _reason(case, now, keep_days)
+        days = draft_days if DRAFT_ID.match(case.case_id) else keep_days
+        reason = _reason(case, now, days)
         if reason:
             by_time = case.has_key and not case.withdrawn and not case.ended
             doomed = Doomed(case_id=case.case_id, reason=reason, by_time=by_time, opens=case.opens)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,11 +21,12 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.errors import BadInput, NotAuthorised
 from tasks.consent.authorise import require
 from tasks.footage.picture import decode_picture
+from tasks.observe.face import turn_of
 from tasks.observe.no_traceback import forgetful
 from tasks.observe.rotation import Rotation
 
 if TYPE_CHECKING:
-    from models.interface import Faces, Image
+    from models.interface import FaceDetector, Faces, Image
     from models.registry import Models
 
 # Larger pictures are shrunk before the search for a face: a portrait needs no more, and memory
@@ -154,20 +155,60 @@ def _decoded_picture(name: str, data: bytes) -> Image:
     )
 
 
-def _only_face(name: str, faces: Faces, min_face_px: float) -> int:
+class PictureCheck(NamedTuple):
+    """What a reference picture is good for: what is wrong with it, the width of its largest face in
+    px, and how far that is turned aside (see `tasks.observe.face.MAX_TURN`).
+    """
+
+    fault: Literal["", "unreadable", "no_face", "several_faces", "small_face"]
+    width_px: float = 0.0
+    turn: float = 0.0
+
+
+def check_picture(data: bytes, detector: FaceDetector, min_face_px: float) -> PictureCheck:
+    """Look at a reference picture before anybody has signed: faces are found and measured, nobody's
+    is compared with anything.
+    """
+    try:
+        picture = _decoded_picture("", data)
+    except BadInput:
+        return PictureCheck("unreadable")
+    faces = detector.detect([picture])[0]
     if not len(faces):
+        return PictureCheck("no_face")
+    largest = int(np.argmax(faces.width_px))
+    turn = turn_of(np.asarray(faces.landmarks[largest], float))
+    fault = _face_fault(faces, min_face_px)
+    return PictureCheck(fault, float(faces.width_px[largest]), turn)
+
+
+def _face_fault(
+    faces: Faces, min_face_px: float
+) -> Literal["", "no_face", "several_faces", "small_face"]:
+    """Why faces of a picture are not one clear face; empty where they are."""
+    if not len(faces):
+        return "no_face"
+    largest = faces.width_px.max()
+    if int((faces.width_px >= _RIVAL_SHARE * largest).sum()) > 1:
+        return "several_faces"
+    return "small_face" if largest < min_face_px else ""
+
+
+def _only_face(name: str, faces: Faces, min_face_px: float) -> int:
+    fault = _face_fault(faces, min_face_px)
+    if fault == "no_face":
         raise BadInput(
             f"reference picture {name}: no face found; expected one clear face, send another "
             "picture"
         )
-    width = faces.width_px
-    largest = int(np.argmax(width))
-    if int((width >= _RIVAL_SHARE * width[largest]).sum()) > 1:
+    if fault == "several_faces":
         raise BadInput(
             f"reference picture {name}: several faces found; expected only the subject's, crop the "
             "picture"
         )
-    if width[largest] < min_face_px:
+    width = faces.width_px
+    largest = int(np.argmax(width))
+    if fault:
         raise BadInput(
             f"reference picture {name}: the face is {width[largest]:.0f} px wide,"
             f" expected at least {min_face_px:.0f} px"

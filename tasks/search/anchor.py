@@ -13,7 +13,7 @@ from data_contracts.camera import Site
 from data_contracts.case import CaseRequest, Visit
 from data_contracts.gap import GapRow, gap_row
 from data_contracts.place_name import named_alike, plain, words_of
-from data_contracts.policy import Policy, SearchSettings
+from data_contracts.policy import InfectiousWindow, Policy, SearchSettings
 from data_contracts.record import Record
 from data_contracts.tables.contracts import GAPS
 from data_contracts.time import Interval, Utc, utc_of
@@ -160,10 +160,30 @@ def infectious_window(request: CaseRequest, policy: Policy) -> Interval:
         if request.onset_utc is None
         else policy.infectious_symptomatic
     )
-    start = request.anchor_utc + timedelta(days=rule.from_days)
+    return infectious_span(rule, request.anchor_utc)
+
+
+def infectious_span(rule: InfectiousWindow, anchor_utc: datetime) -> Interval:
+    """A policy's days around onset or sample."""
+    start = anchor_utc + timedelta(days=rule.from_days)
     return Interval(
-        start, NO_END if rule.to_days is None else request.anchor_utc + timedelta(days=rule.to_days)
+        start, NO_END if rule.to_days is None else anchor_utc + timedelta(days=rule.to_days)
     )
+
+
+def cameras_named_like(place: str, site: Site) -> tuple[str, ...]:
+    """The cameras that a place of the itinerary is looked for on; empty where none is named like
+    it, or too many are.
+    """
+    found = _by_words(place, site)
+    return found if len(found) <= _MOST_OF_PLACE else ()
+
+
+def nearest_places(place: str, site: Site) -> tuple[str, ...]:
+    """The known names that are most like a place by their letters."""
+    names = _names_to_propose(place, site)
+    near = difflib.get_close_matches(plain(place), names, n=_NEAREST, cutoff=0.0)
+    return tuple(names[n] for n in near)
 
 
 def _place_gap(visit: Visit, detail: str) -> GapRow:
@@ -173,10 +193,9 @@ def _place_gap(visit: Visit, detail: str) -> GapRow:
 
 def _unknown_place(place: str, site: Site) -> str:
     """That nothing was searched, and the known names that are most like it by their letters."""
-    names = _names_to_propose(place, site)
-    near = difflib.get_close_matches(plain(place), names, n=_NEAREST, cutoff=0.0)
+    near = nearest_places(place, site)
     return f'no camera is named like "{place}", so none was looked at' + (
-        f"; nearest: {', '.join(names[n] for n in near)}" if near else ""
+        f"; nearest: {', '.join(near)}" if near else ""
     )
 
 

@@ -57,6 +57,7 @@ PEOPLE = "tests/tasks/people"
 POINT = "tests/flows/cases/test_point.py"
 PRIVACY = "tests/architecture/test_privacy_docs.py"
 DESK = "tests/security/test_desk.py"
+FILING = "tests/flows/desk/test_filing.py"
 LOGIN = "tests/security/test_prefect_login.py"
 OVERSIZED = "tests/security/test_oversized_objects.py"
 ROTATION = "tests/flows/cases/test_rotate_master.py"
@@ -75,6 +76,20 @@ class Guard(NamedTuple):
 
 
 GUARDS = (
+    Guard(
+        "4 a draft that is not filed ends",
+        "tasks/ending/purge.py",
+        "        days = draft_days if DRAFT_ID.match(case.case_id) else keep_days",
+        "        days = keep_days",
+        (f"{OUTLIVES}::test_what_ends_a_case", f"{FILING}::test_a_draft_that_is_not_filed_ends"),
+    ),
+    Guard(
+        "3 a picture of several people is not kept in a draft",
+        "tasks/observe/template.py",
+        "    fault = _face_fault(faces, min_face_px)\n    return PictureCheck",
+        '    fault = ""\n    return PictureCheck',
+        (f"{FILING}::test_pictures_are_looked_at_at_once",),
+    ),
     Guard(
         "1 a withdrawn or used token is refused",
         "tasks/consent/authorise.py",

@@ -124,7 +124,7 @@ def test_a_case_that_is_put_back_is_not_searched(
     assert env.cases.has_key(case_id)
     with pytest.raises(NotAuthorised, match="withdrawn" if end is by_withdrawal else "used"):
         open_case(case_id, env)
-    (doomed,) = plan_purge([papers_of(env, case_id)], now_utc(), 28)
+    (doomed,) = plan_purge([papers_of(env, case_id)], now_utc(), 28, 3)
     assert not doomed.by_time
     destroy_case(case_id, doomed.reason, env)
     assert not env.cases.has_key(case_id)

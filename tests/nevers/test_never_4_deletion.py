@@ -193,8 +193,8 @@ def test_another_master_key_ends_no_case_before_its_time(env: Environment) -> No
     )
     papers = papers_of(stranger, case_id)
     assert papers.has_key
-    assert plan_purge([papers], now_utc(), 28) == []
-    assert plan_purge([papers], now_utc() + timedelta(days=29), 28)
+    assert plan_purge([papers], now_utc(), 28, 3) == []
+    assert plan_purge([papers], now_utc() + timedelta(days=29), 28, 3)
     destroy_case(case_id, "closed", env)
 
 

@@ -18,6 +18,7 @@ from tasks.consent.grant_token import GrantDraft, generate_key, sign_grant
 from tasks.ending.purge import CasePapers, claimed_expiry, plan_purge
 
 KEEP = 28
+DRAFT_KEEP = 3
 
 
 def papers(**changes) -> CasePapers:
@@ -30,6 +31,12 @@ def papers(**changes) -> CasePapers:
     return CasePapers(case_id="K-1-1", has_key=given.pop("has_key", True), **given)
 
 
+def draft(days: int, **given: bool) -> CasePapers:
+    """A draft of a case, begun so many days ago."""
+    begun = NOW - timedelta(days=days)
+    return CasePapers(case_id=f"DRAFT-{'A2' * 10}", has_key=True, filed_utc=begun, **given)
+
+
 @pytest.mark.parametrize(
     ("case", "why"),
     [
@@ -40,13 +47,16 @@ def papers(**changes) -> CasePapers:
         (papers(), None),
         (papers(expires_utc=NOW + timedelta(seconds=1)), None),
         (papers(filed_utc=None, expires_utc=None), None),
+        (draft(DRAFT_KEEP), "kept for 3 days"),
+        (draft(DRAFT_KEEP, opens=False), "kept for 3 days"),
+        (draft(DRAFT_KEEP - 1), None),
     ],
 )
 def test_what_ends_a_case(case: CasePapers, why: str | None) -> None:
     """Expiry, withdrawal, age and a broken-off purge end a case; a case that is just being filed is
-    left alone.
+    left alone; a draft of one ends earlier, also one that cannot be read.
     """
-    doomed = plan_purge([case], NOW, KEEP)
+    doomed = plan_purge([case], NOW, KEEP, DRAFT_KEEP)
     assert [why in d.reason for d in doomed] == ([True] if why else [])
 
 

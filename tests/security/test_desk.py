@@ -245,7 +245,7 @@ def test_a_slow_request_is_ended(
 
 def test_a_slow_form_is_ended(desk: RunningDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A form whose end does not come is answered at its time; one that is too large at once."""
-    monkeypatch.setattr("flows.desk.door.FORM_S", 0.5)
+    monkeypatch.setattr("flows.desk.form.FORM_S", 0.5)
     head = (
         f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{desk.port}\r\nOrigin: {desk.base}\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000\r\n\r\n"
@@ -468,6 +468,7 @@ def test_each_forbidden_thing_is_refused(desk: RunningDesk, env: Environment, ro
     where = {"case_id": vault.case_id, "run_id": run.run_id, "name:path": "report.html"}
     where |= {"question_id": "Q-000000000000", "number": "0", "name": "S-01"}
     where |= {"camera_id": "lobby-a"}
+    where |= {"draft_id": "DRAFT-NOT-THERE"}
     tried = 0
     for page in PAGES:
         if page.act is None or page.path == "/logout":

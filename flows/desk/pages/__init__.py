@@ -8,6 +8,10 @@ from flows.desk.pages import camera_import as camera_import
 from flows.desk.pages import cameras as cameras
 from flows.desk.pages import case_acts as case_acts
 from flows.desk.pages import cases as cases
+from flows.desk.pages import filing as filing
+from flows.desk.pages import filing_itinerary as filing_itinerary
+from flows.desk.pages import filing_pictures as filing_pictures
+from flows.desk.pages import filing_sign as filing_sign
 from flows.desk.pages import floor_plan as floor_plan
 from flows.desk.pages import live as live
 from flows.desk.pages import login as login
