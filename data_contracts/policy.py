@@ -43,10 +43,14 @@ class SearchSettings(Record):
     missed, at a cost that grows with their square. A camera of which the camera file names no way
     to any other is looked at within `unknown_way_m` of it in a straight line, nearest first, for at
     most `unknown_way_hours` of recording around one sighting or claim; the rest is told as a gap.
+
+    `masked_llr`: a masked face that proposes nobody by itself adds to others of the same track from
+    this log likelihood ratio (the subject : somebody else) on.
     """
 
     propose_probability: float = Field(default=0.5, gt=0, lt=1)
     high_probability: float = Field(default=0.9, gt=0, lt=1)
+    masked_llr: float = Field(default=0.5, ge=0, le=5)
     horizon_s: float = Field(default=900.0, gt=0)
     max_speed_mps: float = Field(default=2.5, gt=0)
     max_hops: int = Field(default=3, ge=1)

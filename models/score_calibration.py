@@ -82,6 +82,13 @@ class LogisticCalibration(Record):
         p = np.where(m, _curve(self.masked, s, w), _curve(self.bare, s, w))
         return np.where(w >= self.min_face_px, p, np.nan)
 
+    def log_ratio(self, probability: _FloatArray) -> NDArray[np.float64]:
+        """What probabilities of this calibration say without its prior: log likelihood ratios (one
+        person : two).
+        """
+        p = np.asarray(probability, np.float64)
+        return np.log(p / (1 - p)) - np.log(self.prior / (1 - self.prior))
+
 
 def _curve(curve: Curve, s: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
     at = np.log2([k.face_px for k in curve.knots])

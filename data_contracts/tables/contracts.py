@@ -77,9 +77,17 @@ SEGMENT_REPORTS = TableContract(
     ),
 )
 
+_MASKED_LLR = Column(
+    "masked_llr",
+    "float",
+    "log likelihood ratio (the subject : somebody else) of a masked face; present where it speaks "
+    "for the subject",
+    nullable=True,
+)
+
 CANDIDATES = TableContract(
     "candidates",
-    1,
+    2,
     (
         Column("camera_id", "text", "camera"),
         Column("t_utc", "time", "frame time"),
@@ -88,9 +96,15 @@ CANDIDATES = TableContract(
         Column("x1", "float", "head box right", "px"),
         Column("y1", "float", "head box bottom", "px"),
         Column("face_px", "float", "width of the face", "px"),
-        Column("subject_p", "float", "calibrated probability that this face is the subject's"),
+        Column(
+            "subject_p",
+            "float",
+            "calibrated probability that this face is the subject's; null where it is not proposed",
+            nullable=True,
+        ),
+        _MASKED_LLR,
     ),
-    (probability("subject_p"), between("face_px", 0, 5000)),
+    (probability("subject_p"), between("face_px", 0, 5000), between("masked_llr", 0, 10)),
 )
 
 _BOX = (
@@ -117,6 +131,7 @@ _FACE = (
         "probability of being the subject; present for proposed matches only",
         nullable=True,
     ),
+    _MASKED_LLR,
 )
 _GROUND_EXPECT = (
     finite("x_m"),
@@ -125,11 +140,12 @@ _GROUND_EXPECT = (
     between("cov_yy", 0, None),
     probability("mask_p"),
     probability("subject_p"),
+    between("masked_llr", 0, 10),
 )
 
 DETECTIONS = TableContract(
     "detections",
-    1,
+    2,
     (
         Column("camera_id", "text", "camera"),
         Column("t_utc", "time", "frame time"),
@@ -162,7 +178,7 @@ LOOKS = TableContract(
 # A person through consecutive frames of one camera, anonymous.
 TRACKS = TableContract(
     "tracks",
-    1,
+    2,
     (
         Column("camera_id", "text", "camera"),
         Column("track_id", "int", "number within the camera and run"),

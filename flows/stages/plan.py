@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.pointing import Pointing
+from data_contracts.policy import SearchSettings
 from data_contracts.review import Decision
 from data_contracts.run import StageResult, TableRef
 from data_contracts.tables.contracts import CANDIDATES, GAPS, LOOKS, SIGHTINGS, WINDOWS
@@ -16,6 +17,7 @@ from flows.runtime.stage import Work, stage
 from tasks.people.alike import seen_alike
 from tasks.people.decided import confirmed_marks, rejected_marks
 from tasks.people.marked import lying_on
+from tasks.people.masked_candidates import added_up
 from tasks.search.anchor import claimed_anchors, sighting_anchors
 from tasks.search.plan import follow_windows, new_windows, plan
 
@@ -58,7 +60,7 @@ def plan_search(
     """
     case = work.case
     claimed, claim_gaps = claimed_anchors(case.request, case.site)
-    seen = _where_found(candidates, sightings, points, decisions)
+    seen = _where_found(candidates, sightings, points, decisions, case.policy.search)
     anchors = [*claimed, *sighting_anchors(seen, case.policy.search.propose_probability)]
     cameras = set(known["camera_id"])
     planned = plan(case.authorised, case.site, case.policy, anchors, round_no, cameras)
@@ -88,7 +90,7 @@ def plan_follow(
     who wears the subject's clothes, on the camera itself and those that overlap it.
     """
     case = work.case
-    seen = _where_found(candidates, sightings, points, decisions)
+    seen = _where_found(candidates, sightings, points, decisions, case.policy.search)
     windows = follow_windows(
         case.authorised,
         case.site,
@@ -127,6 +129,7 @@ def _where_found(
     sightings: pd.DataFrame,
     points: Sequence[Pointing],
     decisions: Sequence[Decision],
+    search: SearchSettings,
 ) -> pd.DataFrame:
     """Where the subject was found and how surely: candidates of the scan (but of people who were
     rejected), sightings of the following, and where people have said so.
@@ -137,6 +140,7 @@ def _where_found(
         "y": (candidates["y0"] + candidates["y1"]) / 2,
     }
     left = candidates[~lying_on(candidates.assign(**middle), rejected_marks(decisions))]
+    left = added_up(left, search)
     at = left["t_utc"]
     found = left.assign(start_utc=at, end_utc=at, probability=left["subject_p"])
     said = [(p.camera_id, p.t_utc, p.t_utc, 1.0) for p in points]

@@ -155,3 +155,5 @@ def _add_faces(rows: list[dict[str, Any]], image: NDArray[np.uint8], search: Sub
         row["face_px"] = face.width_px if verdicts.compared[i] else None
         row["mask_p"] = None if np.isnan(verdicts.mask_p[i]) else float(verdicts.mask_p[i])
         row["subject_p"] = None if np.isnan(verdicts.subject_p[i]) else float(verdicts.subject_p[i])
+        said = verdicts.masked_llr[i]
+        row["masked_llr"] = None if np.isnan(said) else float(said)

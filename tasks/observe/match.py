@@ -2,7 +2,8 @@
 
 Other people's face vectors exist only inside `match`: they are made, compared and forgotten there.
 What comes out is a calibrated probability where it reaches the policy's threshold to propose, and
-nothing where it does not.
+nothing where it does not. A mask hides half of a face: of a masked one comes out what it adds to
+others of the same track, a log likelihood ratio, where it speaks for the subject.
 """
 
 from __future__ import annotations
@@ -52,15 +53,18 @@ class SubjectSearch(NamedTuple):
 class Verdicts:
     """What may be said of n faces: `subject_p` (n,) NaN below the threshold to propose or where not
     compared, `mask_p` (n,) NaN where the mask cannot be judged, `compared` (n,) whether the face
-    was good enough to compare.
+    was good enough to compare, `masked_llr` (n,) what a masked face says, NaN below the policy's
+    `masked_llr`.
     """
 
     subject_p: NDArray[np.float64]
     mask_p: NDArray[np.float64]
     compared: NDArray[np.bool_]
+    masked_llr: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        shapes = {np.shape(answer) for answer in (self.subject_p, self.mask_p, self.compared)}
+        answers = (self.subject_p, self.mask_p, self.compared, self.masked_llr)
+        shapes = {np.shape(answer) for answer in answers}
         if len(shapes) != 1 or len(shapes.pop()) != 1:
             raise ContractViolation(
                 "a comparison gives one number a face of each kind, and no more"
@@ -85,7 +89,7 @@ def match(search: SubjectSearch, images: Sequence[Image], faces: Sequence[Face])
         )
     n = len(faces)
     if n == 0:
-        return Verdicts(np.empty(0), np.empty(0), np.zeros(0, bool))
+        return Verdicts(np.empty(0), np.empty(0), np.zeros(0, bool), np.empty(0))
     width = np.array([face.width_px for face in faces])
     turn = np.array([face.turn for face in faces])
     landmarks = [np.asarray(face.landmarks, np.float32) for face in faces]
@@ -98,6 +102,7 @@ def match(search: SubjectSearch, images: Sequence[Image], faces: Sequence[Face])
     read = np.flatnonzero(compared | (judged & (width >= models.mask.min_face_px)))
     by_shape = np.full(n, 0.5)
     subject_p = np.full(n, np.nan)
+    masked = np.ones(n, bool)
     vectors = np.empty((0, 0), np.float32)
     if len(read):
         vectors, by_shape[read] = models.embed_and_mask(
@@ -112,12 +117,15 @@ def match(search: SubjectSearch, images: Sequence[Image], faces: Sequence[Face])
     mask_p = np.where(judged, _mask_probability(by_shape, by_skin, width, turn), np.nan)
     if len(read):
         # A face whose mask cannot be told is calibrated as masked: the curve that claims less.
-        masked = ~(np.nan_to_num(mask_p[read], nan=1.0) < 0.5)
+        masked = ~(np.nan_to_num(mask_p, nan=1.0) < 0.5)
         similarity = _similarity(template, vectors)
-        answered = models.calibration.probability(similarity, width[read], masked)
+        answered = models.calibration.probability(similarity, width[read], masked[read])
         subject_p[read] = np.asarray(answered, float)
     proposed = compared & (np.nan_to_num(subject_p, nan=0.0) >= settings.propose_probability)
-    return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)
+    ratio = models.calibration.log_ratio(subject_p)
+    adds = compared & masked & (np.nan_to_num(ratio, nan=-np.inf) >= settings.masked_llr)
+    masked_llr = np.where(adds, ratio, np.nan)
+    return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared, masked_llr)
 
 
 def _mask_probability(

@@ -37,7 +37,8 @@ class ScanResult(NamedTuple):
 def scan_segment(
     segment: SegmentInput, search: SubjectSearch, settings: MotionSettings | None = None
 ) -> ScanResult:
-    """Faces in one segment that are proposed as the subject's; without the face scope no face is
+    """Faces in one segment that are proposed as the subject's, and masked ones that may add up to
+    it; without the face scope no face is
     looked for. Where bodies stand, under the appearance scope only: nothing of them is compared
     here.
 
@@ -75,13 +76,15 @@ def _found_faces(
     faces = find_faces(frame.image, boxes, models.face, least)
     verdicts = match(search, [frame.image] * len(faces), faces)
     return [
-        _row(camera, frame, face, float(p))
-        for face, p in zip(faces, verdicts.subject_p, strict=True)
-        if not np.isnan(p)
+        _row(camera, frame, face, float(p), float(llr))
+        for face, p, llr in zip(faces, verdicts.subject_p, verdicts.masked_llr, strict=True)
+        if not (np.isnan(p) and np.isnan(llr))
     ]
 
 
-def _row(camera: Camera, frame: Frame, face: Face, probability: float) -> dict[str, Any]:
+def _row(
+    camera: Camera, frame: Frame, face: Face, probability: float, masked_llr: float
+) -> dict[str, Any]:
     # The head is about twice as wide as the detected face and reaches half a face above it.
     width = face.xyxy[2] - face.xyxy[0]
     height = face.xyxy[3] - face.xyxy[1]
@@ -94,4 +97,5 @@ def _row(camera: Camera, frame: Frame, face: Face, probability: float) -> dict[s
         "y1": face.xyxy[3] + height / 4,
         "face_px": face.width_px,
         "subject_p": probability,
+        "masked_llr": masked_llr,
     }

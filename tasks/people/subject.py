@@ -20,7 +20,14 @@ from data_contracts.tables.contracts import MEMBERS, SIGHTINGS
 from tasks.consent.authorise import require
 from tasks.people.all_evidence import by_way, looks_evidence, with_looks
 from tasks.people.decided import NOTHING_SETTLED, Settled, told_of
-from tasks.people.face_evidence import SightSettings, by_ties, face_evidence, rivals_by_ties
+from tasks.people.face_evidence import (
+    SightSettings,
+    asked_of,
+    by_ties,
+    face_evidence,
+    rivals_by_ties,
+    speaks_by_face,
+)
 from tasks.people.pointed import pointed_tracks
 
 
@@ -37,11 +44,13 @@ def sight(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sightings (contract SIGHTINGS) and members with `subject_p` (contract MEMBERS).
 
-    Every track of a person who is probably the subject is a sighting. A track that was joined to no
-    one (no calibration) stands for itself. Of people who were at different places at one time, at
-    most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes, body
-    height over the `site`'s ground and the way between people add up. Whom two reviewers confirmed
-    (`settled`) is the subject; whom they rejected is not, and owns no sighting. Raises
+    Every track of a person who is probably the subject is a sighting. Where nobody is, the few
+    whose masked faces are most like the subject's are asked about, however unlikely each is: a
+    sighting below the policy's `propose_probability` is in no trajectory. A track that was joined
+    to no one (no calibration) stands for itself. Of people who were at different places at one
+    time, at most one can be the subject. With `looks` (contract LOOKS), faces, `points`, clothes,
+    body height over the `site`'s ground and the way between people add up. Whom two reviewers
+    confirmed (`settled`) is the subject; whom they rejected is not, and owns no sighting. Raises
     NotAuthorised where faces were compared without the face scope, and where there are looks or
     points without the appearance scope.
     """
@@ -57,6 +66,10 @@ def sight(
     probability = _as_decided(found.probability, owner, settled, search)
     rows = []
     likely = [name for name, p in probability.items() if p >= search.propose_probability]
+    if not likely:
+        asked = {p: c for p, c in asked_of(keyed, settings).items() if p not in told}
+        probability |= asked
+        likely = [*asked]
     for _, part in keyed[keyed["person"].isin(likely)].groupby(
         ["camera_id", "track_id"], sort=True
     ):
@@ -65,7 +78,7 @@ def sight(
         track = (str(part["camera_id"].iloc[0]), int(part["track_id"].iloc[0]))
         row["review"] = settled.review_of(track)
         basis = _basis(part, found.alone.get(person, 0.0), track in pointed, row, search)
-        rows.append(row | {"basis": basis} | found.evidence_of(person))
+        rows.append(row | {"basis": basis} | found.evidence_of(person, probability[person]))
     rows.sort(key=lambda row: (row["start_utc"], row["camera_id"], row["track_id"]))
     for i, row in enumerate(rows, start=1):
         row["sighting_id"] = f"S-{i:02d}"
@@ -87,9 +100,11 @@ class _Weighed:
     looks: dict[str, float]
     told: dict[str, float]
 
-    def evidence_of(self, person: str) -> dict[str, Any]:
-        """A sighting's columns on what speaks for and against."""
-        p = min(max(self.probability[person], 1e-9), 1 - 1e-9)
+    def evidence_of(self, person: str, probability: float) -> dict[str, Any]:
+        """A sighting's columns on what speaks for and against somebody of this probability, where
+        they were not weighed with the others.
+        """
+        p = min(max(self.probability.get(person, probability), 1e-9), 1 - 1e-9)
         known = sum(of.get(person, 0.0) for of in (self.faces, self.looks, self.told))
         return {
             "rival": self.rivals.get(person),
@@ -154,11 +169,12 @@ def _basis(
     if row["review"] == "confirmed":
         return "confirmed"
     high = row["band"] == "high"
-    if alone < search.propose_probability or (high and alone < search.high_probability):
+    by_looks = row["probability"] >= search.propose_probability > alone
+    if by_looks or (high and alone < search.high_probability):
         return "looks"
     if pointed:
         return "pointed"
-    return "face" if part["subject_p"].notna().any() else "position"
+    return "face" if speaks_by_face(part).any() else "position"
 
 
 def by_person(tracks: pd.DataFrame, owner: Mapping[tuple[Any, Any], str]) -> pd.DataFrame:
@@ -184,7 +200,7 @@ def owners(tracks: pd.DataFrame, members: pd.DataFrame) -> dict[tuple[Any, Any],
 
 
 def _sighting(part: pd.DataFrame, probability: float, search: SearchSettings) -> dict[str, Any]:
-    matched = part[part["subject_p"].notna()]
+    matched = part[speaks_by_face(part)]
     return {
         "camera_id": str(part["camera_id"].iloc[0]),
         "track_id": int(part["track_id"].iloc[0]),

@@ -98,7 +98,7 @@ def _drawn(path: pd.DataFrame, camera: Camera, number: int) -> pd.DataFrame:
     rows = path.assign(
         camera_id=camera.camera_id, track_id=number, score=0.0, foot_hidden=True, **box
     )[inside]
-    return rows.assign(face_px=np.nan, subject_p=np.nan)
+    return rows.assign(face_px=np.nan, subject_p=np.nan, masked_llr=np.nan)
 
 
 def boxes_at(projection: Projection, xy_m: Array, variance_m2: Array) -> Array:

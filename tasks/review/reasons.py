@@ -111,7 +111,8 @@ def _faces(track: pd.DataFrame) -> list[Reason]:
     """What the faces of a track say."""
     looked = track[track["face_px"].notna()]
     matched = looked[looked["subject_p"].notna()]
-    missed = looked[looked["subject_p"].isna()]
+    masked = looked[looked["subject_p"].isna() & looked["masked_llr"].notna()]
+    missed = looked[looked["subject_p"].isna() & looked["masked_llr"].isna()]
     if looked.empty:
         words = mark("no face of this person was large enough to compare")
         return [Reason("face", "neither", words)]
@@ -120,6 +121,9 @@ def _faces(track: pd.DataFrame) -> list[Reason]:
         words = mark("%(count)s faces match, up to %(px)s px wide, likely to %(p)s at best")
         told = _told(matched) | {"p": f"{matched['subject_p'].max():.2f}"}
         found.append(Reason("face", "for", words, told))
+    if len(masked):
+        words = mark("%(count)s masked faces are like the subject's, up to %(px)s px wide")
+        found.append(Reason("face", "for", words, _told(masked)))
     if len(missed):
         words = mark("%(count)s faces do not match, up to %(px)s px wide")
         found.append(Reason("face", "against", words, _told(missed)))

@@ -174,17 +174,19 @@ def test_a_verdict_has_no_place_for_a_vector() -> None:
         "subject_p": NDArray[np.float64],
         "mask_p": NDArray[np.float64],
         "compared": NDArray[np.bool_],
+        "masked_llr": NDArray[np.float64],
     }
     assert {f.name for f in dataclasses.fields(Verdicts)} == set(hints)
     one = np.zeros(2)
     wide = np.zeros((2, 128))
-    Verdicts(one, one, np.zeros(2, bool))
+    Verdicts(one, one, np.zeros(2, bool), one)
     for bad in (
-        (wide, one, one),
-        (one, wide, one),
-        (one, one, wide),
-        (wide, wide, wide),
-        (np.zeros(128), one, one),
+        (wide, one, one, one),
+        (one, wide, one, one),
+        (one, one, wide, one),
+        (one, one, one, wide),
+        (wide, wide, wide, wide),
+        (np.zeros(128), one, one, one),
     ):
         with pytest.raises(ContractViolation, match="one number a face"):
             Verdicts(*bad)

@@ -442,6 +442,13 @@ GUARDS = (
         tests=(f"{NOBODY_ELSE}::test_strangers_get_no_answer_and_their_features_die",),
     ),
     Guard(
+        "2 strangers get no answer behind a mask either",
+        "tasks/observe/match.py",
+        "np.where(adds, ratio, np.nan)",
+        "ratio",
+        tests=(f"{NOBODY_ELSE}::test_strangers_get_no_answer_and_their_features_die",),
+    ),
+    Guard(
         "2 a template is of one case",
         "tasks/observe/match.py",
         "if template is None or template.case_id != case.case_id:",
@@ -497,8 +504,8 @@ GUARDS = (
     Guard(
         "2 features are not returned",
         "tasks/observe/match.py",
-        "    return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)",
-        "    out = Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared)\n"
+        "    return Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared, masked_llr)",
+        "    out = Verdicts(np.where(proposed, subject_p, np.nan), mask_p, compared, masked_llr)\n"
         "    out.__dict__['vectors'] = vectors.tolist()\n    return out",
         tests=(f"{INSTRUMENTED}::test_nothing_of_a_feature_outlives_the_comparison",),
     ),

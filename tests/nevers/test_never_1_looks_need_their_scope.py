@@ -84,7 +84,7 @@ def test_face_only_scans_for_no_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert found[FACE_ONLY].empty
     assert len(found[BOTH]) == 1
-    assert found[BOTH][["face_px", "mask_p", "subject_p"]].isna().all(axis=None)
+    assert found[BOTH][["face_px", "mask_p", "subject_p", "masked_llr"]].isna().all(axis=None)
 
 
 def test_a_camera_that_is_not_named_is_not_compared() -> None:
@@ -185,5 +185,5 @@ def test_without_the_face_scope_no_face_is_looked_for(monkeypatch: pytest.Monkey
     segment = SegmentInput(footage.camera, "k", footage.start_utc, footage.data)
     people = follow.follow_segment(segment, search).detections
     assert len(people) > 5
-    assert people[["face_px", "mask_p", "subject_p"]].isna().all(axis=None)
+    assert people[["face_px", "mask_p", "subject_p", "masked_llr"]].isna().all(axis=None)
     assert scan.scan_segment(segment, search).candidates.empty

@@ -44,10 +44,11 @@ from tests.tasks.exposure.test_assess import stand
 def test_no_table_has_a_place_for_a_feature() -> None:
     """No contract has a column of lists: an embedding could not be stored if someone tried."""
     assert not [(c.name, k.name) for c in ALL for k in c.columns if k.kind == "list"]
-    assert {f.name for f in dataclasses.fields(Verdicts)} == {"subject_p", "mask_p", "compared"}
+    answers = {"subject_p", "mask_p", "compared", "masked_llr"}
+    assert {f.name for f in dataclasses.fields(Verdicts)} == answers
     one = np.zeros(2)
     wide = np.zeros((2, 128))
-    for bad in ((wide, one, one), (one, wide, one), (wide, wide, wide), (np.zeros(128), one, one)):
+    for bad in ((wide, one, one, one), (one, one, one, wide), (np.zeros(128), one, one, one)):
         with pytest.raises(ContractViolation):
             Verdicts(*bad)
 
@@ -71,12 +72,13 @@ def test_strangers_get_no_answer_and_their_features_die(monkeypatch: pytest.Monk
         return vectors, masks
 
     monkeypatch.setattr(type(models), "embed_and_mask", watched)
-    settings = SearchSettings(propose_probability=0.9)
+    settings = SearchSettings(propose_probability=0.9, masked_llr=4.9)
     search = SubjectSearch(case, template, models, settings)
     verdicts = match(search, [image] * len(faces), faces)
     assert made
     assert "S" not in {people[f.person] for f in faces}
     assert np.isnan(verdicts.subject_p).all()
+    assert np.isnan(verdicts.masked_llr).all()
     gc.collect()
     assert all(ref() is None for ref in made), "a feature array is still alive after the comparison"
     assert len(pickle.dumps(verdicts)) < 1000, "what travels is too small to hold a feature"
@@ -104,7 +106,7 @@ def test_people_are_joined_without_looks() -> None:
     tracks = pd.concat([track(found, c) for c, _ in cameras], ignore_index=True)
     looks = tracks.copy()
     rng = np.random.default_rng(1)
-    for column in ("face_px", "subject_p", "mask_p"):
+    for column in ("face_px", "subject_p", "mask_p", "masked_llr"):
         looks[column] = rng.random(len(looks))
     place = site(*(c for c, _ in cameras))
     plain = join(tracks, place, np.random.default_rng(0))[1]

@@ -157,6 +157,7 @@ def test_match_keeps_others_to_itself(models, template):
     verdict = match(search, [frontal], faces)
     assert verdict.compared.all()
     assert verdict.subject_p[0] > 0.9
+    assert np.isnan(verdict.masked_llr).all(), "a bare face adds nothing as a masked one"
     mirrored = np.ascontiguousarray(255 - frontal)
     stranger = match(search, [mirrored], faces)
     assert np.isnan(stranger.subject_p).all()

@@ -11,6 +11,7 @@ from data_contracts.errors import NotAuthorised
 from data_contracts.policy import SearchSettings
 from data_contracts.tables.contracts import LOOKS, MEMBERS, SIGHTINGS, TRACKS
 from data_contracts.tables.validate import validate
+from tasks.people.decided import Settled
 from tasks.people.mask_over_time import mask_over_time
 from tasks.people.subject import sight
 
@@ -277,3 +278,28 @@ def test_one_look_decides_no_mask():
 def test_mask_without_looks_is_unknown():
     """No face, no statement."""
     assert np.isnan(mask_over_time(looks_at(), T0, np.array([1.0]))).all()
+
+
+def behind_mask(track_id, llr, **where):
+    """Rows of one track whose masked faces all say `llr`, once a second."""
+    own = part(track_id, 6, [(s, 45, None, 0.99) for s in range(6)], **where)
+    return TRACKS.shape(own.assign(masked_llr=llr))
+
+
+def test_where_nobody_is_found_masked_faces_are_asked_about():
+    """A question says how unlikely it is, and its track is in no trajectory. Where the subject was
+    found, or reviewers have said that it is somebody else, nobody is asked.
+    """
+    names = {("a", 1): "P-1", ("b", 2): "P-2"}
+    unsure = behind_mask(1, 2.5)
+    sightings, probability = found(unsure, names)
+    assert sightings[["track_id", "band", "basis", "n_faces"]].to_numpy().tolist() == [
+        [1, "question", "face", 6]
+    ]
+    assert SEARCH.propose_probability > sightings["probability"].iloc[0] == probability["P-1"]
+    assert sightings["faces_llr"].iloc[0] > 0
+    known = pd.concat([unsure, part(2, 10, STRONG, camera="b", x=30.0)])
+    assert found(known, names)[0]["track_id"].tolist() == [2]
+    members = MEMBERS.shape([{"person_id": "P-1", "camera_id": "a", "track_id": 1}])
+    said = Settled(rejected=frozenset({("a", 1)}))
+    assert sight(CASE, unsure, members, SEARCH, settled=said)[0].empty

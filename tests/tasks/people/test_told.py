@@ -26,6 +26,7 @@ def rows(**columns):
             "face_px": np.nan,
             "subject_p": np.nan,
             "mask_p": np.nan,
+            "masked_llr": np.nan,
         }
     )
     return table.assign(**columns)
