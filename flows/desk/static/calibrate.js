@@ -15,7 +15,7 @@ function pixelOf(panel, event) {
 // Crosses with their numbers on a panel's picture.
 function mark(panel, places) {
   const svg = panel.querySelector("svg.marks");
-  const arm = Number(panel.dataset.width) / 90;
+  const arm = Number(panel.dataset.width) / 70;
   svg.replaceChildren();
   for (const { at, name, chosen } of places) {
     const cross = document.createElementNS(SVG, "path");
@@ -25,7 +25,7 @@ function mark(panel, places) {
     const text = document.createElementNS(SVG, "text");
     text.setAttribute("x", String(at[0] + arm / 2));
     text.setAttribute("y", String(at[1] - arm / 2));
-    text.setAttribute("font-size", String(arm * 1.8));
+    text.setAttribute("font-size", String(arm * 2.4));
     text.setAttribute("class", "number");
     text.textContent = name;
     svg.append(cross, text);
