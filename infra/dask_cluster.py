@@ -5,10 +5,12 @@ Nothing is spilled to disk: what a worker holds may be personal, and a disk woul
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +43,26 @@ _CONFIG = {
     # them.
     "distributed.scheduler.allowed-failures": 3,
     "distributed.admin.tick.limit": "60s",
+    # At rest Dask looks at itself a hundred times a second: 0.13 of a core with two workers, and
+    # with these 0.015 (docs/performance.md). Units take seconds, and nobody reads its profile.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.scheduler.work-stealing-interval": "1s",
+    "distributed.scheduler.active-memory-manager.start": False,
 }
 _CONNECT_S = 15.0
 
-__all__ = ["SetupPlugin", "client", "local_cluster", "make_tls", "map_unordered", "one_thread_each"]
+__all__ = [
+    "SetupPlugin",
+    "client",
+    "local_cluster",
+    "make_tls",
+    "map_unordered",
+    "one_thread_each",
+    "rest",
+]
 
 
 class SetupPlugin(WorkerPlugin):
@@ -89,6 +107,24 @@ def client(
         plugin = setup if isinstance(setup, WorkerPlugin) else SetupPlugin(setup or _nothing)
         _register(connected, plugin)
         yield connected
+
+
+def rest(connected: Client, let_go: Callable[[], object]) -> None:
+    """Have workers that nobody gives work give their memory back: `let_go` in each, then what the
+    heap keeps. A worker that does not answer is left as it is.
+    """
+    with suppress(OSError, RuntimeError, TimeoutError):
+        if not any(connected.processing().values()):
+            connected.run(_give_back, let_go, on_error="ignore")
+
+
+def _give_back(let_go: Callable[[], object]) -> None:
+    let_go()
+    gc.collect()
+    # The heap keeps up to MALLOC_TRIM_THRESHOLD_ of what is freed; other C libraries than glibc
+    # have no such call.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from models.interface import (
     SharedPass,
 )
 from models.networks.backend import BACKENDS, Setup
-from models.runtime import OPENVINO_FILE
+from models.runtime import OPENVINO_FILE, session
 from models.score_calibration import BodyCalibration, LogisticCalibration
 from models.settings import ModelSettings
 
@@ -81,6 +81,14 @@ def load(settings: ModelSettings | None = None) -> Models:
     role, or a licence for non-commercial use only was not accepted.
     """
     return _Loader(settings or ModelSettings(), known_models()).load()
+
+
+def let_go() -> None:
+    """Forget the process's models: their memory is free when nobody holds them any more, and the
+    next `load` loads them anew.
+    """
+    load.cache_clear()
+    session.cache_clear()
 
 
 def load_person(settings: ModelSettings | None = None) -> PersonDetector:

@@ -11,19 +11,23 @@ from typing import Any, TypeVar
 from data_contracts.errors import EncounterError
 from flows.runtime.environment import environment, models
 from infra import dask_cluster
+from models.registry import let_go
 
 _current_client: list[Any] = []
 
 
 @contextmanager
 def fan_out() -> Iterator[None]:
-    """Hold a Dask client for the stages of one flow run; workers load the models once."""
+    """Hold a Dask client for the stages of one flow run; workers load the models once, and let go
+    of them when no run is at work any more.
+    """
     with dask_cluster.client(environment().settings, warm_up) as client:
         _current_client.append(client)
         try:
             yield
         finally:
             _current_client.pop()
+            dask_cluster.rest(client, let_go)
 
 
 def warm_up() -> None:

@@ -52,6 +52,36 @@ def client(settings: Settings) -> Iterator[Client]:
         yield connected
 
 
+def _forget() -> None:
+    os.environ["ENCOUNTER_TEST_HELD"] = "let go"
+
+
+def _held() -> str:
+    return os.environ.get("ENCOUNTER_TEST_HELD", "held")
+
+
+def _until(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.02)
+
+
+def test_workers_at_rest_let_go(client: Client, tmp_path: Path) -> None:
+    """When nobody gives them work each is asked to; while somebody does, none is."""
+    goes_on = tmp_path / "goes-on"
+    future = client.submit(_until, str(goes_on), pure=False)
+    deadline = time.monotonic() + 60
+    while not any(client.processing().values()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    dask_cluster.rest(client, _forget)
+    assert set(client.run(_held).values()) == {"held"}
+    goes_on.touch()
+    future.result(timeout=60)
+    while any(client.processing().values()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    dask_cluster.rest(client, _forget)
+    assert set(client.run(_held).values()) == {"let go"}
+
+
 def _work(item: int) -> int:
     if item == 3:
         raise VideoUnreadable("item 3 is broken")
