@@ -53,8 +53,8 @@ class Clip:
 @dataclass(frozen=True)
 class Evidence:
     """What speaks beside the reasons. `clips`: that of the question first, then what other cameras
-    saw at the same moment. `way`: TRAJECTORY around it; `asked_way`: rows of TRACKS of who is asked
-    about, where they are on the ground. `contacts`: the question's own. `unsure`: a sighting whose
+    saw at the same moment. `way`: TRAJECTORY around it; `asked_way`: t_utc, x_m, y_m of who is
+    asked about, on the ground. `contacts`: the question's own. `unsure`: a sighting whose
     picture shows nobody, so that the face can be looked at on demand.
     """
 
@@ -152,11 +152,15 @@ def _beside(asked: Asked, clips: dict[str, Clip]) -> tuple[Clip, ...]:
 
 
 def _placed(tracks: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Where on the ground who is asked about was, in their time."""
+    """Where on the ground who is asked about was, in their time: a place a second, as cameras that
+    see them at once differ by decimetres.
+    """
     keys = marked_tracks(tracks, question.marks)
     during = tracks[tracks["t_utc"].between(question.start_utc, question.end_utc)]
     own = [k in keys for k in zip(during["camera_id"], during["track_id"], strict=True)]
-    return during[own].dropna(subset=["x_m", "y_m"])
+    placed = during[own].dropna(subset=["x_m", "y_m"])
+    by_second = placed.groupby(placed["t_utc"].dt.floor("s"))[["x_m", "y_m"]].mean()
+    return by_second.reset_index()
 
 
 def boxes_on(question: Question, camera_id: str, since: datetime) -> list[list[float]]:

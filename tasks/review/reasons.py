@@ -70,7 +70,7 @@ def of_contact(row: Mapping[Any, Any]) -> tuple[Reason, ...]:
             "distance",
             "for",
             mark("nearest %(nearest)s m, median %(median)s m, by the cameras %(cameras)s"),
-            {**near, "cameras": str(row["cameras"])},
+            {**near, "cameras": ", ".join(str(row["cameras"]).split(","))},
         ),
     ]
     if row["doubt"]:

@@ -153,7 +153,7 @@ def _plan(visit: Visit, evidence: Evidence, site: Any) -> str:
         evidence.way,
         evidence.contacts,
         visit.clock,
-        asked=evidence.asked_way[["t_utc", "x_m", "y_m"]],
+        asked=evidence.asked_way,
         text=visit.text,
     )
 
