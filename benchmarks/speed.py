@@ -109,38 +109,41 @@ def make(folder: Path, codec: str, seconds: int, path: Path) -> None:
 
 def _pictures(folder: Path, count: int) -> Iterator[np.ndarray]:
     """So many pictures of 1080p: the footage's own, blended in between, each with its noise."""
-    grain = np.random.default_rng(0).normal(0, NOISE, (SIZE[1] + 64, SIZE[0] + 64, 1))
+    grain = np.random.default_rng(0).normal(0, NOISE, (SIZE[1] + 64, SIZE[0] + 64, 3))
+    lighter = np.clip(grain, 0, 255).round().astype(np.uint8)
+    darker = np.clip(-grain, 0, 255).round().astype(np.uint8)
+    steps = RATE // int(CLOCK_HZ)
     made = 0
     before: np.ndarray | None = None
     for path in sorted((folder / "footage").rglob("*.mp4")):
         for frame in frames(path.read_bytes(), START, CLOCK_HZ):
-            now = cv2.resize(frame.image, SIZE).astype(np.float32)
-            steps = RATE // int(CLOCK_HZ)
+            now = cv2.resize(frame.image, SIZE)
             for step in range(steps if before is not None else 0):
-                share = step / steps
                 x, y = (37 * made) % 64, (53 * made) % 64
-                noise = grain[y : y + SIZE[1], x : x + SIZE[0]]
-                blend = before * (1 - share) + now * share + noise
-                yield np.clip(blend, 0, 255).astype(np.uint8)
+                own = np.s_[y : y + SIZE[1], x : x + SIZE[0]]
+                blend = cv2.addWeighted(before, 1 - step / steps, now, step / steps, 0)
+                yield cv2.subtract(cv2.add(blend, lighter[own]), darker[own])
                 made += 1
                 if made == count:
                     return
             before = now
 
 
-def repeat(source: Path, path: Path, times: int, only_s: float | None = None) -> None:
+def repeat(
+    source: Path, path: Path, times: int, *, rate: int = RATE, only_s: float | None = None
+) -> None:
     """The packets of a recording so many times one after the other, or the first seconds of it."""
     with av.open(str(path), "w") as out, av.open(str(source)) as first:
         origin = first.streams.video[0]
         stream = out.add_stream_from_template(origin)
         unit = origin.time_base or Fraction(1, 90_000)
         packets = [p for p in first.demux(origin) if p.size]
-        length = round(len(packets) / RATE / unit)
+        length = round(len(packets) / rate / unit)
         kept = [(bytes(p), p.pts, p.dts, p.is_keyframe) for p in packets]
         for number in range(times):
             for data, pts, dts, is_key in kept:
-                if only_s is not None and dts * unit >= only_s:
-                    break
+                if only_s is not None and (dts + number * length) * unit >= only_s:
+                    return
                 packet = av.Packet(data)
                 packet.stream = stream
                 packet.time_base = unit
