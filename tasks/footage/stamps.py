@@ -83,7 +83,8 @@ def believed(
     chosen, beyond = _without_far_jump(chosen, float(LONGEST_HOLE_S / unit_s), odd_jump)
     first = chosen[0].low
     if origin is None:
-        origin = start if first - _REORDERED * step <= start <= first else first
+        earliest = first - min(_REORDERED * step, float(longest_s / unit_s))
+        origin = start if earliest <= start <= first else first
     seconds = {
         p: at_s
         for run in chosen

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.footage.stamps import believed
@@ -77,6 +77,7 @@ def test_outliers_cost_nothing_but_themselves(steps, outliers):
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
+@example([0, 5_000_001, 5_000_002])
 def test_what_is_believed_runs_on(stamps):
     """Of any stamps: none is believed twice or made up, and all lie in the file."""
     found = believed(stamps, UNIT, min(stamps), 5000.0)
