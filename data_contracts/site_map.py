@@ -14,8 +14,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import shapely
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 from shapely.geometry import Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
@@ -123,7 +121,7 @@ class MapOfCameras:
         self.edges = _edges(cameras, self._index, places)
         self.boxes = [box_of(place) for place in places]
         self.stands = [box_of(stand_of(camera)) for camera in cameras]
-        _, self.parts = connected_components(_graph(self.edges), directed=False)
+        self.parts = _connected(self.edges)
         self.cameras_by_word: dict[str, list[str]] = {}
         for camera in cameras:
             for word in words_of(f"{camera.name} {camera.camera_id}"):
@@ -197,8 +195,15 @@ def _edges(
     return edges
 
 
-def _graph(edges: Sequence[Mapping[int, float]]) -> csr_array:
-    """Which cameras have a way to which, as scipy takes it."""
+def _connected(edges: Sequence[Mapping[int, float]]) -> np.ndarray:
+    """The number of the part of the graph that each camera belongs to, whichever way a way leads,
+    shape (cameras,).
+    """
+    # A quarter of a second to import: not for `encounter camera check`.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     columns = [j for found in edges for j in found]
     starts = np.cumsum([0, *map(len, edges)])
-    return csr_array((np.ones(len(columns)), columns, starts), (len(edges), len(edges)))
+    graph = csr_array((np.ones(len(columns)), columns, starts), (len(edges), len(edges)))
+    return connected_components(graph, directed=False)[1]
