@@ -105,7 +105,7 @@ def test_no_dask_task_begins_for_a_withdrawn_case(env: Environment, task: object
     case_id = filed(env)
     withdraw(env, case_id)
     run = Run(case_id=case_id, run_id="R", salt="0" * 32, policy="demo-short")
-    anything = dict.fromkeys(("camera_id", "key", "etag", "start_utc", "template", "looks"))
+    anything = dict.fromkeys(("camera_id", "key", "etag", "start_utc", "part", "template", "looks"))
     anything |= {"kind": "scan", "jobs": (), "segments": (), "people": {}}
     job = SimpleNamespace(run=run, **anything)
     with pytest.raises(NotAuthorised, match="withdrawn"):

@@ -8,7 +8,7 @@ from desk_scene import PASSWORD
 from playwright.sync_api import Browser, Page, expect
 
 # On a loaded machine.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=90_000)
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 LOCALES = {"en": "en-GB", "ko": "ko-KR"}
 SIZES = {"phone": (390, 844), "desktop": (1200, 800)}

@@ -26,7 +26,7 @@ from tasks.footage.reading import frames
 from tasks.ground.projection import Projection
 
 pytestmark = pytest.mark.stack
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=90_000)
 FILM = Path(__file__).parents[3] / "demo/footage/lobby-a/2026-11-16/00/00.00.mp4"
 CLICKED = np.array([[3, 3], [6, 2], [9, 7], [5, 6]], float)
 BETWEEN = np.array([[4, 3.5], [6, 4], [7, 5], [5, 5]], float)

@@ -28,7 +28,6 @@ from flows.runtime.open_case import open_case
 
 pytestmark = pytest.mark.stack
 # On a loaded machine.
-expect.set_options(timeout=60_000)
 PASTED = (
     "place\tfrom\tto\n"
     "corridor, back exit\t2026. 11. 16. 오전 10:02\t10:03\n"
