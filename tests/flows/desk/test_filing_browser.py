@@ -27,7 +27,6 @@ from flows.runtime.environment import Environment
 from flows.runtime.open_case import open_case
 
 pytestmark = pytest.mark.stack
-# On a loaded machine.
 PASTED = (
     "place\tfrom\tto\n"
     "corridor, back exit\t2026. 11. 16. 오전 10:02\t10:03\n"
