@@ -59,9 +59,9 @@ def credentials(home: Home) -> dict[str, str]:
 def start(settings: Settings, ports: dict[str, int], data_dir: Path) -> ProcessRecord:
     """Start the store with its data in `data_dir`. Raises StackError."""
     home = settings.paths
+    store_locks.check_sockets(ports)
 
     def prepare() -> None:
-        store_locks.check_sockets(ports)
         store_locks.write_security(home)
         _write_index(home.store / "filer.toml", store_index.configuration(data_dir))
 
