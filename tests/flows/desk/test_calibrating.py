@@ -5,7 +5,6 @@ floor plan, and gets the homography that the camera is known to have.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from desk_scene import PASSWORD, RunningDesk
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from data_contracts.floor_plan import placed
 from data_contracts.object_key import FLOOR_PLAN, SITE
@@ -33,17 +32,6 @@ BETWEEN = np.array([[4, 3.5], [6, 4], [7, 5], [5, 5]], float)
 # The drawn floor plan: 50 px a metre, the site's origin 100 px from its left and lower edge.
 PX_A_METRE = 50
 PLAN_SIZE = (700, 900)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    path = shutil.which("chromium")
-    assert path is not None, "no chromium here: run  apt-get install chromium  (make chromium)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

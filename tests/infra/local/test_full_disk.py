@@ -19,6 +19,7 @@ from data_contracts.errors import StackError, StoreError
 from data_contracts.object_key import CASES
 from flows.cases.destroy import destroy_case
 from flows.cli.main import app
+from flows.runtime.environment import Environment
 from infra.case_store import CaseStore
 from infra.key_source import load_master_keys
 from infra.local import disk_room, store_bytes
@@ -66,35 +67,34 @@ def _on_disk(disk: Path, data: bytes) -> bool:
     return any(data[:500] in path.read_bytes() for path in volumes)
 
 
-def test_a_full_disk_is_started_on_and_purged(disk: Path) -> None:
-    """Not one byte is free: the stack stops, starts, and ends a case with a receipt."""
+def _full_with_a_case(disk: Path) -> tuple[Environment, str]:
+    """A running store with a case, and not one byte free."""
     info = _up()
     ensure_signing_key(info.settings)
     store = ObjectStore(info.settings.s3)
-    cases = CaseStore(store, load_master_keys(info.settings))
-    env = environment_of(info.settings, store, cases)
+    env = environment_of(info.settings, store, CaseStore(store, load_master_keys(info.settings)))
     case_id = filled_case(env, objects=3).case_id
     fill(disk)
+    return env, case_id
+
+
+def test_a_full_disk_is_started_on_and_purged(disk: Path) -> None:
+    """Not one byte is free: the stack stops, starts, and ends a case with a receipt."""
+    env, case_id = _full_with_a_case(disk)
     with pytest.raises(StoreError):
-        store.put(CASES, "K-2/big", os.urandom(100_000))
+        env.store.put(CASES, "K-2/big", os.urandom(100_000))
     assert stack_module.down(load_settings()) == ["store"]
     fill(disk)
-    info = _up()
+    _up()
     assert destroy_case(case_id, "closed", env).destroyed["key_versions"] == 1
-    assert nothing_of(store, case_id)
+    assert nothing_of(env.store, case_id)
 
 
 def test_a_purge_makes_its_own_room(disk: Path) -> None:
     """The disk fills while the stack runs: the purge itself gives up the reserve."""
-    info = _up()
-    ensure_signing_key(info.settings)
-    store = ObjectStore(info.settings.s3)
-    cases = CaseStore(store, load_master_keys(info.settings))
-    env = environment_of(info.settings, store, cases)
-    case_id = filled_case(env, objects=3).case_id
-    fill(disk)
+    env, case_id = _full_with_a_case(disk)
     assert destroy_case(case_id, "closed", env).destroyed["key_versions"] == 1
-    assert nothing_of(store, case_id)
+    assert nothing_of(env.store, case_id)
     assert not disk_room.reserve(disk / "home").exists()
 
 
