@@ -13,9 +13,11 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.family.answered import after_answers
 from benchmarks.family.figures import SceneFigures, figures_of, pooled
 from benchmarks.family.pointed import pointed_at
 from benchmarks.family.render import render
@@ -27,6 +29,7 @@ from benchmarks.site.compare import compare, discover_subjects
 from benchmarks.truth import Subject, Truth, read_truth
 from data_contracts.camera import read_site_file
 from data_contracts.errors import BadInput, EncounterError
+from data_contracts.review import Decision
 
 _LINE = "{:<12}{:<9}{:>8}{:>8}{:>9}{:>9}{:>9}  {:<16}{:<16}{:<8}"
 
@@ -52,6 +55,14 @@ def main() -> None:
     )
     parser.add_argument("--render", nargs=3, metavar=("SIMULATOR", "PACK", "PYTHON"))
     parser.add_argument("--looks", action="store_true", help="the consent names the appearance")
+    parser.add_argument(
+        "--answers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="two reviewers who know the truth answer the N questions of sightings that are worth "
+        "most, and N more after that",
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     stories = [draw(n) for n in options.only or (KEPT_APART if options.kept else DEVELOPMENT)]
@@ -114,21 +125,33 @@ def _scene(options: argparse.Namespace, story: Story) -> SceneFigures:
     folder = options.folder / story.name
     subject = discover_subjects(folder)[0]
     truth = read_truth(folder)
-    traced = _traced(options, story, subject, truth)
+    traced = after_answers(
+        _traced(options, story, subject, truth),
+        truth,
+        subject.name,
+        options.answers,
+        lambda decisions: _traced(options, story, subject, truth, decisions),
+    )
     row = compare(folder, subject.name, traced.run)
     return figures_of(story.name, truth, subject, traced, row)
 
 
-def _traced(options: argparse.Namespace, story: Story, subject: Subject, truth: Truth) -> Traced:
+def _traced(
+    options: argparse.Namespace,
+    story: Story,
+    subject: Subject,
+    truth: Truth,
+    decisions: Sequence[Decision] = (),
+) -> Traced:
     folder = options.folder / story.name
     if options.boxes != "detected":
         site = read_site_file(folder / "cameras.geojson")
         found = truth_detections(truth, subject.name, site, options.boxes == "cut")
-        return conclude(authorised(subject), site, found, options.policy)
+        return conclude(authorised(subject), site, found, options.policy, None, (), decisions)
     with tempfile.TemporaryDirectory() as scratch:
         kept = (options.detections or Path(scratch)) / f"{story.name}.parquet"
         points = (pointed_at(truth, subject.name, story.number),) if story.pointed else ()
-        return trace(folder, subject, options.policy, kept, options.looks, points)
+        return trace(folder, subject, options.policy, kept, options.looks, points, decisions)
 
 
 def _row(scene: SceneFigures, story: Story) -> str:

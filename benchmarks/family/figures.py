@@ -65,12 +65,12 @@ def _sightings(truth: Truth, subject: str, traced: Traced) -> pd.DataFrame:
         own = tracks[
             (tracks["camera_id"] == seen["camera_id"]) & (tracks["track_id"] == seen["track_id"])
         ]
-        right = _is_subject(own, boxes[boxes["camera"] == seen["camera_id"]])
+        right = same_person(own, boxes[boxes["camera"] == seen["camera_id"]])
         rows.append((float(seen["probability"]), float(right.mean()), len(own) * truth.step_s))
     return pd.DataFrame(rows, columns=["probability", "right", "seconds"])
 
 
-def _is_subject(own: pd.DataFrame, boxes: pd.DataFrame) -> NDArray[np.bool_]:
+def same_person(own: pd.DataFrame, boxes: pd.DataFrame) -> NDArray[np.bool_]:
     """(n,) whether a track's boxes are the subject's true ones at their times."""
     both = own.merge(boxes, on="t_utc", how="left", suffixes=("", "_true"))
     true = both[[f"{c}_true" for c in _BOX]].to_numpy(float)

@@ -21,6 +21,7 @@ from data_contracts.authorisation import AuthorisedCase
 from data_contracts.camera import Site
 from data_contracts.pointing import Pointing
 from data_contracts.policies import load_policy
+from data_contracts.review import Decision
 from data_contracts.tables.contracts import DETECTIONS, GAPS
 from models.registry import load
 from tasks.exposure.assess import assess
@@ -32,10 +33,11 @@ from tasks.people.trajectory import subject_ids, trajectory
 
 @dataclass(frozen=True)
 class Traced:
-    """What was made of a scene: the tables that are compared, and TRACKS."""
+    """What was made of a scene: the tables that are compared, TRACKS and MEMBERS."""
 
     run: RunTables
     tracks: pd.DataFrame
+    members: pd.DataFrame
 
 
 def trace(
@@ -45,9 +47,11 @@ def trace(
     kept: Path,
     by_looks: bool = False,
     points: Sequence[Pointing] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Traced:
     """Trace a scene's subject; detections are read from the file `kept`, or written there. With
-    `by_looks`, or with `points` at the subject, the consent names the appearance too.
+    `by_looks`, or with `points` at the subject, the consent names the appearance too. `decisions`
+    are what reviewers said of an earlier trace.
 
     Raises EncounterError.
     """
@@ -60,7 +64,9 @@ def trace(
         found = look(case, footage, subject, load(), lambda text: print(text, file=sys.stderr))
         kept.parent.mkdir(parents=True, exist_ok=True)
         found.to_parquet(kept)
-    return conclude(case, footage.site, found, policy, footage if by_looks else None, points)
+    return conclude(
+        case, footage.site, found, policy, footage if by_looks else None, points, decisions
+    )
 
 
 def conclude(
@@ -70,15 +76,16 @@ def conclude(
     policy: str,
     footage: Footage | None = None,
     points: Sequence[Pointing] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Traced:
     """From DETECTIONS to contacts, as flows/stages/people.py and exposure.py do; by looks too where
     the footage is given.
     """
     rule = load_policy(policy)
-    people = everybody(case, found, site, rule.search, _names, Known(None, points))
+    people = everybody(case, found, site, rule.search, _names, Known(None, points, decisions))
     if footage is not None:
         looks = looked(case, footage, found, people.tracks, people.sightings, points)
-        people = everybody(case, found, site, rule.search, _names, Known(looks, points))
+        people = everybody(case, found, site, rule.search, _names, Known(looks, points, decisions))
     tracks, persons, members, sightings = people
     way = trajectory(persons, members, sightings)
     subject = subject_ids(members, rule.search)
@@ -86,7 +93,7 @@ def conclude(
     encounters = with_doubts(encounters, near, People(tracks, members, subject, site))
     contacts = assess(near, encounters, rule, np.random.default_rng(0))
     run = RunTables(way, sightings, encounters, near, contacts, GAPS.empty(), rule.label)
-    return Traced(run, tracks)
+    return Traced(run, tracks, members)
 
 
 def _names() -> np.random.Generator:

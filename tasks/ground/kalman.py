@@ -72,7 +72,9 @@ def with_lasting(cov_m2: Array, measured_m2: Array) -> Array:
     cannot remove.
     """
     seen = np.asarray(np.isfinite(measured_m2).all((1, 2)), bool)
-    typical = np.median(measured_m2[seen], axis=0) if seen.any() else np.zeros((2, 2))
+    # The middle one, not the middle of each entry: that need not be a covariance.
+    size = np.argsort(np.trace(measured_m2[seen], axis1=1, axis2=2))
+    typical = measured_m2[seen][size[len(size) // 2]] if len(size) else np.zeros((2, 2))
     lasting: Array = np.where(seen[:, None, None], measured_m2, typical).astype(np.float64)
     return cov_m2 + LASTING_SHARE * lasting
 

@@ -282,7 +282,8 @@ def _fit(view: _View, other: _View, settings: OtherViewSettings, both: bool = Fa
     off = gap + height * per_m
     misfit = float(np.mean(np.einsum("ni,nij,nj->n", off, weight, off)))
     implied = view.implied_m[mine]
-    short = np.isnan(implied) | (implied < height - settings.shorter_m)
+    # As short as they look, or shorter for hidden feet; nothing makes a body look taller.
+    short = np.isnan(implied) | (implied < height + settings.shorter_m)
     plausible = settings.shortest_m <= height <= settings.tallest_m
     if not plausible or np.mean(short) < 0.5:
         return None

@@ -11,6 +11,7 @@ from data_contracts.tables.contracts import TRACKS
 from tasks.ground.position import Locator
 from tasks.people.exchanged import ExchangeSettings, uncross
 from tasks.people.other_view import OtherViewSettings, settle_heights
+from tasks.people.seen_feet import SeenFeetSettings, settle_short_and_tall
 from tasks.people.switched import SwitchSettings, cut_switched
 from tasks.people.track import TrackSettings, track
 
@@ -21,6 +22,7 @@ class SiteTrackSettings(Record):
     track: TrackSettings = TrackSettings()
     exchanges: ExchangeSettings = ExchangeSettings()
     switches: SwitchSettings = SwitchSettings()
+    feet: SeenFeetSettings = SeenFeetSettings()
     views: OtherViewSettings = OtherViewSettings()
 
 
@@ -65,6 +67,7 @@ def settle(by_camera: list[pd.DataFrame], site: Site, settings: SiteTrackSetting
     if not by_camera:
         return TRACKS.empty()
     tracks = cut_switched(pd.concat(by_camera, ignore_index=True), site, settings.switches)
+    tracks = settle_short_and_tall(tracks, site, settings.feet)
     return settle_heights(tracks, site, settings.views)
 
 

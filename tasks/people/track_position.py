@@ -14,6 +14,9 @@ from tasks.ground.position import BODY_HEIGHT_M, BODY_HEIGHT_SD_M, Ground, Locat
 
 Array = NDArray[np.float64]
 _BOX = ["x0", "y0", "x1", "y1"]
+# Of bodies that look too short for an adult, the share that is (a child, somebody who sits), where
+# nothing tells: a guess. The rest have hidden feet.
+SHORT_SHARE = 0.1
 # No body height is known better than this: shoes, hair and posture. Chosen.
 MIN_HEIGHT_SD_M = 0.03
 
@@ -94,10 +97,12 @@ def measurements(at: Array, ground: Ground, measured: NDArray[np.bool_]) -> tupl
     Foot and head may contradict each other for a moment between others, near, where they agree: one
     edge of the box jumped. Then the one counts that continues the path of the others (smaller
     Mahalanobis distance): on PETS09-S2L1 the foot in three cases of four (docs/accuracy.md). What
-    lasts is feet behind something: there the head is all there is.
+    lasts is feet behind something: there the head is all there is, and that it may be a short body
+    after all is a part of the covariance (of the two places, with `SHORT_SHARE` at the foot's).
     """
     xy = np.where(measured[:, None], ground.xy_m, np.nan)
     cov = np.where(measured[:, None, None], ground.cov_m2, np.nan)
+    cov = cov + _short_body(ground)
     firm = np.asarray(np.isfinite(xy).all(1) & ~ground.at_odds, bool)
     if not firm.any():
         return xy, cov
@@ -108,6 +113,13 @@ def measurements(at: Array, ground: Ground, measured: NDArray[np.bool_]) -> tupl
     rows = rows[foot[rows] < head[rows]]
     xy[rows], cov[rows] = ground.foot_m[rows], ground.foot_cov_m2[rows]
     return xy, cov
+
+
+def _short_body(ground: Ground) -> Array:
+    """(n, 2, 2) what the covariance grows by where feet are only taken for hidden."""
+    doubtful = ground.at_odds & np.isfinite(ground.foot_m).all(1) & np.isfinite(ground.xy_m).all(1)
+    away = np.where(doubtful[:, None], ground.foot_m - ground.xy_m, 0.0)
+    return SHORT_SHARE * away[:, :, None] * away[:, None, :]
 
 
 def _squared_distances(xy_m: Array, cov_m2: Array, path_m: Array) -> Array:
