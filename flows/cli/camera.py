@@ -132,6 +132,13 @@ def clock(
     clear: Annotated[
         bool, typer.Option("--clear", help="Forget what was said of its clock before.")
     ] = False,
+    read: Annotated[
+        Path | None,
+        typer.Option(help="A recording of it: compare the clock in its picture with its name."),
+    ] = None,
+    begins: Annotated[
+        str | None, typer.Option(help="With --read: when the recording begins, not its name.")
+    ] = None,
 ) -> None:
     """Say how far a camera's clock is off, or show what was said. Its files are then looked for,
     and its pictures placed, at the true time, with the deviation in all distances to people whom
@@ -141,6 +148,13 @@ def clock(
 
     text = read_file(cameras)
     known = read_site(text, cameras.name).by_id.get(camera)
+    if read is not None:
+        from flows.cli.clock_reading import tell_clock
+
+        if known is None:
+            raise BadInput(f"{cameras}: no camera {camera}")
+        tell_clock(read, cameras, known, _instant(begins))
+        return
     spans = list(known.clock) if known is not None and not clear else []
     if ahead is not None:
         try:
